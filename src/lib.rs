@@ -1,3 +1,4 @@
 //! petstar: a shop for personalised pet goods in one binary. The rooms, from left to right; a room uses only rooms to its left.
 
+pub mod config;
 pub mod kernel;
