@@ -1,0 +1,47 @@
+// Small things for every page. Each page works without them.
+(() => {
+  "use strict";
+
+  // After a refused form the summary is what a reader has to meet first.
+  const summary = document.querySelector(".error-summary");
+  if (summary) {
+    summary.tabIndex = -1;
+    summary.focus();
+  }
+
+  // A form posts once: a second press while the answer is on its way does nothing. htmx guards its own forms.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post" || form.matches("[hx-post], [hx-put], [hx-delete]")) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "true";
+    for (const button of form.querySelectorAll("button:not([type=button])")) button.setAttribute("aria-disabled", "true");
+  });
+
+  // Coming back with the browser's back button finds the forms usable again.
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const form of document.querySelectorAll("form[data-sent]")) {
+      delete form.dataset.sent;
+      for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+    }
+  });
+
+  // Selects and radios that are filters send their form at once; without scripts there is a button for it.
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form && form.dataset.auto === "submit") form.requestSubmit();
+  });
+
+  // "Copy" beside a link or a secret shown once.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button || !navigator.clipboard) return;
+    const source = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(source.value || source.textContent.trim());
+    if (button.dataset.copied) button.textContent = button.dataset.copied;
+  });
+})();
