@@ -1,5 +1,8 @@
 //! Typed ids. Every stored thing has a UUID version 7 (RFC 9562): sortable by birth, impossible to guess.
 
+/// What every type made by [`id!`](crate::id) is, so that tables can take any of them as a key.
+pub trait Id: Copy + From<uuid::Uuid> + Into<uuid::Uuid> {}
+
 /// Declares a newtype over [`uuid::Uuid`], so that an order's id cannot be passed where a design's is wanted.
 #[macro_export]
 macro_rules! id {
@@ -8,6 +11,8 @@ macro_rules! id {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub uuid::Uuid);
+
+        impl $crate::kernel::id::Id for $name {}
 
         impl From<uuid::Uuid> for $name {
             fn from(uuid: uuid::Uuid) -> Self {

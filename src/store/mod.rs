@@ -1,0 +1,21 @@
+//! Everything that outlives the process: one redb file of typed tables, and files named by their content.
+//!
+//! May touch: the database file and the data folder. Nothing else in the program writes files.
+//! Begin with [`Store`] (opening, reading, writing), then [`Table`] and [`Index`] (rows), then [`Blobs`] (files).
+
+pub mod blobs;
+pub mod files;
+mod key;
+mod open;
+mod table;
+mod tx;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use blobs::{BlobRef, BlobWriter, Blobs, Digest, Swept};
+pub use key::Key;
+pub use open::{FORMAT, Store};
+pub use table::{Counter, Index, Order, Page, Table};
+pub use tx::{ReadTx, Snapshot, WriteTx};
