@@ -1,5 +1,7 @@
 //! petstar: a shop for personalised pet goods in one binary. The rooms, from left to right; a room uses only rooms to its left.
 
+pub mod catalog;
 pub mod config;
 pub mod kernel;
 pub mod store;
+pub mod render;

@@ -1,0 +1,153 @@
+//! The bundled typefaces. No other face is ever used, so that a design looks the same on every machine.
+//!
+//! A character that the wished face lacks is taken from the next face of its fallback order; one that no face has is
+//! [`missing`] and is named to the customer instead of being left out.
+
+use harfrust::ShaperData;
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, GlyphId, MetadataProvider};
+use std::sync::OnceLock;
+
+/// A bundled typeface.
+pub struct Face {
+    /// Stands in layouts and in params; never renamed.
+    pub id: &'static str,
+    pub label_en: &'static str,
+    pub label_ja: &'static str,
+    /// True when the face itself holds kana and kanji.
+    pub japanese: bool,
+    style: Style,
+    data: &'static [u8],
+    loaded: OnceLock<Loaded>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Round,
+    Serif,
+    Hand,
+}
+
+/// What shaping needs of a face. Font units throughout.
+pub(crate) struct Loaded {
+    pub font: FontRef<'static>,
+    pub shaper: ShaperData,
+    pub units_per_em: f32,
+    pub cap_height: f32,
+}
+
+macro_rules! faces {
+    ($($id:literal $en:literal $ja:literal $japanese:literal $style:ident,)*) => {
+        /// Every face, in the order a chooser shows them.
+        pub static FACES: [Face; 7] = [$(Face {
+            id: $id,
+            label_en: $en,
+            label_ja: $ja,
+            japanese: $japanese,
+            style: Style::$style,
+            data: include_bytes!(concat!("../../assets/fonts/", $id, ".ttf")),
+            loaded: OnceLock::new(),
+        },)*];
+    };
+}
+
+faces! {
+    "zen-maru-bold" "Rounded, bold" "丸ゴシック（太）" true Round,
+    "zen-maru" "Rounded" "丸ゴシック" true Round,
+    "shippori" "Mincho" "明朝" true Serif,
+    "yomogi" "Handwritten" "手書き" true Hand,
+    "fredoka" "Playful" "ポップ（英字）" false Round,
+    "caveat" "Pen script" "ペン字（英字）" false Hand,
+    "playfair" "Elegant serif" "セリフ（英字）" false Serif,
+}
+
+/// The face of that id.
+pub fn face(id: &str) -> Option<&'static Face> {
+    FACES.iter().find(|face| face.id == id)
+}
+
+/// The face used where a layout names none.
+pub fn default_face() -> &'static Face {
+    &FACES[0]
+}
+
+impl Face {
+    pub(crate) fn loaded(&'static self) -> &'static Loaded {
+        self.loaded.get_or_init(|| {
+            let font = FontRef::new(self.data).expect("a bundled face is a font");
+            let metrics = font.metrics(Size::unscaled(), LocationRef::default());
+            let units_per_em = f32::from(metrics.units_per_em);
+            Loaded {
+                shaper: ShaperData::new(&font),
+                units_per_em,
+                cap_height: metrics.cap_height.filter(|height| *height > 0.0).unwrap_or(units_per_em * 0.7),
+                font,
+            }
+        })
+    }
+
+    /// True when the face itself has a glyph for `c`.
+    pub fn covers(&'static self, c: char) -> bool {
+        self.loaded().font.charmap().map(c).is_some_and(|glyph| glyph != GlyphId::NOTDEF)
+    }
+
+    /// The face that draws `c` where this one is wished: itself, or the nearest in style that has it.
+    pub fn covering(&'static self, c: char) -> Option<&'static Face> {
+        if self.covers(c) {
+            return Some(self);
+        }
+        let others = |same: bool| FACES.iter().filter(move |face| (face.style == self.style) == same);
+        others(true).chain(others(false)).find(|face| face.covers(c))
+    }
+}
+
+/// True for characters that steer how their neighbours are drawn and have no shape of their own: joiners, variation
+/// selectors, marks of byte order.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0100}'..='\u{E01EF}')
+}
+
+/// The characters of `text` that no bundled face can draw (emoji among them), each once, in order of appearance.
+pub fn missing(text: &str) -> Vec<char> {
+    let mut missing = Vec::new();
+    for c in text.chars() {
+        if !c.is_whitespace() && !is_invisible(c) && !missing.contains(&c) && default_face().covering(c).is_none() {
+            missing.push(c);
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_face_loads_and_draws_latin() {
+        for face in &FACES {
+            assert!(face.loaded().units_per_em > 0.0);
+            for c in "Aa09é&!".chars() {
+                assert!(face.covers(c), "{} lacks {c}", face.id);
+            }
+            assert_eq!(face.covers('猫'), face.japanese, "{}", face.id);
+        }
+    }
+
+    #[test]
+    fn names_as_people_write_them_are_covered() {
+        // Kanji beyond JIS level 2 that stand in family names, and Latin of half of Europe.
+        assert_eq!(missing("髙﨑 濵田 邉 齋藤 ポチ がぎ゛ ♥♡★♪ Åsa Şükrü Łukasz Ñandú Gőz"), Vec::<char>::new());
+    }
+
+    #[test]
+    fn emoji_are_named_once() {
+        assert_eq!(missing("Bella 🐾 & 🐶🐾 ♥\u{FE0F}"), vec!['🐾', '🐶']);
+    }
+
+    #[test]
+    fn fallback_stays_in_style() {
+        assert_eq!(face("playfair").unwrap().covering('猫').unwrap().id, "shippori");
+        assert_eq!(face("caveat").unwrap().covering('猫').unwrap().id, "yomogi");
+        assert_eq!(face("fredoka").unwrap().covering('猫').unwrap().id, "zen-maru-bold");
+    }
+}
