@@ -3,5 +3,6 @@
 pub mod catalog;
 pub mod config;
 pub mod kernel;
+pub mod queue;
 pub mod store;
 pub mod render;
