@@ -4,5 +4,7 @@ pub mod catalog;
 pub mod config;
 pub mod kernel;
 pub mod queue;
-pub mod store;
 pub mod render;
+pub mod shop;
+pub mod store;
+pub mod web;

@@ -1,0 +1,129 @@
+//! What the owner decides about the business, edited in the panel.
+
+use crate::kernel::lang::Words;
+use crate::kernel::{Currency, Fault, Lang};
+use crate::store::{Snapshot, Table, WriteTx};
+use serde::{Deserialize, Serialize};
+
+static SETTINGS: Table<String, Settings> = Table::new("settings", 1);
+
+/// The business settings. New fields have defaults, so that old rows stay readable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    pub shop_name: String,
+    pub currency: Currency,
+    /// IANA name.
+    pub time_zone: String,
+    /// Spoken to visitors whose browser wishes neither of ours.
+    pub language: Lang,
+    /// Shown to customers for questions; also `Reply-To` of mails.
+    pub contact_email: String,
+    /// `From` of mails; empty stands for `mail.from` of the configuration.
+    pub sender_email: String,
+    pub tax: Tax,
+    pub shipping: Shipping,
+    /// "Ships in N days."
+    pub lead_time_days: u32,
+    pub legal: Legal,
+    /// The owner went through the first set-up.
+    pub set_up: bool,
+    pub version: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tax {
+    /// Per cent in hundredths: 1000 is 10 %.
+    pub rate_bp: u32,
+    /// Prices contain the tax.
+    pub included: bool,
+    /// The number on invoices (qualified invoice issuer, VAT).
+    pub registration_number: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shipping {
+    /// Minor units; free from this much on (after discounts). `None` is never.
+    pub free_from: Option<i64>,
+    pub home_country: String,
+    /// Minor units, within the home country.
+    pub home_fee: i64,
+    /// Fees for regions that cost more or less, by region name (prefecture).
+    pub region_fees: Vec<(String, i64)>,
+    /// Minor units for other countries; `None` does not ship abroad.
+    pub abroad_fee: Option<i64>,
+    /// ISO 3166-1 alpha-2 codes shipped to besides the home country, if `abroad_fee` is set.
+    pub abroad_countries: Vec<String>,
+}
+
+/// Pages the law asks for. Empty ones are shown as missing in the panel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Legal {
+    pub terms: Words,
+    pub privacy: Words,
+    /// 特定商取引法に基づく表記, or the imprint elsewhere.
+    pub seller: Words,
+}
+
+impl Legal {
+    /// The names of pages that are still empty in the shop's own language.
+    pub fn missing(&self, lang: Lang) -> Vec<&'static str> {
+        let pages = [("terms", &self.terms), ("privacy", &self.privacy), ("seller", &self.seller)];
+        pages.into_iter().filter(|(_, words)| words.get(lang).trim().is_empty()).map(|(name, _)| name).collect()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            shop_name: "petstar".into(),
+            currency: Currency::JPY,
+            time_zone: "Asia/Tokyo".into(),
+            language: Lang::En,
+            contact_email: String::new(),
+            sender_email: String::new(),
+            tax: Tax::default(),
+            shipping: Shipping::default(),
+            lead_time_days: 5,
+            legal: Legal::default(),
+            set_up: false,
+            version: 0,
+        }
+    }
+}
+
+impl Default for Tax {
+    fn default() -> Self {
+        Tax { rate_bp: 1000, included: true, registration_number: String::new() }
+    }
+}
+
+impl Default for Shipping {
+    fn default() -> Self {
+        Shipping {
+            free_from: Some(8000),
+            home_country: "JP".into(),
+            home_fee: 600,
+            region_fees: vec![("北海道".into(), 900), ("沖縄県".into(), 1200)],
+            abroad_fee: Some(2400),
+            abroad_countries: [
+                "US", "CA", "GB", "DE", "FR", "IT", "ES", "NL", "AT", "CH", "AU", "NZ", "SG", "HK", "TW", "KR",
+            ]
+            .map(String::from)
+            .to_vec(),
+        }
+    }
+}
+
+/// # Errors
+/// A database that cannot be read.
+pub fn load(tx: &impl Snapshot) -> Result<Settings, Fault> {
+    Ok(SETTINGS.get(tx, &"shop".to_owned())?.unwrap_or_default())
+}
+
+pub(super) fn store(tx: &WriteTx, settings: &Settings) -> Result<(), Fault> {
+    SETTINGS.put(tx, &"shop".to_owned(), settings)
+}

@@ -1,0 +1,101 @@
+//! What every page knows: language, words, shop name, hashed asset addresses.
+
+use super::{assets, words};
+use crate::kernel::{Lang, Moment, Money};
+use crate::shop::Shop;
+
+/// The context of a whole page. Fragments carry it too, for its words.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub lang: Lang,
+    pub shop_name: String,
+    /// The path as asked for, without the query.
+    pub path: String,
+    /// Absolute address of this page, for search engines.
+    pub canonical: String,
+    /// Lines in the visitor's basket.
+    pub basket_count: usize,
+    /// Payments are play money.
+    pub sandbox: bool,
+    /// The name of the staff member who is logged in, on pages of the panel.
+    pub staff_name: Option<String>,
+    pub staff_role: Option<super::Role>,
+    /// IANA name; times are shown in it.
+    pub time_zone: String,
+    /// A member of the staff is looking.
+    pub is_staff: bool,
+    /// This page in the other language.
+    pub other_lang_url: String,
+}
+
+impl Page {
+    pub fn new(shop: &Shop, lang: Lang, path: &str) -> Page {
+        let settings = shop.settings();
+        Page {
+            lang,
+            shop_name: settings.shop_name.clone(),
+            path: path.to_owned(),
+            canonical: format!("{}{path}", shop.public_url()),
+            basket_count: 0,
+            sandbox: shop.is_sandbox(),
+            staff_name: None,
+            staff_role: None,
+            time_zone: settings.time_zone.clone(),
+            is_staff: false,
+            other_lang_url: format!("{path}?lang={}", other(lang).tag()),
+        }
+    }
+
+    /// The words under `key`.
+    pub fn t<'a>(&self, key: &'a str) -> &'a str {
+        words::text(self.lang, key)
+    }
+
+    /// The words under `key` with their places filled.
+    pub fn f<V: AsRef<str>>(&self, key: &str, values: &[(&str, V)]) -> String {
+        words::fill(words::text(self.lang, key), values)
+    }
+
+    /// The words for one place called `name`.
+    pub fn f1(&self, key: &str, name: &str, value: impl ToString) -> String {
+        words::fill(words::text(self.lang, key), &[(name, value.to_string())])
+    }
+
+    /// The words for a number of things (`key.one`, `key.other`).
+    pub fn n(&self, key: &str, n: impl TryInto<i64>) -> String {
+        words::count(self.lang, key, n.try_into().unwrap_or(0))
+    }
+
+    /// The address of an embedded asset, with its content hash.
+    pub fn asset(&self, name: &str) -> String {
+        assets::url(name)
+    }
+
+    pub fn is_ja(&self) -> bool {
+        self.lang == Lang::Ja
+    }
+
+    pub fn money(&self, money: &Money) -> String {
+        money.show()
+    }
+
+    /// A moment in the shop's time zone, as people of this language write it, to the minute.
+    pub fn time(&self, moment: &Moment) -> String {
+        self.zoned(moment, if self.is_ja() { "%Y年%-m月%-d日 %H:%M" } else { "%-d %B %Y, %H:%M" })
+    }
+
+    /// A day in the shop's time zone.
+    pub fn date(&self, moment: &Moment) -> String {
+        self.zoned(moment, if self.is_ja() { "%Y年%-m月%-d日" } else { "%-d %B %Y" })
+    }
+
+    fn zoned(&self, moment: &Moment, format: &str) -> String {
+        let Ok(timestamp) = jiff::Timestamp::from_millisecond(moment.unix_millis()) else { return moment.to_string() };
+        let zone = jiff::tz::TimeZone::get(&self.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        timestamp.to_zoned(zone).strftime(format).to_string()
+    }
+}
+
+fn other(lang: Lang) -> Lang {
+    if lang == Lang::En { Lang::Ja } else { Lang::En }
+}
