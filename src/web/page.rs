@@ -17,8 +17,8 @@ pub struct Page {
     pub basket_count: usize,
     /// Payments are play money.
     pub sandbox: bool,
-    /// The name of the staff member who is logged in, on pages of the panel.
-    pub staff_name: Option<String>,
+    /// The name of the staff member who is logged in; empty for everybody else.
+    pub staff_name: String,
     pub staff_role: Option<super::Role>,
     /// IANA name; times are shown in it.
     pub time_zone: String,
@@ -38,7 +38,7 @@ impl Page {
             canonical: format!("{}{path}", shop.public_url()),
             basket_count: 0,
             sandbox: shop.is_sandbox(),
-            staff_name: None,
+            staff_name: String::new(),
             staff_role: None,
             time_zone: settings.time_zone.clone(),
             is_staff: false,

@@ -112,7 +112,7 @@ impl Visit {
         page.basket_count = self.basket_count;
         if let Some(staff) = &self.caller.staff {
             page.is_staff = true;
-            page.staff_name = Some(staff.name.clone());
+            page.staff_name = staff.name.clone();
             page.staff_role = Some(staff.role);
         }
         page
