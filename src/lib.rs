@@ -7,4 +7,5 @@ pub mod queue;
 pub mod render;
 pub mod shop;
 pub mod store;
+pub mod stripe;
 pub mod web;
