@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::kernel::{Fault, Moment};
 use crate::queue::Queue;
 use crate::store::{Blobs, Store, Table, WriteTx};
+use crate::stripe::Stripe;
 use clock::Clock;
 use metrics::Metrics;
 use settings::Settings;
@@ -43,6 +44,7 @@ pub struct Started {
     /// Without a trailing slash.
     pub public_url: String,
     pub queue: Queue,
+    pub stripe: Stripe,
     pub webhook_secrets: Vec<String>,
     /// Scheme, host and port of the page where customers pay.
     pub checkout_origin: String,
@@ -120,6 +122,10 @@ impl Shop {
 
     pub fn queue(&self) -> &Queue {
         &self.started().queue
+    }
+
+    pub fn stripe(&self) -> &Stripe {
+        &self.started().stripe
     }
 
     pub fn webhook_secrets(&self) -> &[String] {
