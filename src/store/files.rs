@@ -46,6 +46,20 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// Gives a durable file its name, unless another file has it by now; then the new one is removed.
+pub(super) fn put_in_place(new: &Path, path: &Path) -> Result<(), Fault> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, new, CWD, path, RenameFlags::NOREPLACE) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => fs::remove_file(new)?,
+        // Some network file systems cannot promise it.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(new, path)?,
+        Err(error) => return Err(io::Error::from(error).into()),
+    }
+    sync_folder(folder_of(path))
+}
+
 /// Makes the names in `folder` durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Fault> {
     Ok(File::open(folder)?.sync_all()?)

@@ -1,5 +1,6 @@
 //! Opening and closing the database, and what all its users share.
 
+use super::files::{folder_of, put_in_place};
 use super::table::Table;
 use super::tx::{ReadTx, WriteTx};
 use super::writer::{Inbox, Reply, run};
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread::{JoinHandle, ThreadId};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// The layout of the tables as a whole. Raised when an older petstar could not understand the file any more.
 pub const FORMAT: u32 = 1;
@@ -45,12 +47,11 @@ pub(super) struct Shared {
 impl Store {
     /// Opens the database `file`, or makes it. [`Fault::Busy`] when another process has it open.
     pub fn open(file: &Path) -> Result<Store, Fault> {
-        let is_new = !file.exists();
-        let database = builder().create(file).map_err(cannot_open)?;
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if is_new {
-            super::files::sync_folder(folder)?;
+        let folder = folder_of(file);
+        if !file.exists() {
+            create(folder, file)?;
         }
+        let database = builder().open(file).map_err(cannot_open)?;
         Self::start(database, Some(folder.to_owned()))
     }
 
@@ -239,6 +240,21 @@ fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// Makes a new database under a name of its own, and gives it the right one when it is whole: a power cut in the middle
+/// would leave a file that nobody can open.
+fn create(folder: &Path, file: &Path) -> Result<(), Fault> {
+    let temporary = folder.join(format!(".new.{}.redb", Uuid::now_v7().simple()));
+    let made = builder()
+        .create(&temporary)
+        .map_err(cannot_open)
+        .and_then(|database| Store::start(database, None)?.close())
+        .and_then(|()| put_in_place(&temporary, file));
+    if made.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    made
 }
 
 fn cannot_open(error: DatabaseError) -> Fault {

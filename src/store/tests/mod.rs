@@ -1,0 +1,42 @@
+//! The store as its users see it.
+
+mod batch;
+mod disk;
+mod opening;
+mod power;
+mod tables;
+
+use super::*;
+
+const NAMES: Table<u32, String> = Table::new("test.names", 1);
+const LETTERS: Index<(String, u32)> = Index::new("test.names.by_letter");
+
+/// A store that lives in memory.
+fn in_memory() -> Store {
+    Store::open_on(redb::backends::InMemoryBackend::new()).unwrap()
+}
+
+fn names(store: &Store) -> Vec<(u32, String)> {
+    NAMES.range(&store.read().unwrap(), .., Order::Rising, usize::MAX).unwrap()
+}
+
+/// The little randomness tests need: splitmix64 (Steele, Lea and Flood, 2014).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}
