@@ -173,6 +173,8 @@
   }
 
   function drawHandles() {
+    const hasPhotos = Object.keys(data.photos).length > 0;
+    for (const block of photoBlocks) block.hidden = !hasPhotos;
     for (const { handle } of handles) {
       const block = blockOf(handle.dataset.field);
       const isEmpty = !data.photos[picked(block, "photo_id")];
@@ -631,6 +633,7 @@
   if (upload) {
     file.multiple = photoBlocks.length > 1;
     document.getElementById("upload-button").hidden = true;
+
     upload.addEventListener("submit", (event) => event.preventDefault());
     file.addEventListener("change", () => {
       take(file.files, target);
@@ -666,9 +669,11 @@
     event.preventDefault();
     const missing = blocks.find((block) => required.has(block.dataset.field) && !filled(block));
     if (missing) {
-      setError(missing, say("Needed"));
-      missing.scrollIntoView({ block: "center" });
-      (missing.dataset.kind === "photo" ? file : missing.querySelector("input, textarea, select")).focus({ preventScroll: true });
+      const isPhoto = missing.dataset.kind === "photo";
+      if (isPhoto) document.getElementById("upload-error").textContent = say("Needed");
+      else setError(missing, say("Needed"));
+      (isPhoto ? upload : missing).scrollIntoView({ block: "center" });
+      (isPhoto ? file : missing.querySelector("input, textarea, select")).focus({ preventScroll: true });
       return;
     }
     const button = event.submitter;
