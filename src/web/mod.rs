@@ -12,6 +12,8 @@ pub mod idempotency;
 pub mod input;
 pub mod limits;
 pub mod log;
+#[cfg(test)]
+mod look;
 pub mod method;
 pub mod page;
 pub mod paging;
