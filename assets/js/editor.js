@@ -678,7 +678,10 @@
     }
     const button = event.submitter;
     save().then((isSaved) => {
-      if (!isSaved) return;
+      if (!isSaved) {
+        form.querySelector('[aria-invalid="true"]')?.focus();
+        return;
+      }
       isLeaving = true;
       form.requestSubmit(button);
     });
