@@ -171,6 +171,10 @@ impl Stripe {
             .map_err(|_| Fault::Remote("stripe.secret_key holds characters that no key has".to_owned()))?;
         authorization.set_sensitive(true);
         let live = ["sk_live_", "rk_live_"].iter().any(|prefix| config.secret_key.trim().starts_with(prefix));
+        let near = matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        if live && uri.scheme_str() == Some("http") && !near {
+            return Err(Fault::Remote("a live key is only sent over https; change stripe.api_base".to_owned()));
+        }
         Ok(Stripe {
             wire: Wire::new(),
             api_base,
@@ -515,6 +519,8 @@ mod tests {
             assert!(new(base, "sk_test_1").is_err(), "{base}");
         }
         assert!(new("https://api.stripe.com", "sk\ntest").is_err());
+        assert!(new("http://stripe.example", "sk_live_1").is_err());
+        assert!(new("http://127.0.0.1:12111", "sk_live_1").is_ok());
         assert_eq!(new("https://x", "sk_live_1").unwrap().mode(), Mode::Live);
         assert_eq!(new("https://x", "rk_live_1").unwrap().mode(), Mode::Live);
         assert_eq!(new("https://x", "sk_test_1").unwrap().mode(), Mode::Test);

@@ -117,8 +117,8 @@ impl Failed {
     /// No answer at all. `writes`: the request changes something at Stripe.
     pub fn from_wire(trouble: WireTrouble, writes: bool) -> Failed {
         let (reason, sent, again) = match trouble {
-            WireTrouble::NotSent(reason) => (reason, false, Again::Soon),
-            // Whoever is waiting has waited ten seconds already.
+            // Whoever is waiting has waited for seconds already.
+            WireTrouble::NotSent { reason, slow } => (reason, false, if slow { Again::Never } else { Again::Soon }),
             WireTrouble::TimedOut => ("no answer in time".to_owned(), true, Again::Never),
             WireTrouble::Broken(reason) => (reason, true, Again::Soon),
         };
@@ -292,7 +292,10 @@ mod tests {
     #[test]
     fn a_lost_connection_is_ambiguous_only_for_writes_that_were_sent() {
         let kind = |trouble, writes| Failed::from_wire(trouble, writes).error;
-        assert!(matches!(kind(WireTrouble::NotSent("x".into()), true), StripeError::Unavailable { .. }));
+        let not_sent = |slow| WireTrouble::NotSent { reason: "x".into(), slow };
+        assert!(matches!(kind(not_sent(false), true), StripeError::Unavailable { .. }));
+        assert_eq!(Failed::from_wire(not_sent(false), true).again, Again::Soon);
+        assert_eq!(Failed::from_wire(not_sent(true), true).again, Again::Never);
         assert!(matches!(kind(WireTrouble::TimedOut, true), StripeError::Ambiguous { retry: true, .. }));
         assert!(matches!(kind(WireTrouble::Broken("x".into()), true), StripeError::Ambiguous { retry: true, .. }));
         assert!(matches!(kind(WireTrouble::Broken("x".into()), false), StripeError::Unavailable { .. }));

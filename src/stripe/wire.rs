@@ -11,6 +11,9 @@ use std::time::Duration;
 /// No answer of Stripe's that we read comes near this; a hostile one must not fill the memory.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
+/// A host that drops packets is found out in this time.
+const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+
 /// A client for `http` and `https` with a small pool of idle connections. TLS by rustls with the Mozilla roots built in.
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
@@ -32,8 +35,11 @@ impl Answer {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum WireTrouble {
-    /// No connection: the other side has seen nothing of the request.
-    NotSent(String),
+    /// No connection: the other side has seen nothing of the request. `slow`: it took all the time there was to find out.
+    NotSent {
+        reason: String,
+        slow: bool,
+    },
     TimedOut,
     /// The connection broke, or the answer did, after the request was sent.
     Broken(String),
@@ -44,7 +50,7 @@ impl Wire {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(Duration::from_secs(5)));
+        http.set_connect_timeout(Some(CONNECT_LIMIT));
         let https =
             HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
@@ -60,7 +66,9 @@ impl Wire {
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| {
                 if error.is_connect() {
-                    WireTrouble::NotSent("no connection".to_owned())
+                    let slow = timed_out(&error);
+                    let reason = if slow { "no connection in time" } else { "no connection" };
+                    WireTrouble::NotSent { reason: reason.to_owned(), slow }
                 } else {
                     WireTrouble::Broken("the connection broke before an answer".to_owned())
                 }
@@ -74,4 +82,15 @@ impl Wire {
         };
         tokio::time::timeout(limit, exchange).await.unwrap_or(Err(WireTrouble::TimedOut))
     }
+}
+
+fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
