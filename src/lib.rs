@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod config;
+pub mod designs;
 pub mod kernel;
 pub mod queue;
 pub mod render;

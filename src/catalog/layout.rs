@@ -6,9 +6,12 @@
 mod check;
 
 pub use check::Problem;
+pub(crate) use check::is_date;
 
 use crate::kernel::lang::Words;
 use crate::render::Color;
+pub use crate::render::scene::{Fade, Frame};
+pub use crate::render::text::{Align, Arc, ArcStart, Direction, VerticalAlign};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 
@@ -276,16 +279,6 @@ pub struct ArtworkLayer {
 /// How far artwork reaches beyond the trim on each side, in base millimetres.
 pub const ARTWORK_APRON_MM: f64 = 10.0;
 
-/// A rectangle that may be turned about its centre.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Frame {
-    pub x: f64,
-    pub y: f64,
-    pub width: f64,
-    pub height: f64,
-    pub rotation: f64,
-}
-
 /// A frame filled by the customer's photo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -401,16 +394,6 @@ pub struct Border {
     pub color: Paint,
 }
 
-/// Over which share of the frame (0–1) a photo fades out towards each side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Fade {
-    pub top: f64,
-    pub right: f64,
-    pub bottom: f64,
-    pub left: f64,
-}
-
 /// A text, date or place field set in a box.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -466,56 +449,6 @@ fn one_line() -> u32 {
 
 fn default_line_height() -> f64 {
     1.25
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Align {
-    Left,
-    #[default]
-    Center,
-    Right,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VerticalAlign {
-    Top,
-    #[default]
-    Middle,
-    Bottom,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    #[default]
-    Horizontal,
-    /// Japanese columns, read from right to left.
-    Vertical,
-}
-
-/// Text along a circle about the centre of its box.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Arc {
-    /// Of the base line.
-    pub radius: f64,
-    #[serde(default)]
-    pub start: ArcStart,
-    /// The angle the text may take. Absent: as wide as the box, at most a half circle.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub span: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ArcStart {
-    /// Over the circle's top, letters pointing outwards.
-    #[default]
-    Top,
-    /// Along the circle's bottom, letters pointing inwards.
-    Bottom,
 }
 
 /// A line around letters, outside their shape.

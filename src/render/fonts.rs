@@ -61,6 +61,12 @@ faces! {
     "playfair" "Elegant serif" "セリフ（英字）" false Serif,
 }
 
+impl std::fmt::Debug for Face {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Face({})", self.id)
+    }
+}
+
 /// The face of that id.
 pub fn face(id: &str) -> Option<&'static Face> {
     FACES.iter().find(|face| face.id == id)

@@ -1,0 +1,303 @@
+//! From layout and values to the scene.
+
+use super::values::{Value, Values, listed};
+use crate::catalog::layout::{self, Layer, Layout, Look, Mask, Paint, Size};
+use crate::kernel::{Fault, Message};
+use crate::render::scene::{
+    Affine, DrawnArtwork, DrawnPhoto, DrawnShadow, DrawnText, Frame, PhotoLook, Scene, SceneLayer, place_photo,
+};
+use crate::render::text::{TextBlock, set};
+use crate::render::{Artwork, Color, fonts, shape};
+use resvg::tiny_skia::{Path, PathBuilder, Rect};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Pixels per inch from which a print looks sharp at arm's length.
+pub const SHARP_DPI: f64 = 150.0;
+
+/// A scene, and what its customer should know about it.
+#[derive(Debug)]
+pub struct Built {
+    pub scene: Scene,
+    pub warnings: Vec<Warning>,
+    pub photos: Vec<PhotoQuality>,
+}
+
+/// Something that can be ordered as it is, but perhaps is not meant so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub code: &'static str,
+    /// A field's id.
+    pub field: String,
+    pub message: Message,
+}
+
+/// How sharp a photo is in the crop in use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhotoQuality {
+    pub field: String,
+    pub photo_id: Uuid,
+    /// Photo pixels per printed inch.
+    pub dpi: f64,
+    /// The size this whole print could have with the photo still sharp.
+    pub sharp_up_to_mm: Size,
+}
+
+/// How large a whole photo can be printed and look sharp.
+pub fn sharp_up_to_mm(width_px: u32, height_px: u32) -> Size {
+    let mm = |pixels: u32| (f64::from(pixels) / SHARP_DPI * 254.0).round() / 10.0;
+    Size { width_mm: mm(width_px), height_mm: mm(height_px) }
+}
+
+/// Builds the scene of a design at a variant's size.
+///
+/// `photo_size` gives a photo's upright size in pixels; a photo it does not know is drawn as a stand-in. `artwork` gives
+/// the parsed file of that name.
+///
+/// # Errors
+/// An artwork file that is not there.
+pub fn build_scene(
+    layout: &Layout,
+    size: Size,
+    values: &Values,
+    photo_size: &dyn Fn(Uuid) -> Option<(u32, u32)>,
+    artwork: &dyn Fn(&str) -> Option<Arc<Artwork>>,
+) -> Result<Built, Fault> {
+    let scale = (size.width_mm / layout.width_mm).max(size.height_mm / layout.height_mm);
+    let mut builder = Builder {
+        layout,
+        size,
+        values,
+        scale,
+        x: (size.width_mm - layout.width_mm * scale) / 2.0,
+        y: (size.height_mm - layout.height_mm * scale) / 2.0,
+        warnings: Vec::new(),
+        photos: Vec::new(),
+    };
+    let mut layers = Vec::new();
+    for layer in &layout.layers {
+        if !builder.shows(layer) {
+            continue;
+        }
+        match layer {
+            Layer::Artwork(layer) => {
+                let file = artwork(&layer.file)
+                    .ok_or_else(|| Fault::Corrupt(format!("the artwork {} is not there", layer.file)))?;
+                layers.push(SceneLayer::Artwork(builder.artwork(layer, &file)));
+            }
+            Layer::Photo(layer) => layers.extend(builder.photo(layer, photo_size).map(SceneLayer::Photo)),
+            Layer::Text(layer) => layers.extend(builder.text(layer).map(SceneLayer::Text)),
+        }
+    }
+    let scene = Scene {
+        width_mm: size.width_mm,
+        height_mm: size.height_mm,
+        bleed_mm: layout.bleed_mm,
+        background: builder.color(&layout.background),
+        layers,
+    };
+    Ok(Built { scene, warnings: builder.warnings, photos: builder.photos })
+}
+
+struct Builder<'a> {
+    layout: &'a Layout,
+    size: Size,
+    values: &'a Values,
+    /// Base millimetres to the variant's, then moved by x, y.
+    scale: f64,
+    x: f64,
+    y: f64,
+    warnings: Vec<Warning>,
+    photos: Vec<PhotoQuality>,
+}
+
+impl Builder<'_> {
+    fn warn(&mut self, code: &'static str, field: &str, message: Message) {
+        let warning = Warning { code, field: field.to_owned(), message };
+        if !self.warnings.iter().any(|other| other.code == code && other.field == warning.field) {
+            self.warnings.push(warning);
+        }
+    }
+
+    fn shows(&self, layer: &Layer) -> bool {
+        layer.when().iter().all(|(id, wanted)| {
+            self.values.choice(self.layout, id).is_some_and(|choice| wanted.values().iter().any(|one| one == choice))
+        })
+    }
+
+    fn color(&self, paint: &Paint) -> Color {
+        let field = |id: &str| match (self.values.0.get(id), self.layout.field(id).map(|field| &field.kind)) {
+            (Some(Value::Color(color)), _) => *color,
+            (_, Some(layout::FieldKind::Color { default, .. })) => *default,
+            _ => Color::WHITE,
+        };
+        match paint {
+            Paint::Literal(color) => *color,
+            Paint::Field(id) => field(id),
+            Paint::Mixed { field: id, mix, amount } => field(id).mix(*mix, *amount),
+        }
+    }
+
+    fn frame(&self, frame: Frame) -> Frame {
+        Frame {
+            x: frame.x * self.scale + self.x,
+            y: frame.y * self.scale + self.y,
+            width: frame.width * self.scale,
+            height: frame.height * self.scale,
+            rotation: frame.rotation,
+        }
+    }
+
+    fn artwork(&self, layer: &layout::ArtworkLayer, file: &Artwork) -> DrawnArtwork {
+        let colors: Vec<(Color, Color)> =
+            layer.colors.iter().map(|(literal, paint)| (*literal, self.color(paint))).collect();
+        let apron = layout::ARTWORK_APRON_MM * self.scale;
+        let width = self.layout.width_mm * self.scale + 2.0 * apron;
+        DrawnArtwork::new(file, &colors, (self.x - apron, self.y - apron), width)
+    }
+
+    fn photo(
+        &mut self,
+        layer: &layout::PhotoLayer,
+        photo_size: &dyn Fn(Uuid) -> Option<(u32, u32)>,
+    ) -> Option<DrawnPhoto> {
+        let frame = self.frame(layer.frame());
+        let mask = mask(&frame, &layer.mask, self.scale)?;
+        let value = self.values.photo(&layer.field).copied();
+        let known = value.and_then(|value| photo_size(value.photo_id).map(|size| (value, size)));
+        let mut unit_to_scene = frame.from_unit();
+        if let Some((value, (width, height))) = known {
+            let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+            unit_to_scene = place_photo(&frame, (width, height), (value.x, value.y), value.zoom, value.rotation);
+            let dpi = 25.4 * width / unit_to_scene.a.hypot(unit_to_scene.b);
+            self.judge_sharpness(&layer.field, value.photo_id, dpi);
+            self.judge_bleed(&layer.field, &mask);
+        }
+        let look = match &layer.look {
+            Look::Plain => "plain",
+            Look::Mono => "mono",
+            Look::Warm => "warm",
+            Look::Field(id) => self.values.choice(self.layout, id).unwrap_or("plain"),
+        };
+        Some(DrawnPhoto {
+            photo: known.map(|(value, _)| value.photo_id),
+            frame,
+            mask,
+            unit_to_scene,
+            look: match look {
+                "mono" => PhotoLook::Mono,
+                "warm" => PhotoLook::Warm,
+                _ => PhotoLook::Plain,
+            },
+            shadow: layer.shadow.as_ref().map(|shadow| DrawnShadow {
+                dx: shadow.dx * self.scale,
+                dy: shadow.dy * self.scale,
+                blur: shadow.blur * self.scale,
+                color: self.color(&shadow.color),
+            }),
+            border: layer.border.as_ref().map(|border| (border.width * self.scale, self.color(&border.color))),
+            opacity: layer.opacity,
+            fade: layer.fade.unwrap_or_default(),
+        })
+    }
+
+    fn judge_sharpness(&mut self, field: &str, photo_id: Uuid, dpi: f64) {
+        let factor = dpi / SHARP_DPI;
+        let mm = |mm: f64| (mm * factor * 10.0).round() / 10.0;
+        let sharp_up_to_mm = Size { width_mm: mm(self.size.width_mm), height_mm: mm(self.size.height_mm) };
+        if dpi < SHARP_DPI {
+            let cm = |mm: f64| format!("{:.0}", (mm / 10.0).floor().max(1.0));
+            let message = Message::new("design.warning.photo_too_small")
+                .with("width", cm(sharp_up_to_mm.width_mm))
+                .with("height", cm(sharp_up_to_mm.height_mm));
+            self.warn("photo_too_small", field, message);
+        }
+        match self.photos.iter_mut().find(|other| other.field == field) {
+            Some(other) if other.dpi <= dpi => {}
+            Some(other) => *other = PhotoQuality { field: field.to_owned(), photo_id, dpi, sharp_up_to_mm },
+            None => self.photos.push(PhotoQuality { field: field.to_owned(), photo_id, dpi, sharp_up_to_mm }),
+        }
+    }
+
+    /// A shape that reaches the trim must reach the end of the bleed too, or a white line may show where the print is cut.
+    fn judge_bleed(&mut self, field: &str, mask: &Path) {
+        let bounds = mask.bounds();
+        let bleed = self.layout.bleed_mm;
+        let short = |beyond: f64| beyond > -0.5 && beyond < bleed - 0.05;
+        let sides = [
+            -f64::from(bounds.left()),
+            -f64::from(bounds.top()),
+            f64::from(bounds.right()) - self.size.width_mm,
+            f64::from(bounds.bottom()) - self.size.height_mm,
+        ];
+        if bleed > 0.0 && sides.into_iter().any(short) {
+            self.warn("photo_not_reaching_bleed", field, Message::new("design.warning.photo_not_reaching_bleed"));
+        }
+    }
+
+    fn text(&mut self, layer: &layout::TextLayer) -> Option<DrawnText> {
+        let field = self.layout.field(&layer.field)?;
+        let words = self.values.words(field)?;
+        let (font, color) = match self.values.0.get(&layer.field) {
+            Some(Value::Text(value)) => (value.font.as_deref(), value.color),
+            _ => (None, None),
+        };
+        let missing = fonts::missing(&words);
+        if !missing.is_empty() {
+            let message = Message::new("design.warning.missing_glyph").with("characters", listed(&missing));
+            self.warn("missing_glyph", &layer.field, message);
+        }
+        let set = set(&TextBlock {
+            text: &words,
+            face: font.and_then(fonts::face).or_else(|| fonts::face(&layer.font)).unwrap_or(fonts::default_face()),
+            size: layer.size_mm * self.scale,
+            min_size: layer.min_size_mm * self.scale,
+            frame: self.frame(layer.frame()),
+            align: layer.align,
+            valign: layer.valign,
+            letter_spacing: layer.letter_spacing,
+            uppercase: layer.uppercase,
+            max_lines: layer.max_lines as usize,
+            line_height: layer.line_height,
+            direction: layer.direction,
+            arc: layer.arc.map(|arc| layout::Arc { radius: arc.radius * self.scale, ..arc }),
+        });
+        if set.too_long {
+            self.warn("text_too_long", &layer.field, Message::new("design.warning.text_too_long"));
+        }
+        let path = set.path?;
+        let outline = layer.outline.as_ref().map(|outline| (outline.width * self.scale, self.color(&outline.color)));
+        self.judge_safety(&layer.field, &path, outline.map_or(0.0, |(width, _)| width));
+        Some(DrawnText { path, color: color.unwrap_or_else(|| self.color(&layer.color)), outline })
+    }
+
+    fn judge_safety(&mut self, field: &str, ink: &Path, line: f64) {
+        let Some(bounds) = ink.compute_tight_bounds() else { return };
+        let margin = self.layout.safe_margin_mm + line - 0.05;
+        let outside = f64::from(bounds.left()) < margin
+            || f64::from(bounds.top()) < margin
+            || f64::from(bounds.right()) > self.size.width_mm - margin
+            || f64::from(bounds.bottom()) > self.size.height_mm - margin;
+        if outside {
+            self.warn("outside_safe_area", field, Message::new("design.warning.outside_safe_area"));
+        }
+    }
+}
+
+/// The outline of a mask in the scene. `None` for a frame without area.
+fn mask(frame: &Frame, mask: &Mask, scale: f64) -> Option<Path> {
+    let (cx, cy) = frame.center();
+    let rect = Rect::from_xywh(
+        (-frame.width / 2.0) as f32,
+        (-frame.height / 2.0) as f32,
+        frame.width as f32,
+        frame.height as f32,
+    )?;
+    let place = Affine::rotate(frame.rotation).then(Affine::translate(cx, cy)).skia();
+    match mask {
+        Mask::Rect => PathBuilder::from_rect(rect).transform(place),
+        Mask::Rounded { radius } => shape::rounded_rect(rect, (radius * scale) as f32)?.transform(place),
+        Mask::Ellipse => PathBuilder::from_oval(rect)?.transform(place),
+        Mask::Path { d } => shape::parse_path(d)?.transform(frame.from_unit().skia()),
+    }
+}

@@ -1,0 +1,126 @@
+//! A scene becomes pixels, band by band.
+//!
+//! Preview and print take the same path: the canvas is cut into bands of [`BAND_ROWS`] rows, which are drawn on their own
+//! on all cores. What a band looks like never depends on how many cores there are, so the same design gives the same bytes.
+
+mod backdrop;
+mod photo;
+
+use super::picture::{Photos, Picture};
+use super::scene::{Affine, Area, Canvas, DrawnArtwork, DrawnText, Scene, SceneLayer};
+use super::{Color, scene};
+use crate::kernel::Fault;
+use rayon::prelude::*;
+use resvg::tiny_skia::{self, FillRule, LineJoin, Paint, Pixmap, Stroke, Transform};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Rows of a band. Part of what a picture looks like (in the last bit), so not to be changed lightly.
+pub const BAND_ROWS: u32 = 128;
+
+/// A scene made ready for one canvas: what is shared by all bands is computed once.
+pub struct Drawing<'a> {
+    canvas: Canvas,
+    background: Color,
+    layers: Vec<Ready<'a>>,
+}
+
+enum Ready<'a> {
+    Artwork(&'a DrawnArtwork),
+    Photo(Box<photo::ReadyPhoto<'a>>),
+    Text(&'a DrawnText),
+}
+
+impl<'a> Drawing<'a> {
+    /// # Errors
+    /// Only for mistakes in the program; any scene can be drawn.
+    pub fn new(scene: &'a Scene, photos: &'a Photos, canvas: &Canvas) -> Result<Drawing<'a>, Fault> {
+        let layers = scene
+            .layers
+            .iter()
+            .map(|layer| {
+                Ok(match layer {
+                    SceneLayer::Artwork(artwork) => Ready::Artwork(artwork),
+                    SceneLayer::Text(text) => Ready::Text(text),
+                    SceneLayer::Photo(drawn) => {
+                        let picture = drawn.photo.and_then(|id| photos.get(&id)).map(|picture| &**picture);
+                        Ready::Photo(Box::new(photo::ReadyPhoto::new(drawn, picture, canvas)?))
+                    }
+                })
+            })
+            .collect::<Result<_, Fault>>()?;
+        Ok(Drawing { canvas: *canvas, background: scene.background, layers })
+    }
+
+    /// How many bands the canvas has.
+    pub fn bands(&self) -> u32 {
+        self.canvas.height.div_ceil(BAND_ROWS)
+    }
+
+    /// Draws a band, opaque, as RGB rows.
+    pub fn band(&self, band: u32) -> Result<Vec<u8>, Fault> {
+        let top = band * BAND_ROWS;
+        let rows = BAND_ROWS.min(self.canvas.height.saturating_sub(top));
+        let mut pixmap = Pixmap::new(self.canvas.width, rows).ok_or_else(|| Fault::bug("a band without pixels"))?;
+        pixmap.fill(skia_color(Color { alpha: 255, ..self.background }));
+        let to_band = self.canvas.to_pixels.then(Affine::translate(0.0, -f64::from(top)));
+        for layer in &self.layers {
+            match layer {
+                Ready::Artwork(artwork) => {
+                    let map = Affine::scale(artwork.scale, artwork.scale)
+                        .then(Affine::translate(artwork.x, artwork.y))
+                        .then(to_band);
+                    resvg::render(&artwork.tree, map.skia(), &mut pixmap.as_mut());
+                }
+                Ready::Photo(photo) => photo.draw(&mut pixmap, top)?,
+                Ready::Text(text) => draw_text(&mut pixmap, text, to_band.skia()),
+            }
+        }
+        Ok(backdrop::opaque_rgb(pixmap.data()))
+    }
+}
+
+/// Draws the whole scene. Uses all cores; call it from a thread that may block.
+pub fn draw(scene: &Scene, photos: &Photos, canvas: &Canvas) -> Result<Picture, Fault> {
+    let drawing = Drawing::new(scene, photos, canvas)?;
+    let bands: Vec<Vec<u8>> =
+        (0..drawing.bands()).into_par_iter().map(|band| drawing.band(band)).collect::<Result<_, Fault>>()?;
+    Picture::new(canvas.width, canvas.height, 3, bands.concat()).ok_or_else(|| Fault::bug("bands do not add up"))
+}
+
+/// The longest side of each photo (whole, upright) beyond which the canvas shows no more detail, in pixels.
+pub fn needed_pixels(scene: &Scene, canvas: &Canvas) -> HashMap<Uuid, u32> {
+    let mut needed = HashMap::new();
+    for layer in &scene.layers {
+        let SceneLayer::Photo(scene::DrawnPhoto { photo: Some(id), unit_to_scene: unit, .. }) = layer else { continue };
+        let across = unit.a.hypot(unit.b) * canvas.scale();
+        let down = unit.c.hypot(unit.d) * canvas.scale();
+        let side = across.max(down).ceil().clamp(1.0, 60_000.0) as u32;
+        let entry = needed.entry(*id).or_insert(side);
+        *entry = side.max(*entry);
+    }
+    needed
+}
+
+/// A preview: the trimmed print, `side` pixels along its longer side.
+pub fn preview(scene: &Scene, photos: &Photos, side: u32) -> Result<Picture, Fault> {
+    draw(scene, photos, &Canvas::long_side(scene, side, Area::Trim))
+}
+
+fn draw_text(pixmap: &mut Pixmap, text: &DrawnText, to_band: Transform) {
+    if let Some((width, color)) = text.outline.filter(|(width, _)| *width > 0.0) {
+        let stroke = Stroke { width: 2.0 * width as f32, line_join: LineJoin::Round, ..Stroke::default() };
+        pixmap.stroke_path(&text.path, &paint(color), &stroke, to_band, None);
+    }
+    pixmap.fill_path(&text.path, &paint(text.color), FillRule::Winding, to_band, None);
+}
+
+fn skia_color(color: Color) -> tiny_skia::Color {
+    tiny_skia::Color::from_rgba8(color.red, color.green, color.blue, color.alpha)
+}
+
+fn paint(color: Color) -> Paint<'static> {
+    let mut paint = Paint { anti_alias: true, ..Paint::default() };
+    paint.set_color(skia_color(color));
+    paint
+}

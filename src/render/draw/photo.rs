@@ -1,0 +1,349 @@
+//! A photo in its frame: resampled, coloured, masked, with shadow and border.
+
+mod sample;
+mod shadow;
+
+use super::paint;
+use crate::kernel::Fault;
+use crate::render::Color;
+use crate::render::picture::{Picture, bug};
+use crate::render::scene::{Affine, Canvas, DrawnPhoto, Fade, PhotoLook};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use resvg::tiny_skia::{FillRule, LineJoin, Mask, Path, PathBuilder, Pixmap, Rect, Stroke};
+use sample::Source;
+use shadow::SoftShape;
+use std::borrow::Cow;
+
+/// A photo made ready for a canvas.
+pub struct ReadyPhoto<'a> {
+    drawn: &'a DrawnPhoto,
+    to_canvas: Affine,
+    /// Canvas columns and rows the frame touches: left, top, right, bottom.
+    bounds: [i64; 4],
+    shadow: Option<SoftShape>,
+    pixels: Pixels<'a>,
+    frame_from_canvas: Affine,
+}
+
+enum Pixels<'a> {
+    /// No photo, or one that could not be read: a quiet stand-in.
+    None,
+    /// Not turned: resized straight onto the canvas' own pixels.
+    Upright { picture: &'a Picture, from_canvas: Affine },
+    /// Turned: sampled point by point, after shrinking where the photo is finer than the canvas.
+    Turned { source: Source<'a>, from_canvas: Affine },
+}
+
+impl<'a> ReadyPhoto<'a> {
+    pub fn new(drawn: &'a DrawnPhoto, picture: Option<&'a Picture>, canvas: &Canvas) -> Result<Self, Fault> {
+        let to_canvas = canvas.to_pixels;
+        let frame_to_canvas = drawn.frame.from_unit().then(to_canvas);
+        let [left, top, right, bottom] = frame_to_canvas.bounds([0.0, 0.0, 1.0, 1.0]);
+        let clip = |value: f64, max: u32| (value as i64).clamp(0, i64::from(max));
+        let bounds = [
+            clip(left.floor(), canvas.width),
+            clip(top.floor(), canvas.height),
+            clip(right.ceil(), canvas.width),
+            clip(bottom.ceil(), canvas.height),
+        ];
+        let pixels = match picture {
+            None => Pixels::None,
+            Some(picture) => Self::pixels(drawn, picture, to_canvas, bounds)?,
+        };
+        let shadow = drawn
+            .shadow
+            .filter(|shadow| shadow.color.alpha > 0)
+            .and_then(|shadow| SoftShape::new(&drawn.mask, shadow.blur, canvas.scale()));
+        let frame_from_canvas = frame_to_canvas.inverse().unwrap_or(Affine::scale(1.0, 1.0));
+        Ok(Self { drawn, to_canvas, bounds, shadow, pixels, frame_from_canvas })
+    }
+
+    fn pixels(
+        drawn: &DrawnPhoto,
+        picture: &'a Picture,
+        to_canvas: Affine,
+        bounds: [i64; 4],
+    ) -> Result<Pixels<'a>, Fault> {
+        let (width, height) = (f64::from(picture.width), f64::from(picture.height));
+        let photo_to_canvas = Affine::scale(1.0 / width, 1.0 / height).then(drawn.unit_to_scene).then(to_canvas);
+        let Some(from_canvas) = photo_to_canvas.inverse() else { return Ok(Pixels::None) };
+        let [left, top, right, bottom] = bounds;
+        if left >= right || top >= bottom {
+            return Ok(Pixels::None);
+        }
+        let Affine { a, b, c, d, .. } = photo_to_canvas;
+        let turned = b.abs() > 1e-9 * a.abs() || c.abs() > 1e-9 * d.abs() || a <= 0.0 || d <= 0.0;
+        // At least one canvas pixel must lie wholly on the photo for the straight way.
+        if !turned && width * a >= 2.0 && height * d >= 2.0 {
+            return Ok(Pixels::Upright { picture, from_canvas });
+        }
+        // Only the part that is seen is shrunk; a margin keeps the filters away from its edges.
+        let scale = a.hypot(b);
+        let seen = from_canvas.bounds([left as f64, top as f64, right as f64, bottom as f64]);
+        let margin = (4.0 / scale).max(4.0);
+        let low = |value: f64| (value - margin).floor().max(0.0) as u32;
+        let high = |value: f64, max: u32| ((value + margin).ceil().max(1.0) as u32).min(max);
+        let (x0, y0) = (low(seen[0]).min(picture.width - 1), low(seen[1]).min(picture.height - 1));
+        let (x1, y1) = (high(seen[2], picture.width).max(x0 + 1), high(seen[3], picture.height).max(y0 + 1));
+        let (seen_width, seen_height) = (f64::from(x1 - x0), f64::from(y1 - y0));
+        let kind = if picture.has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
+        let shrink = scale < 0.97;
+        if !shrink && !picture.has_alpha() {
+            return Ok(Pixels::Turned {
+                source: Source::new(picture.width, picture.height, 3, Cow::Borrowed(&picture.pixels)),
+                from_canvas,
+            });
+        }
+        let (target_width, target_height) = if shrink {
+            ((seen_width * scale).ceil().max(1.0) as u32, (seen_height * scale).ceil().max(1.0) as u32)
+        } else {
+            (x1 - x0, y1 - y0)
+        };
+        let source = ImageRef::new(picture.width, picture.height, &picture.pixels, kind).map_err(bug)?;
+        let mut target = Image::new(target_width, target_height, kind);
+        let options = ResizeOptions::new().crop(f64::from(x0), f64::from(y0), seen_width, seen_height);
+        let options = if shrink { options } else { options.resize_alg(ResizeAlg::Nearest) };
+        Resizer::new().resize(&source, &mut target, &options).map_err(bug)?;
+        if picture.has_alpha() {
+            // Sampled premultiplied, so that the colour of see-through pixels does not bleed in.
+            fast_image_resize::MulDiv::new().multiply_alpha_inplace(&mut target).map_err(bug)?;
+        }
+        let from_canvas = from_canvas
+            .then(Affine::translate(-f64::from(x0), -f64::from(y0)))
+            .then(Affine::scale(f64::from(target_width) / seen_width, f64::from(target_height) / seen_height));
+        let channels = picture.channels;
+        Ok(Pixels::Turned {
+            source: Source::new(target_width, target_height, channels, Cow::Owned(target.into_vec())),
+            from_canvas,
+        })
+    }
+
+    /// Draws onto a band whose first row is canvas row `top`.
+    pub fn draw(&self, pixmap: &mut Pixmap, top: u32) -> Result<(), Fault> {
+        let to_band = self.to_canvas.then(Affine::translate(0.0, -f64::from(top)));
+        if let (Some(shape), Some(shadow)) = (&self.shadow, self.drawn.shadow) {
+            shape.draw(pixmap, to_band, (shadow.dx, shadow.dy), shadow.color);
+        }
+        let [left, frame_top, right, frame_bottom] = self.bounds;
+        let (first, last) = (frame_top.max(i64::from(top)), frame_bottom.min(i64::from(top + pixmap.height())));
+        if left < right && first < last {
+            let region = Region {
+                x: left as u32,
+                y: first as u32,
+                width: (right - left) as u32,
+                height: (last - first) as u32,
+                band_top: top,
+            };
+            match &self.pixels {
+                Pixels::None => self.draw_stand_in(pixmap, to_band),
+                Pixels::Upright { picture, from_canvas } => {
+                    let rows = upright(picture, *from_canvas, &region)?;
+                    self.compose(pixmap, &region, |x, y, _| rows.at(x, y));
+                }
+                Pixels::Turned { source, from_canvas } => {
+                    let (a, b) = (from_canvas.a, from_canvas.b);
+                    self.compose(pixmap, &region, |x, y, row: &mut Option<(f64, f64)>| {
+                        let (u, v) = *row.get_or_insert_with(|| {
+                            from_canvas.map(f64::from(region.x) + 0.5, f64::from(region.y + y) + 0.5)
+                        });
+                        let along = f64::from(x);
+                        source.at(u + a * along, v + b * along)
+                    });
+                }
+            }
+        }
+        if let Some((width, color)) = self.drawn.border.filter(|(width, _)| *width > 0.0) {
+            let stroke = Stroke { width: width as f32, line_join: LineJoin::Miter, ..Stroke::default() };
+            pixmap.stroke_path(&self.drawn.mask, &paint(color), &stroke, to_band.skia(), None);
+        }
+        Ok(())
+    }
+
+    /// Puts the pixels that `pixel(x, y, row state)` gives (within the region; premultiplied) onto the band.
+    fn compose(
+        &self,
+        pixmap: &mut Pixmap,
+        region: &Region,
+        pixel: impl Fn(u32, u32, &mut Option<(f64, f64)>) -> [u8; 4],
+    ) {
+        let Some(mut mask) = Mask::new(region.width, region.height) else { return };
+        let to_region = self.to_canvas.then(Affine::translate(-f64::from(region.x), -f64::from(region.y)));
+        mask.fill_path(&self.drawn.mask, FillRule::Winding, true, to_region.skia());
+        let look = Look::new(self.drawn.look);
+        let opacity = (self.drawn.opacity.clamp(0.0, 1.0) * 256.0).round() as u32;
+        let fade = (!self.drawn.fade.is_none()).then_some(&self.drawn.fade);
+        let stride = pixmap.width() as usize * 4;
+        let data = pixmap.data_mut();
+        for y in 0..region.height {
+            let cover = &mask.data()[(y * region.width) as usize..][..region.width as usize];
+            let start = (region.y + y - region.band_top) as usize * stride + region.x as usize * 4;
+            let line = &mut data[start..start + region.width as usize * 4];
+            let mut state = None;
+            for (x, (cover, under)) in cover.iter().zip(line.chunks_exact_mut(4)).enumerate() {
+                if *cover == 0 {
+                    continue;
+                }
+                let over = look.apply(pixel(x as u32, y, &mut state));
+                let mut part = u32::from(*cover) + u32::from(*cover >> 7);
+                part = part * opacity >> 8;
+                if let Some(fade) = fade {
+                    let at = (f64::from(region.x) + x as f64 + 0.5, f64::from(region.y + y) + 0.5);
+                    let (u, v) = self.frame_from_canvas.map(at.0, at.1);
+                    part = (f64::from(part) * fade_at(fade, u, v)) as u32;
+                }
+                if part == 256 && over[3] == 255 {
+                    under.copy_from_slice(&over);
+                    continue;
+                }
+                let rest = 256 * 255 - part * u32::from(over[3]);
+                for (under, over) in under.iter_mut().zip(over) {
+                    let sum = u32::from(over) * part * 255 + u32::from(*under) * rest;
+                    *under = ((sum + 32640) / 65280).min(255) as u8;
+                }
+            }
+        }
+    }
+
+    /// Where no photo is yet: warm grey with a paw, so that a draft reads as "your photo goes here".
+    fn draw_stand_in(&self, pixmap: &mut Pixmap, to_band: Affine) {
+        let (ground, mark) = (Color::opaque(0xE7, 0xE3, 0xDA), Color::opaque(0xCF, 0xC8, 0xB8));
+        pixmap.fill_path(&self.drawn.mask, &paint(ground), FillRule::Winding, to_band.skia(), None);
+        let frame = &self.drawn.frame;
+        let size = frame.width.min(frame.height) * 0.34;
+        let (cx, cy) = frame.center();
+        let place = Affine::scale(size, size)
+            .then(Affine::rotate(frame.rotation))
+            .then(Affine::translate(cx, cy))
+            .then(to_band);
+        if let Some(paw) = paw() {
+            pixmap.fill_path(&paw, &paint(mark), FillRule::Winding, place.skia(), None);
+        }
+    }
+}
+
+/// A paw print within −0.5 … 0.5.
+fn paw() -> Option<Path> {
+    let mut path = PathBuilder::new();
+    for (x, y, rx, ry) in
+        [(-0.37, -0.06, 0.11, 0.15), (-0.14, -0.3, 0.12, 0.17), (0.14, -0.3, 0.12, 0.17), (0.37, -0.06, 0.11, 0.15)]
+    {
+        path.push_oval(Rect::from_ltrb(x - rx, y - ry, x + rx, y + ry)?);
+    }
+    path.move_to(0.0, -0.03);
+    path.cubic_to(0.2, -0.03, 0.33, 0.2, 0.3, 0.33);
+    path.cubic_to(0.27, 0.47, 0.12, 0.42, 0.0, 0.42);
+    path.cubic_to(-0.12, 0.42, -0.27, 0.47, -0.3, 0.33);
+    path.cubic_to(-0.33, 0.2, -0.2, -0.03, 0.0, -0.03);
+    path.close();
+    path.finish()
+}
+
+/// A part of the canvas within a band.
+struct Region {
+    x: u32,
+    y: u32,
+    width: u32,
+    height: u32,
+    band_top: u32,
+}
+
+/// Resized pixels for the part of a region that lies wholly on the photo; its edge is repeated beyond.
+struct Rows {
+    pixels: Vec<u8>,
+    channels: usize,
+    x: u32,
+    y: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Rows {
+    fn at(&self, x: u32, y: u32) -> [u8; 4] {
+        let x = x.clamp(self.x, self.x + self.width - 1) - self.x;
+        let y = y.clamp(self.y, self.y + self.height - 1) - self.y;
+        let at = (y as usize * self.width as usize + x as usize) * self.channels;
+        match self.pixels.get(at..at + self.channels) {
+            Some(&[red, green, blue]) => [red, green, blue, 255],
+            Some(&[red, green, blue, alpha]) => [red, green, blue, alpha],
+            _ => [0, 0, 0, 0],
+        }
+    }
+}
+
+fn upright(picture: &Picture, from_canvas: Affine, region: &Region) -> Result<Rows, Fault> {
+    let Affine { a, d, e, f, .. } = from_canvas;
+    // Canvas columns and rows whose pixels lie wholly on the photo.
+    let inside = |scale: f64, offset: f64, length: u32, from: u32, count: u32| {
+        let low = ((-offset / scale) - 1e-6).ceil();
+        let high = ((f64::from(length) - offset) / scale + 1e-6).floor();
+        let low = low.clamp(f64::from(from), f64::from(from + count - 1)) as u32;
+        let high = (high.max(0.0) as u32).clamp(low + 1, (from + count).max(low + 1));
+        (low, high)
+    };
+    let (x0, x1) = inside(a, e, picture.width, region.x, region.width);
+    let (y0, y1) = inside(d, f, picture.height, region.y, region.height);
+    let span = |scale: f64, offset: f64, length: u32, low: u32, high: u32| {
+        let length = f64::from(length);
+        let start = (scale * f64::from(low) + offset).clamp(0.0, length * (1.0 - 1e-9));
+        let end = (scale * f64::from(high) + offset).clamp(start, length);
+        (start, (end - start).max(1e-6).min(length - start))
+    };
+    let (left, width) = span(a, e, picture.width, x0, x1);
+    let (top, height) = span(d, f, picture.height, y0, y1);
+    let kind = if picture.has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
+    let source = ImageRef::new(picture.width, picture.height, &picture.pixels, kind).map_err(bug)?;
+    let mut target = Image::new(x1 - x0, y1 - y0, kind);
+    // Lanczos rings on edges that are enlarged; Catmull and Rom's spline keeps them clean.
+    let filter = if a >= 1.0 { FilterType::Lanczos3 } else { FilterType::CatmullRom };
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(left, top, width, height);
+    Resizer::new().resize(&source, &mut target, &options).map_err(bug)?;
+    if picture.has_alpha() {
+        fast_image_resize::MulDiv::new().multiply_alpha_inplace(&mut target).map_err(bug)?;
+    }
+    Ok(Rows {
+        channels: usize::from(picture.channels),
+        pixels: target.into_vec(),
+        x: x0 - region.x,
+        y: y0 - region.y,
+        width: x1 - x0,
+        height: y1 - y0,
+    })
+}
+
+/// How much of the photo is left at a point of the frame's unit square, 0–1.
+fn fade_at(fade: &Fade, u: f64, v: f64) -> f64 {
+    let side = |distance: f64, share: f64| {
+        if share <= 0.0 {
+            return 1.0;
+        }
+        let t = (distance / share).clamp(0.0, 1.0);
+        t * t * (3.0 - 2.0 * t)
+    };
+    side(v, fade.top) * side(1.0 - u, fade.right) * side(1.0 - v, fade.bottom) * side(u, fade.left)
+}
+
+/// A look as a linear map of colours in 1/256, and what is added (in 1/256 of a step, for opaque pixels).
+struct Look(Option<[[i32; 4]; 3]>);
+
+impl Look {
+    fn new(look: PhotoLook) -> Look {
+        Look(match look {
+            PhotoLook::Plain => None,
+            // Rec. 601 luma, with a little more contrast than the eye would give it.
+            PhotoLook::Mono => Some([[83, 162, 32, -1900]; 3]),
+            // Late afternoon: reds up, blues down, blacks a little lifted.
+            PhotoLook::Warm => Some([[262, 12, 0, 1400], [10, 246, -2, 500], [4, 22, 196, 700]]),
+        })
+    }
+
+    fn apply(&self, pixel: [u8; 4]) -> [u8; 4] {
+        let Some(rows) = &self.0 else { return pixel };
+        let [red, green, blue, alpha] = pixel.map(i32::from);
+        let channel = |[r, g, b, plus]: [i32; 4]| {
+            let value = r * red + g * green + b * blue + plus * alpha / 255;
+            ((value + 128) >> 8).clamp(0, alpha) as u8
+        };
+        [channel(rows[0]), channel(rows[1]), channel(rows[2]), pixel[3]]
+    }
+}

@@ -1,0 +1,279 @@
+//! Decoding in a child process of the same program: what parent and child say to each other.
+//!
+//! The file is the child's standard input. On its standard output come a header of [`HEADER`] bytes and the pixels; a child
+//! that dies (out of memory, out of time, a decoder's mistake) leaves them incomplete, which the parent takes as a refusal.
+
+use super::decode::{self, Decoded, Problem};
+use super::kind::Kind;
+use crate::kernel::Fault;
+use crate::render::picture::Picture;
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+const HEADER: usize = 24;
+const MAGIC: &[u8; 4] = b"pix1";
+
+/// Address space of a child.
+const CHILD_MEMORY: u64 = 400 << 20;
+/// Processor time of a child.
+const CHILD_CPU_S: u64 = 10;
+/// A child is killed after this long, however little it did.
+const CHILD_WALL: Duration = Duration::from_secs(20);
+/// How long a caller waits for its turn before it is told that the machine is busy.
+const QUEUE_WAIT: Duration = Duration::from_secs(25);
+/// Children at a time.
+const AT_ONCE: usize = 2;
+
+/// What an upload may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub max_bytes: u64,
+    pub max_pixels: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_bytes: 40 << 20, max_pixels: 64_000_000 }
+    }
+}
+
+/// Why a file gives no picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhotoProblem {
+    /// A known kind that is not taken, by its usual name.
+    Unsupported(&'static str),
+    /// No picture, or a damaged one.
+    Unreadable,
+    /// Too many bytes or pixels.
+    TooLarge,
+    /// The machine's fault, not the file's.
+    Fault(Fault),
+}
+
+impl fmt::Display for PhotoProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PhotoProblem::Unsupported(kind) => write!(f, "{kind} files are not taken"),
+            PhotoProblem::Unreadable => f.write_str("it is no picture, or a damaged one"),
+            PhotoProblem::TooLarge => f.write_str("it has too many bytes or pixels"),
+            PhotoProblem::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PhotoProblem {}
+
+impl From<Problem> for PhotoProblem {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Unsupported(kind) => PhotoProblem::Unsupported(kind),
+            Problem::Unreadable => PhotoProblem::Unreadable,
+            Problem::TooLarge => PhotoProblem::TooLarge,
+        }
+    }
+}
+
+impl From<Fault> for PhotoProblem {
+    fn from(fault: Fault) -> Self {
+        PhotoProblem::Fault(fault)
+    }
+}
+
+/// Decodes customers' files. Cheap to clone; at most two children run at a time, whatever the number of clones.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    /// The program to start: this one.
+    pub program: PathBuf,
+    pub limits: Limits,
+}
+
+impl Decoder {
+    pub fn new(program: PathBuf, limits: Limits) -> Self {
+        Self { program, limits }
+    }
+
+    /// Decodes a file, shrunk to `max_side` where it is larger. Blocks for up to some 45 seconds on a busy machine.
+    ///
+    /// # Errors
+    /// [`PhotoProblem::Fault`] with [`Fault::Busy`] when too many others wait.
+    pub fn decode(&self, file: &Path, max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
+        let mut input = File::open(file).map_err(Fault::from)?;
+        if input.metadata().map_err(Fault::from)?.len() > self.limits.max_bytes {
+            return Err(PhotoProblem::TooLarge);
+        }
+        // What is no picture at all needs no process of its own.
+        let mut head = [0; 512];
+        let length = read_up_to(&mut input, &mut head).map_err(Fault::from)?;
+        let kind = super::inspect(&head[..length]);
+        match kind {
+            Kind::Unsupported(name) => return Err(PhotoProblem::Unsupported(name)),
+            Kind::Unknown => return Err(PhotoProblem::Unreadable),
+            Kind::Jpeg | Kind::Png | Kind::Webp => {}
+        }
+        std::io::Seek::rewind(&mut input).map_err(Fault::from)?;
+        let _turn = Turn::take()?;
+        let child = Command::new(&self.program)
+            .arg("decode-photo")
+            .arg(self.limits.max_pixels.to_string())
+            .arg(max_side.unwrap_or(0).to_string())
+            .env_clear()
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(Fault::from)?;
+        self.listen(child, kind)
+    }
+
+    fn listen(&self, mut child: Child, kind: Kind) -> Result<Decoded, PhotoProblem> {
+        let Some(mut output) = child.stdout.take() else { return Err(Fault::bug("a child without output").into()) };
+        let child = Arc::new(Mutex::new(child));
+        let (done, waiting) = channel::<()>();
+        let watched = child.clone();
+        let watchdog = std::thread::spawn(move || {
+            if waiting.recv_timeout(CHILD_WALL) == Err(RecvTimeoutError::Timeout) {
+                // Killing ends the output, and with it the reading below.
+                let _ = watched.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).kill();
+            }
+        });
+        let answer = self.read(&mut output, kind);
+        drop(done);
+        let _ = watchdog.join();
+        let mut child = child.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if answer.is_err() {
+            let _ = child.kill();
+        }
+        child.wait().map_err(Fault::from)?;
+        answer
+    }
+
+    fn read(&self, output: &mut impl Read, kind: Kind) -> Result<Decoded, PhotoProblem> {
+        let mut header = [0; HEADER];
+        if output.read_exact(&mut header).is_err() || &header[..4] != MAGIC {
+            // It died. Whoever makes a decoder fall over gets no more than this.
+            return Err(PhotoProblem::Unreadable);
+        }
+        match header[4] {
+            0 => {}
+            2 => return Err(PhotoProblem::TooLarge),
+            _ => return Err(PhotoProblem::Unreadable),
+        }
+        let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let (channels, width, height) = (header[5], number(8), number(12));
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > self.limits.max_pixels || !matches!(channels, 3 | 4) {
+            return Err(PhotoProblem::Unreadable);
+        }
+        let length = pixels * u64::from(channels);
+        let mut bytes = Vec::with_capacity(length as usize);
+        output.take(length).read_to_end(&mut bytes).map_err(Fault::from)?;
+        let picture = Picture::new(width, height, channels, bytes).ok_or(PhotoProblem::Unreadable)?;
+        Ok(Decoded { picture, width: number(16), height: number(20), kind })
+    }
+}
+
+fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+/// One of the places at the decoder; given back when dropped.
+struct Turn;
+
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static FREED: Condvar = Condvar::new();
+
+impl Turn {
+    fn take() -> Result<Turn, Fault> {
+        let taken = TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let waited = FREED.wait_timeout_while(taken, QUEUE_WAIT, |taken| *taken >= AT_ONCE);
+        let (mut taken, waited) = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
+        if waited.timed_out() {
+            return Err(Fault::Busy);
+        }
+        *taken += 1;
+        Ok(Turn)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) -= 1;
+        FREED.notify_one();
+    }
+}
+
+/// The child: `petstar decode-photo MAX_PIXELS MAX_SIDE`, the file on standard input, pixels on standard output.
+pub fn child_main() -> ExitCode {
+    let mut arguments = std::env::args().skip(2).map(|argument| argument.parse::<u64>());
+    let (Some(Ok(max_pixels)), Some(Ok(max_side))) = (arguments.next(), arguments.next()) else {
+        return ExitCode::from(2);
+    };
+    if limit_self().is_err() {
+        return ExitCode::from(1);
+    }
+    // Worker threads would each reserve memory out of the little there is.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
+    let mut bytes = Vec::new();
+    if std::io::stdin().lock().read_to_end(&mut bytes).is_err() {
+        return ExitCode::from(1);
+    }
+    let max_side = u32::try_from(max_side).ok().filter(|side| *side > 0);
+    let answer = decode::decode(&bytes, &decode::Limits { max_pixels, max_side });
+    drop(bytes);
+    match answer.map(|decoded| speak(&decoded)).unwrap_or_else(|problem| refuse(&problem)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+fn limit_self() -> rustix::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    for (resource, limit) in [
+        (Resource::As, CHILD_MEMORY),
+        (Resource::Cpu, CHILD_CPU_S),
+        (Resource::Core, 0),
+        (Resource::Fsize, 0),
+        (Resource::Nofile, 16),
+    ] {
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+    }
+    Ok(())
+}
+
+fn speak(decoded: &Decoded) -> std::io::Result<()> {
+    let picture = &decoded.picture;
+    let mut out = std::io::stdout().lock();
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&[0, picture.channels, 0, 0]);
+    for number in [picture.width, picture.height, decoded.width, decoded.height] {
+        header.extend_from_slice(&number.to_le_bytes());
+    }
+    out.write_all(&header)?;
+    out.write_all(&picture.pixels)?;
+    out.flush()
+}
+
+fn refuse(problem: &Problem) -> std::io::Result<()> {
+    let code = match problem {
+        Problem::Unreadable | Problem::Unsupported(_) => 1,
+        Problem::TooLarge => 2,
+    };
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(MAGIC);
+    header[4] = code;
+    std::io::stdout().write_all(&header)
+}

@@ -1,0 +1,341 @@
+//! From a file's bytes to upright sRGB pixels. Runs in the child process for everything a customer sent.
+
+use super::kind::{Kind, inspect};
+use crate::render::picture::Picture;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, Limits as ImageLimits, RgbImage, RgbaImage};
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use std::fmt;
+use std::io::Cursor;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+
+/// The longest side a photo may claim: what the formats and the resampler are good for.
+const MAX_SIDE: u32 = 32_000;
+/// What a decoder may take for its own buffers; the child's address space is limited anyway.
+const MAX_ALLOCATION: u64 = 320 << 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of the file, before shrinking.
+    pub max_pixels: u64,
+    /// The picture is shrunk to this longer side.
+    pub max_side: Option<u32>,
+}
+
+/// A decoded photo: upright, sRGB, without metadata.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    pub picture: Picture,
+    /// Upright size of the file's own picture, of which `picture` may be a smaller copy.
+    pub width: u32,
+    pub height: u32,
+    pub kind: Kind,
+}
+
+/// Why a file gives no picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A known kind that is not taken.
+    Unsupported(&'static str),
+    /// Not a picture, or a damaged one.
+    Unreadable,
+    /// More pixels than allowed, or more memory than there is.
+    TooLarge,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Unsupported(kind) => write!(f, "{kind} files are not taken"),
+            Problem::Unreadable => f.write_str("it is no picture, or a damaged one"),
+            Problem::TooLarge => f.write_str("it has too many pixels"),
+        }
+    }
+}
+
+impl From<ImageError> for Problem {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::Limits(_) => Problem::TooLarge,
+            _ => Problem::Unreadable,
+        }
+    }
+}
+
+/// Pixels as they stand in the file, and what is to be done with them.
+struct Raw {
+    image: DynamicImage,
+    profile: Option<Vec<u8>>,
+    orientation: Orientation,
+}
+
+/// Decodes a whole file.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Problem> {
+    let kind = inspect(bytes);
+    let raw = match kind {
+        Kind::Jpeg => jpeg(bytes, limits)?,
+        Kind::Png => {
+            let decoder = image::codecs::png::PngDecoder::with_limits(Cursor::new(bytes), image_limits())?;
+            by_image(decoder, limits)?
+        }
+        Kind::Webp => by_image(image::codecs::webp::WebPDecoder::new(Cursor::new(bytes))?, limits)?,
+        Kind::Unsupported(name) => return Err(Problem::Unsupported(name)),
+        Kind::Unknown => return Err(Problem::Unreadable),
+    };
+    let picture = in_srgb(raw.image, raw.profile.as_deref())?;
+    let (width, height) = (picture.width, picture.height);
+    let turned = matches!(
+        raw.orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    );
+    // Shrunk before it is turned, so that never two large copies stand side by side.
+    let picture = match limits.max_side {
+        Some(side) => picture.at_most(side.max(1)).map_err(|_| Problem::Unreadable)?,
+        None => picture,
+    };
+    let picture = upright(picture, raw.orientation)?;
+    let (width, height) = if turned { (height, width) } else { (width, height) };
+    Ok(Decoded { picture, width, height, kind })
+}
+
+fn image_limits() -> ImageLimits {
+    let mut limits = ImageLimits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_ALLOCATION);
+    limits
+}
+
+fn check_size((width, height): (u32, u32), bytes: u64, limits: &Limits) -> Result<(), Problem> {
+    if width == 0 || height == 0 {
+        return Err(Problem::Unreadable);
+    }
+    let too_large = width > MAX_SIDE
+        || height > MAX_SIDE
+        || u64::from(width) * u64::from(height) > limits.max_pixels
+        || bytes > MAX_ALLOCATION;
+    if too_large { Err(Problem::TooLarge) } else { Ok(()) }
+}
+
+fn by_image(mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Raw, Problem> {
+    check_size(decoder.dimensions(), decoder.total_bytes(), limits)?;
+    decoder.set_limits(image_limits())?;
+    // Broken metadata must not cost the picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
+    Ok(Raw { image: DynamicImage::from_decoder(decoder)?, profile, orientation })
+}
+
+fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
+    if !ends_properly(bytes) {
+        return Err(Problem::Unreadable);
+    }
+    let options = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(MAX_SIDE as usize)
+        .set_max_height(MAX_SIDE as usize);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|error| match error {
+        zune_jpeg::errors::DecodeErrors::LargeDimensions(_) => Problem::TooLarge,
+        _ => Problem::Unreadable,
+    })?;
+    let info = decoder.info().ok_or(Problem::Unreadable)?;
+    let (width, height) = (u32::from(info.width), u32::from(info.height));
+    let input = decoder.input_colorspace().ok_or(Problem::Unreadable)?;
+    let (output, channels) = match input {
+        ColorSpace::Luma => (ColorSpace::Luma, 1),
+        ColorSpace::CMYK => (ColorSpace::CMYK, 4),
+        ColorSpace::YCCK => (ColorSpace::YCCK, 4),
+        _ => (ColorSpace::RGB, 3),
+    };
+    check_size((width, height), u64::from(width) * u64::from(height) * channels, limits)?;
+    let profile = decoder.icc_profile();
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    decoder.set_options(decoder.options().jpeg_set_out_colorspace(output));
+    let pixels = decoder.decode().map_err(|_| Problem::Unreadable)?;
+    let image = match output {
+        ColorSpace::Luma => image::GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
+        ColorSpace::RGB => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
+        _ => {
+            let inks = inks(pixels, output == ColorSpace::YCCK, has_adobe_marker(bytes));
+            let rgb = rgb_of_inks(&inks, width, profile.as_deref());
+            RgbImage::from_raw(width, height, rgb).map(DynamicImage::ImageRgb8)
+        }
+    };
+    let profile = if channels == 4 { None } else { profile };
+    let image = image.ok_or(Problem::Unreadable)?;
+    Ok(Raw { image, profile, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
+}
+
+/// True when an end-of-image marker follows the pixel data. A file that was cut off shows a grey half otherwise.
+fn ends_properly(bytes: &[u8]) -> bool {
+    segments(bytes)
+        .last()
+        .is_some_and(|(marker, start, _)| marker == 0xDA && bytes[start..].windows(2).any(|pair| pair == [0xFF, 0xD9]))
+}
+
+fn has_adobe_marker(bytes: &[u8]) -> bool {
+    segments(bytes).any(|(marker, start, end)| marker == 0xEE && bytes[start..end].starts_with(b"Adobe"))
+}
+
+/// The marker segments of a JPEG up to the first scan: marker, start and end of the data.
+fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, usize, usize)> + '_ {
+    let mut at = 2;
+    let mut done = false;
+    std::iter::from_fn(move || {
+        while !done && at + 4 <= bytes.len() {
+            if bytes[at] != 0xFF {
+                // Some cameras leave stray bytes between segments.
+                at += 1;
+                continue;
+            }
+            let marker = bytes[at + 1];
+            if matches!(marker, 0x00 | 0x01 | 0xD0..=0xD9 | 0xFF) {
+                at += 1;
+                continue;
+            }
+            let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]])).max(2);
+            let (start, end) = (at + 4, (at + 2 + length).min(bytes.len()));
+            done = marker == 0xDA;
+            at += 2 + length;
+            return Some((marker, start, end.max(start)));
+        }
+        None
+    })
+}
+
+/// Amounts of cyan, magenta, yellow and black, 255 for full ink. Adobe's files hold the opposite.
+fn inks(mut pixels: Vec<u8>, ycck: bool, adobe: bool) -> Vec<u8> {
+    for pixel in pixels.chunks_exact_mut(4) {
+        if ycck {
+            let [y, cb, cr] = [pixel[0], pixel[1], pixel[2]].map(f32::from);
+            let rgb = [
+                y + 1.402 * (cr - 128.0),
+                y - 0.344_136 * (cb - 128.0) - 0.714_136 * (cr - 128.0),
+                y + 1.772 * (cb - 128.0),
+            ];
+            for (ink, value) in pixel.iter_mut().zip(rgb) {
+                *ink = 255 - value.round().clamp(0.0, 255.0) as u8;
+            }
+        }
+        if adobe {
+            pixel.iter_mut().for_each(|ink| *ink = 255 - *ink);
+        }
+    }
+    pixels
+}
+
+fn rgb_of_inks(inks: &[u8], width: u32, profile: Option<&[u8]>) -> Vec<u8> {
+    let mut rgb = vec![0; inks.len() / 4 * 3];
+    let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
+    let transform = profile.filter(|profile| profile.color_space == DataColorSpace::Cmyk).and_then(|profile| {
+        let srgb = ColorProfile::new_srgb();
+        profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, TransformOptions::default()).ok()
+    });
+    if let Some(transform) = transform {
+        let width = width as usize;
+        let rows = inks.chunks(width * 4).zip(rgb.chunks_mut(width * 3));
+        if rows.map(|(from, to)| transform.transform(from, to)).all(|result| result.is_ok()) {
+            return rgb;
+        }
+    }
+    for (to, from) in rgb.chunks_exact_mut(3).zip(inks.chunks_exact(4)) {
+        let paper = 255 - u32::from(from[3]);
+        for (value, ink) in to.iter_mut().zip(from) {
+            *value = ((255 - u32::from(*ink)) * paper / 255) as u8;
+        }
+    }
+    rgb
+}
+
+/// Brings the pixels to 8-bit sRGB, by the file's profile where it has one that makes sense.
+fn in_srgb(image: DynamicImage, profile: Option<&[u8]>) -> Result<Picture, Problem> {
+    let (width, height) = (image.width(), image.height());
+    let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
+    let gray = matches!(image, DynamicImage::ImageLuma8(_) | DynamicImage::ImageLuma16(_));
+    if let Some(profile) = profile.as_ref().filter(|profile| profile.color_space == DataColorSpace::Gray && gray) {
+        let luma = image.into_luma8().into_raw();
+        let mut pixels = vec![0; luma.len() * 3];
+        let srgb = ColorProfile::new_srgb();
+        let transform = profile.create_transform_8bit(Layout::Gray, &srgb, Layout::Rgb, TransformOptions::default());
+        let converted = transform.is_ok_and(|transform| transform.transform(&luma, &mut pixels).is_ok());
+        if !converted {
+            for (to, from) in pixels.chunks_exact_mut(3).zip(&luma) {
+                to.fill(*from);
+            }
+        }
+        return Picture::new(width, height, 3, pixels).ok_or(Problem::Unreadable);
+    }
+    let alpha = image.color().has_alpha();
+    let (mut pixels, channels) =
+        if alpha { (image.into_rgba8().into_raw(), 4) } else { (image.into_rgb8().into_raw(), 3) };
+    if let Some(profile) = profile.filter(|profile| profile.color_space == DataColorSpace::Rgb) {
+        convert(&mut pixels, channels, width as usize, &profile);
+    }
+    let opaque = alpha && pixels.chunks_exact(4).all(|pixel| pixel[3] == 255);
+    if opaque {
+        let rgba = RgbaImage::from_raw(width, height, pixels).ok_or(Problem::Unreadable)?;
+        return Picture::new(width, height, 3, DynamicImage::ImageRgba8(rgba).into_rgb8().into_raw())
+            .ok_or(Problem::Unreadable);
+    }
+    Picture::new(width, height, channels, pixels).ok_or(Problem::Unreadable)
+}
+
+/// Converts row by row in place. A profile that can't be used leaves the pixels as they are.
+fn convert(pixels: &mut [u8], channels: u8, width: usize, profile: &ColorProfile) {
+    let layout = if channels == 4 { Layout::Rgba } else { Layout::Rgb };
+    let srgb = ColorProfile::new_srgb();
+    let Ok(transform) = profile.create_transform_8bit(layout, &srgb, layout, TransformOptions::default()) else {
+        return;
+    };
+    let row = width * usize::from(channels);
+    let mut converted = vec![0; row];
+    for line in pixels.chunks_exact_mut(row) {
+        if transform.transform(line, &mut converted).is_err() {
+            return;
+        }
+        line.copy_from_slice(&converted);
+    }
+}
+
+fn upright(picture: Picture, orientation: Orientation) -> Result<Picture, Problem> {
+    if orientation == Orientation::NoTransforms {
+        return Ok(picture);
+    }
+    let Picture { width, height, channels, pixels } = picture;
+    let mut image = if channels == 4 {
+        RgbaImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgba8)
+    } else {
+        RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+    }
+    .ok_or(Problem::Unreadable)?;
+    image.apply_orientation(orientation);
+    Picture::new(image.width(), image.height(), channels, image.into_bytes()).ok_or(Problem::Unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inks_the_way_adobe_stores_them() {
+        // No ink at all is white, full black is black.
+        assert_eq!(rgb_of_inks(&inks(vec![255, 255, 255, 255], false, true), 1, None), [255, 255, 255]);
+        assert_eq!(rgb_of_inks(&inks(vec![0, 0, 0, 0], false, false), 1, None), [255, 255, 255]);
+        assert_eq!(rgb_of_inks(&inks(vec![9, 9, 9, 0], false, true), 1, None), [0, 0, 0]);
+        // YCCK of a neutral white.
+        assert_eq!(rgb_of_inks(&inks(vec![0, 128, 128, 255], true, true), 1, None), [255, 255, 255]);
+    }
+
+    #[test]
+    fn a_header_that_claims_too_much_is_refused_before_memory_is_taken() {
+        let mut png = Vec::new();
+        let mut writer = png::Encoder::new(&mut png, 30_000, 30_000).write_header().unwrap();
+        writer.write_chunk(png::chunk::IDAT, &[0x78, 0x01]).unwrap();
+        drop(writer);
+        let limits = Limits { max_pixels: 64_000_000, max_side: None };
+        assert_eq!(decode(&png, &limits).unwrap_err(), Problem::TooLarge);
+    }
+}

@@ -1,0 +1,124 @@
+//! Pixels in memory, and the small files made of them.
+
+use crate::kernel::Fault;
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// 8-bit sRGB pixels, row by row without gaps; `channels` is 3 (opaque) or 4 (alpha last, not premultiplied).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    pub width: u32,
+    pub height: u32,
+    pub channels: u8,
+    pub pixels: Vec<u8>,
+}
+
+/// The photos of a scene, each at any resolution, whole and upright: the proxy for a preview, more for a print.
+pub type Photos = HashMap<Uuid, Arc<Picture>>;
+
+impl Picture {
+    /// `None` unless the number of bytes is exactly width × height × channels, with channels 3 or 4 and no empty side.
+    pub fn new(width: u32, height: u32, channels: u8, pixels: Vec<u8>) -> Option<Picture> {
+        let bytes = u64::from(width) * u64::from(height) * u64::from(channels);
+        let fits = width > 0 && height > 0 && matches!(channels, 3 | 4) && bytes == pixels.len() as u64;
+        fits.then_some(Picture { width, height, channels, pixels })
+    }
+
+    pub fn long_side(&self) -> u32 {
+        self.width.max(self.height)
+    }
+
+    pub fn has_alpha(&self) -> bool {
+        self.channels == 4
+    }
+
+    /// The same picture at another size, by Lanczos' filter with three lobes.
+    pub fn resized(&self, width: u32, height: u32) -> Result<Picture, Fault> {
+        use fast_image_resize::images::{Image, ImageRef};
+        use fast_image_resize::{PixelType, Resizer};
+        let kind = if self.has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
+        let source = ImageRef::new(self.width, self.height, &self.pixels, kind).map_err(bug)?;
+        let mut target = Image::new(width.max(1), height.max(1), kind);
+        Resizer::new().resize(&source, &mut target, None).map_err(bug)?;
+        Ok(Picture { width: width.max(1), height: height.max(1), channels: self.channels, pixels: target.into_vec() })
+    }
+
+    /// Shrunk in proportion until the longer side is at most `side`; unchanged where it already is.
+    pub fn at_most(self, side: u32) -> Result<Picture, Fault> {
+        let long = self.long_side();
+        if long <= side {
+            return Ok(self);
+        }
+        let shrink =
+            |length: u32| ((u64::from(length) * u64::from(side) + u64::from(long) / 2) / u64::from(long)) as u32;
+        self.resized(shrink(self.width), shrink(self.height))
+    }
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Picture({} × {} × {})", self.width, self.height, self.channels)
+    }
+}
+
+/// A JPEG without subsampled colour, so that thin coloured letters stay clean. `quality` 1–100. Alpha is dropped.
+pub fn encode_jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::with_capacity(picture.pixels.len() / 8);
+    let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality.clamp(1, 100));
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+    let (width, height) = match (u16::try_from(picture.width), u16::try_from(picture.height)) {
+        (Ok(width), Ok(height)) => (width, height),
+        _ => return Err(Fault::bug("a JPEG has at most 65535 pixels a side")),
+    };
+    let color = if picture.has_alpha() { jpeg_encoder::ColorType::Rgba } else { jpeg_encoder::ColorType::Rgb };
+    encoder.encode(&picture.pixels, width, height, color).map_err(bug)?;
+    Ok(out)
+}
+
+/// A PNG tagged as sRGB.
+pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::with_capacity(picture.pixels.len() / 3);
+    let mut encoder = png::Encoder::new(&mut out, picture.width, picture.height);
+    encoder.set_color(if picture.has_alpha() { png::ColorType::Rgba } else { png::ColorType::Rgb });
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
+    let mut writer = encoder.write_header().map_err(bug)?;
+    writer.write_image_data(&picture.pixels).map_err(bug)?;
+    writer.finish().map_err(bug)?;
+    Ok(out)
+}
+
+pub(crate) fn bug(error: impl std::fmt::Display) -> Fault {
+    Fault::bug(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_must_match() {
+        assert!(Picture::new(2, 2, 3, vec![0; 12]).is_some());
+        assert!(Picture::new(2, 2, 4, vec![0; 12]).is_none());
+        assert!(Picture::new(0, 2, 3, vec![]).is_none());
+        assert!(Picture::new(2, 2, 2, vec![0; 8]).is_none());
+    }
+
+    #[test]
+    fn shrinking_keeps_the_proportion_and_at_least_a_pixel() {
+        let thin = Picture::new(1, 4000, 3, vec![200; 12000]).unwrap().at_most(1600).unwrap();
+        assert_eq!((thin.width, thin.height), (1, 1600));
+        let small = Picture::new(8, 6, 4, vec![200; 192]).unwrap();
+        assert_eq!(small.clone().at_most(800).unwrap(), small);
+    }
+
+    #[test]
+    fn files_read_back() {
+        let picture = Picture::new(2, 1, 3, vec![255, 0, 0, 0, 0, 255]).unwrap();
+        let png = image::load_from_memory(&encode_png(&picture).unwrap()).unwrap();
+        assert_eq!(png.to_rgb8().as_raw(), &picture.pixels);
+        assert_eq!(&encode_jpeg(&picture, 90).unwrap()[..2], &[0xFF, 0xD8]);
+    }
+}
