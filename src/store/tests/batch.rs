@@ -147,7 +147,9 @@ proptest! {
             let hooks = hooks.clone();
             Box::new(move |tx: &WriteTx| {
                 let seen = NAMES.range(tx, .., Order::Rising, 100)?.len();
-                tx.after_commit(move || drop(hooks.fetch_add(1, Ordering::SeqCst)));
+                tx.after_commit(move || {
+                    hooks.fetch_add(1, Ordering::SeqCst);
+                });
                 apply(tx, &deed.changes)?;
                 if let Some((inner, is_good)) = &deed.inner {
                     let nested = tx.nested(|tx| {

@@ -1,16 +1,19 @@
 //! The queue as its users see it: real threads, a real store in memory, and a clock that moves only when told.
 
+mod ends;
+mod interruptions;
+mod lists;
+mod threads;
+
 use super::*;
 use crate::kernel::{Fault, Moment};
-use crate::store::{Index, Order, Store, Table, WriteTx};
+use crate::store::{Counter, Index, Order, Store, WriteTx};
 use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use uuid::Uuid;
 
 const START: Moment = Moment(1_750_000_000_000);
 const LONG: Duration = Duration::from_secs(20);
@@ -26,7 +29,7 @@ const HASTY: JobKind =
 
 /// How often something was noted for a job, in the transaction that caused it.
 const NOTES: Index<(String, JobId, u64)> = Index::new("test.notes");
-const COUNT: crate::store::Counter = crate::store::Counter::new("test.notes");
+const COUNT: Counter = Counter::new("test.notes");
 
 fn note(tx: &WriteTx, what: &str, id: JobId) -> Result<(), Fault> {
     let number = COUNT.next(tx)?;
@@ -110,15 +113,34 @@ impl Drop for Shop {
     }
 }
 
+/// Gives back what it was given.
 fn works() -> Handler {
     Handler::new(|running| Ok(Done::new(running.job.payload.clone())))
 }
 
-#[test]
-fn a_job_is_worked_on_and_its_result_kept() {
-    let shop = Shop::new(Handlers::new().on(&QUICK, works()));
-    let id = shop.add(&QUICK, json!({"letter": 7}));
-    let job = shop.settled(id);
-    assert_eq!((job.status, job.result, job.attempt), (JobStatus::Completed, Some(json!({"letter": 7})), 1));
-    assert_eq!((job.progress, job.started_at, job.completed_at), (100, Some(START), Some(START)));
+/// Notes what happens to its jobs: `started`, then `done`, or the state that came instead.
+fn noted(handler: Handler) -> Handler {
+    handler.on_start(|tx, job| note(tx, "started", job.id)).on_settle(|tx, job| note(tx, job.status.name(), job.id))
+}
+
+/// Raises the alarm in the notes.
+fn alarmed() -> Handlers {
+    Handlers::new().on_dead(|tx, job| note(tx, "alarm", job.id))
+}
+
+/// A gate that jobs wait at until the test opens it.
+#[derive(Clone, Default)]
+struct Gate(Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let (_guard, waited) =
+            self.0.1.wait_timeout_while(self.0.0.lock().unwrap(), LONG, |is_open| !*is_open).unwrap();
+        assert!(!waited.timed_out(), "the gate stayed closed");
+    }
 }
