@@ -361,25 +361,20 @@ impl Hall {
             };
             let begun = rules::begun(job.clone(), token, now);
             let started = tx.nested(|tx| {
+                let lease = self.lease(tx, kind, &begun, token);
                 table::save(tx, Some(&job), &begun)?;
-                handler.start(tx, &begun)
+                handler.start(tx, &begun)?;
+                Ok(lease)
             });
             match started {
-                Ok(()) => return Ok(Some(self.lease(tx, kind, handler, begun, token))),
+                Ok(lease) => return Ok(Some(Claimed { job: begun, lease, handler })),
                 Err(fault) => self.fail_to_begin(tx, kind, job, fault, now)?,
             }
         }
         Ok(None)
     }
 
-    fn lease(
-        self: &Arc<Self>,
-        tx: &WriteTx,
-        kind: &'static JobKind,
-        handler: Handler,
-        job: JobRow,
-        token: Token,
-    ) -> Claimed {
+    fn lease(self: &Arc<Self>, tx: &WriteTx, kind: &'static JobKind, job: &JobRow, token: Token) -> Arc<Lease> {
         let lease = Arc::new(Lease {
             token,
             id: job.id,
@@ -392,7 +387,7 @@ impl Hall {
         // On the writer's thread, so that a cancellation that comes next finds it.
         let (hall, entry) = (self.clone(), lease.clone());
         tx.after_commit(move || drop(lock(&hall.running).insert(token.number, entry)));
-        Claimed { job, lease, handler }
+        lease
     }
 
     /// The start hook failed: that is a failed attempt, and if even this cannot be recorded, the job is put off.
@@ -520,9 +515,9 @@ fn finish_and_claim_next(hall: &Arc<Hall>, lease: &Arc<Lease>, outcome: Outcome)
         let (writer, lease, outcome) = (hall.clone(), lease.clone(), outcome.clone());
         let (id, number, lane) = (lease.id, lease.token.number, lease.lane);
         let finished = hall.store.write_blocking(move |tx| {
-            writer.finish(tx, &lease, &mut lock(&outcome))?;
             let hall = writer.clone();
             tx.after_commit(move || drop(lock(&hall.running).remove(&number)));
+            writer.finish(tx, &lease, &mut lock(&outcome))?;
             if writer.is_stopping() {
                 return Ok(None);
             }
