@@ -1,7 +1,8 @@
 //! `/v1/…`: the part of Stripe's API that the client uses, with Stripe's own refusals.
 
 use super::form::Form;
-use super::journal::{Books, Item, KeptRow, SessionRow};
+use super::journal::{Item, KeptRow, SessionRow};
+use super::list;
 use super::mishap::Call;
 use super::shape;
 use super::till::{Problem, Till, Work};
@@ -28,7 +29,7 @@ pub(super) struct Answer {
 
 /// Stripe's no.
 #[derive(Debug)]
-struct Complaint {
+pub(super) struct Complaint {
     status: u16,
     kind: &'static str,
     code: Option<&'static str>,
@@ -41,20 +42,26 @@ impl Complaint {
         Complaint { status, kind: "invalid_request_error", code: None, message: message.into(), param: None }
     }
 
-    fn bad(param: &str, message: impl Into<String>) -> Self {
+    pub fn bad(param: &str, message: impl Into<String>) -> Self {
         Complaint { param: Some(param.to_owned()), ..Complaint::new(400, message) }
     }
 
-    fn code(mut self, code: &'static str) -> Self {
+    pub fn code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
         self
     }
 
-    fn missing(what: &str, id: &str) -> Self {
+    pub fn missing(what: &str, id: &str) -> Self {
         Complaint {
             param: Some("id".to_owned()),
             ..Complaint::new(404, format!("No such {what}: '{id}'")).code("resource_missing")
         }
+    }
+
+    /// Names the parameter it is about.
+    pub fn about(mut self, param: &str) -> Self {
+        self.param = Some(param.to_owned());
+        self
     }
 
     fn answer(&self) -> Answer {
@@ -155,7 +162,7 @@ fn route(work: &mut Work<'_>, call: &Call, form: &Form) -> Result<Value, Complai
     let segments: Vec<&str> = call.path.trim_matches('/').split('/').skip(1).collect();
     match (call.method.as_str(), segments.as_slice()) {
         ("POST", ["checkout", "sessions"]) => create_session(work, form),
-        ("GET", ["checkout", "sessions"]) => list_sessions(work, form),
+        ("GET", ["checkout", "sessions"]) => list::sessions(work, form),
         ("GET", ["checkout", "sessions", id]) => {
             known(form, &["expand[*]"])?;
             let row = work.session(id).map_err(|_| Complaint::missing("checkout.session", id))?;
@@ -177,13 +184,13 @@ fn route(work: &mut Work<'_>, call: &Call, form: &Form) -> Result<Value, Complai
             Ok(shape::charge(row))
         }
         ("POST", ["refunds"]) => create_refund(work, form),
-        ("GET", ["refunds"]) => list_refunds(work, form),
+        ("GET", ["refunds"]) => list::refunds(work, form),
         ("GET", ["refunds", id]) => {
             known(form, &["expand[*]"])?;
             let row = work.journal.books.refunds.get(*id).ok_or_else(|| Complaint::missing("refund", id))?;
             Ok(shape::refund(row))
         }
-        ("GET", ["events"]) => list_events(work, form),
+        ("GET", ["events"]) => list::events(work, form),
         ("GET", ["events", id]) => {
             known(form, &["expand[*]"])?;
             let found = work.journal.books.events.iter().find(|event| event.id == *id);
@@ -207,7 +214,7 @@ fn route(work: &mut Work<'_>, call: &Call, form: &Form) -> Result<Value, Complai
     }
 }
 
-fn known(form: &Form, allowed: &[&str]) -> Result<(), Complaint> {
+pub(super) fn known(form: &Form, allowed: &[&str]) -> Result<(), Complaint> {
     match form.unknown(allowed) {
         None => Ok(()),
         Some(name) => {
@@ -387,7 +394,7 @@ fn check_amount(total: Money) -> Result<(), Complaint> {
     Ok(())
 }
 
-fn integer(param: &str, text: &str) -> Result<i64, Complaint> {
+pub(super) fn integer(param: &str, text: &str) -> Result<i64, Complaint> {
     text.parse()
         .map_err(|_| Complaint::bad(param, format!("Invalid integer: {text}")).code("parameter_invalid_integer"))
 }
@@ -483,115 +490,4 @@ fn create_refund(work: &mut Work<'_>, form: &Form) -> Result<Value, Complaint> {
     let metadata = metadata(form, "metadata")?;
     let row = work.refund(charge, amount, reason, metadata)?;
     Ok(shape::refund(&row))
-}
-
-const LIST_PARAMETERS: [&str; 8] = [
-    "limit",
-    "starting_after",
-    "ending_before",
-    "created",
-    "created[gt]",
-    "created[gte]",
-    "created[lt]",
-    "created[lte]",
-];
-
-/// One item of a list before it is cut into pages: id, time, and how to show it.
-struct Listed<'a> {
-    id: &'a str,
-    created: i64,
-    value: Box<dyn Fn() -> Value + 'a>,
-}
-
-/// A page of `newest_first`, by Stripe's rules: `starting_after` goes towards the past, `ending_before` towards the present.
-fn page(url: &str, form: &Form, newest_first: Vec<Listed<'_>>) -> Result<Value, Complaint> {
-    let limit = match form.get("limit") {
-        None => 10,
-        Some(text) => integer("limit", text)?,
-    };
-    if !(1..=100).contains(&limit) {
-        return Err(Complaint::bad("limit", "Limits are from 1 to 100.").code("parameter_invalid_integer"));
-    }
-    let bound = |name: &str| form.get(name).map(|text| integer(name, text)).transpose();
-    let (gt, gte, lt, lte) =
-        (bound("created[gt]")?, bound("created[gte]")?, bound("created[lt]")?, bound("created[lte]")?);
-    let exact = bound("created")?;
-    let fits = |at: i64| {
-        gt.is_none_or(|edge| at > edge)
-            && gte.is_none_or(|edge| at >= edge)
-            && lt.is_none_or(|edge| at < edge)
-            && lte.is_none_or(|edge| at <= edge)
-            && exact.is_none_or(|edge| at == edge)
-    };
-    let place = |name: &str| -> Result<Option<usize>, Complaint> {
-        let Some(id) = form.get(name) else { return Ok(None) };
-        let found = newest_first.iter().position(|item| item.id == id);
-        found.map(Some).ok_or_else(|| Complaint { param: Some(name.to_owned()), ..Complaint::missing("object", id) })
-    };
-    let limit = limit as usize;
-    let (after, before) = (place("starting_after")?, place("ending_before")?);
-    let all: Vec<&Listed<'_>> = newest_first
-        .iter()
-        .enumerate()
-        .filter(|(at, item)| {
-            after.is_none_or(|edge| *at > edge) && before.is_none_or(|edge| *at < edge) && fits(item.created)
-        })
-        .map(|(_, item)| item)
-        .collect();
-    let shown = if before.is_some() { &all[all.len().saturating_sub(limit)..] } else { &all[..limit.min(all.len())] };
-    let data: Vec<Value> = shown.iter().map(|item| (item.value)()).collect();
-    Ok(json!({"object": "list", "url": url, "has_more": shown.len() < all.len(), "data": data}))
-}
-
-fn list_sessions(work: &Work<'_>, form: &Form) -> Result<Value, Complaint> {
-    known(form, &[&LIST_PARAMETERS[..], &["status", "payment_intent"]].concat())?;
-    let books: &Books = &work.journal.books;
-    let mut rows: Vec<&SessionRow> = books
-        .sessions
-        .values()
-        .filter(|row| form.get("status").is_none_or(|status| row.status == status))
-        .filter(|row| form.get("payment_intent").is_none_or(|id| row.intent.as_deref() == Some(id)))
-        .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse((row.created, row.seq)));
-    let listed = rows.into_iter().map(|row| Listed {
-        id: &row.id,
-        created: row.created,
-        value: Box::new(|| shape::session(row, work.base, books, &[])),
-    });
-    page("/v1/checkout/sessions", form, listed.collect())
-}
-
-fn list_refunds(work: &Work<'_>, form: &Form) -> Result<Value, Complaint> {
-    known(form, &[&LIST_PARAMETERS[..], &["payment_intent", "charge"]].concat())?;
-    let mut rows: Vec<_> = work
-        .journal
-        .books
-        .refunds
-        .values()
-        .filter(|row| form.get("payment_intent").is_none_or(|id| row.intent == id))
-        .filter(|row| form.get("charge").is_none_or(|id| row.charge == id))
-        .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse((row.created, row.seq)));
-    let listed = rows.into_iter().map(|row| Listed {
-        id: &row.id,
-        created: row.created,
-        value: Box::new(|| shape::refund(row)),
-    });
-    page("/v1/refunds", form, listed.collect())
-}
-
-fn list_events(work: &Work<'_>, form: &Form) -> Result<Value, Complaint> {
-    known(form, &[&LIST_PARAMETERS[..], &["type", "types[*]", "delivery_success"]].concat())?;
-    let mut kinds = form.list("types");
-    kinds.extend(form.get("type"));
-    let wanted = |kind: &str| {
-        kinds.is_empty()
-            || kinds
-                .iter()
-                .any(|name| *name == kind || name.strip_suffix('*').is_some_and(|start| kind.starts_with(start)))
-    };
-    let rows = work.journal.books.events.iter().rev().filter(|event| wanted(&event.kind));
-    let listed =
-        rows.map(|event| Listed { id: &event.id, created: event.created, value: Box::new(|| event.body.clone()) });
-    page("/v1/events", form, listed.collect())
 }

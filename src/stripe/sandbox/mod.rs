@@ -10,6 +10,7 @@ mod api;
 mod courier;
 mod form;
 mod journal;
+mod list;
 mod mishap;
 mod page;
 mod server;
