@@ -6,6 +6,7 @@ pub mod designs;
 pub mod kernel;
 pub mod queue;
 pub mod render;
+pub mod search;
 pub mod shop;
 pub mod store;
 pub mod stripe;
