@@ -14,8 +14,10 @@ use crate::stripe::Stripe;
 use clock::Clock;
 use metrics::Metrics;
 use settings::Settings;
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use uuid::Uuid;
 
 /// One row: the key that signs session cookies and links in mails.
@@ -36,6 +38,7 @@ struct Inner {
     /// The program that decodes photos in a child process: this binary.
     program: PathBuf,
     started: OnceLock<Started>,
+    kept: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 /// What is known only once the shop listens and its workers run.
@@ -81,6 +84,7 @@ impl Shop {
             metrics: Metrics::default(),
             program,
             started: OnceLock::new(),
+            kept: RwLock::default(),
         })))
     }
 
@@ -130,6 +134,18 @@ impl Shop {
 
     pub fn webhook_secrets(&self) -> &[String] {
         &self.started().webhook_secrets
+    }
+
+    /// What a room keeps in memory beside the shop (caches, limits): one `T` a shop, made on first use. `make` must not ask for
+    /// another kept thing.
+    pub fn kept<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let id = TypeId::of::<T>();
+        let found = self.0.kept.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let any = found.unwrap_or_else(|| {
+            let mut kept = self.0.kept.write().unwrap_or_else(PoisonError::into_inner);
+            kept.entry(id).or_insert_with(|| Arc::new(make())).clone()
+        });
+        any.downcast().expect("kept under its own type")
     }
 
     pub fn metrics(&self) -> &Metrics {

@@ -4,6 +4,7 @@
 //! Begin with [`Store`] (opening, reading, writing), then [`Table`] and [`Index`] (rows), then [`Blobs`] (files).
 
 pub mod blobs;
+mod cache;
 pub mod files;
 mod key;
 mod open;
@@ -15,6 +16,7 @@ mod writer;
 mod tests;
 
 pub use blobs::{BlobRef, BlobWriter, Blobs, Digest, Swept};
+pub use cache::Cache;
 pub use key::Key;
 pub use open::{FORMAT, Store};
 pub use table::{Counter, Index, Order, Page, Table};
