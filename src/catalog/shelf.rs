@@ -1,0 +1,198 @@
+//! The catalogue in memory: read once, answered from until a commit changes it.
+
+use super::layout::{Layout, ProductFile};
+use super::model::{Product, ProductId, SurfaceRow, VariantId};
+use super::table;
+use super::view::{Card, ProductView};
+use crate::kernel::{Currency, Fault, Lang};
+use crate::render::Artwork;
+use crate::shop::Shop;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Every product with the layout new designs begin with.
+pub struct Shelf {
+    items: Vec<Arc<Item>>,
+    by_id: HashMap<ProductId, usize>,
+    by_slug: HashMap<String, usize>,
+    pub currency: Currency,
+    /// Changes when anything that can be searched changes.
+    pub mark: String,
+}
+
+/// A product ready to be shown.
+pub struct Item {
+    pub product: Product,
+    pub layout: Layout,
+    /// Names the product's pictures.
+    pub surface_hash: String,
+    views: [ProductView; 2],
+    cards: [Card; 2],
+}
+
+fn at(lang: Lang) -> usize {
+    match lang {
+        Lang::En => 0,
+        Lang::Ja => 1,
+    }
+}
+
+impl Item {
+    pub fn view(&self, lang: Lang) -> &ProductView {
+        &self.views[at(lang)]
+    }
+
+    pub fn card(&self, lang: Lang) -> &Card {
+        &self.cards[at(lang)]
+    }
+}
+
+impl Shelf {
+    fn load(shop: &Shop, currency: Currency) -> Result<Shelf, Fault> {
+        let tx = shop.store().read()?;
+        let mut items = Vec::new();
+        let mut mark = Sha256::new();
+        for product in table::products(&tx)? {
+            let surface = table::surface(&tx, product.id, product.layout_version)?.ok_or_else(|| {
+                Fault::Corrupt(format!("product {} has no layout of version {}", product.slug, product.layout_version))
+            })?;
+            mark.update(product.id.0.as_bytes());
+            mark.update(product.version.to_be_bytes());
+            let views =
+                Lang::ALL.map(|lang| ProductView::new(&product, surface.layout(), &surface.hash, currency, lang));
+            let cards = Lang::ALL.map(|lang| Card::new(&product, surface.layout(), &surface.hash, currency, lang));
+            let SurfaceRow { file: ProductFile { layout, .. }, hash, .. } = surface;
+            items.push(Arc::new(Item { product, layout, surface_hash: hash, views, cards }));
+        }
+        let by_id = items.iter().enumerate().map(|(at, item)| (item.product.id, at)).collect();
+        let by_slug = items.iter().enumerate().map(|(at, item)| (item.product.slug.clone(), at)).collect();
+        Ok(Shelf { items, by_id, by_slug, currency, mark: hex::encode(mark.finalize()) })
+    }
+
+    pub fn item(&self, id: ProductId) -> Option<&Arc<Item>> {
+        self.by_id.get(&id).map(|at| &self.items[*at])
+    }
+
+    pub fn product(&self, id: ProductId) -> Option<&Product> {
+        self.item(id).map(|item| &item.product)
+    }
+
+    pub fn by_slug(&self, slug: &str) -> Option<&Arc<Item>> {
+        self.by_slug.get(slug).map(|at| &self.items[*at])
+    }
+
+    /// The products on sale, in the order of the shop.
+    pub fn active(&self) -> impl Iterator<Item = &Arc<Item>> {
+        self.items.iter().filter(|item| item.product.is_active())
+    }
+
+    /// All of them, archived ones too.
+    pub fn all(&self) -> &[Arc<Item>] {
+        &self.items
+    }
+
+    /// The categories of the products on sale, each once, in the order of the shop.
+    pub fn categories(&self) -> Vec<&str> {
+        let mut categories: Vec<&str> = Vec::new();
+        for item in self.active() {
+            if !categories.contains(&item.product.category.as_str()) {
+                categories.push(&item.product.category);
+            }
+        }
+        categories
+    }
+
+    /// The product that has the variant.
+    pub fn of_variant(&self, id: VariantId) -> Option<&Product> {
+        self.items.iter().map(|item| &item.product).find(|product| product.variant(id).is_some())
+    }
+}
+
+/// A design surface with its artwork parsed, ready to be drawn on.
+pub struct Surface {
+    pub product_id: ProductId,
+    pub version: u32,
+    pub file: ProductFile,
+    pub hash: String,
+    artwork: HashMap<String, Arc<Artwork>>,
+}
+
+impl Surface {
+    fn new(product_id: ProductId, version: u32, row: SurfaceRow) -> Result<Surface, Fault> {
+        let mut artwork = HashMap::new();
+        for (name, svg) in &row.artwork {
+            let parsed = Artwork::new(svg.as_bytes())
+                .map_err(|problem| Fault::Corrupt(format!("artwork {name} of product {product_id}: {problem}")))?;
+            artwork.insert(name.clone(), Arc::new(parsed));
+        }
+        Ok(Surface { product_id, version, file: row.file, hash: row.hash, artwork })
+    }
+
+    pub fn layout(&self) -> &Layout {
+        &self.file.layout
+    }
+
+    pub fn artwork(&self, name: &str) -> Option<Arc<Artwork>> {
+        self.artwork.get(name).cloned()
+    }
+}
+
+/// What this room keeps in memory.
+#[derive(Default)]
+pub struct Memory {
+    shelf: RwLock<Option<Arc<Shelf>>>,
+    surfaces: RwLock<HashMap<(ProductId, u32), Arc<Surface>>>,
+    /// Counts the commits that changed the catalogue.
+    changes: AtomicU64,
+}
+
+impl Memory {
+    /// Called after a commit that changed the catalogue.
+    pub(super) fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        *self.shelf.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+pub(super) fn memory(shop: &Shop) -> Arc<Memory> {
+    shop.kept(Memory::default)
+}
+
+/// The whole catalogue as of the last commit.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn shelf(shop: &Shop) -> Result<Arc<Shelf>, Fault> {
+    let memory = memory(shop);
+    let currency = shop.settings().currency;
+    let kept = memory.shelf.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(shelf) = kept.filter(|shelf| shelf.currency == currency) {
+        return Ok(shelf);
+    }
+    let before = memory.changes.load(Ordering::SeqCst);
+    let shelf = Arc::new(Shelf::load(shop, currency)?);
+    let mut slot = memory.shelf.write().unwrap_or_else(PoisonError::into_inner);
+    // What was read before a commit that came meanwhile must not stay.
+    if memory.changes.load(Ordering::SeqCst) == before {
+        *slot = Some(shelf.clone());
+    }
+    Ok(shelf)
+}
+
+/// The design surface of a product in one version. Versions never change, so they are kept.
+///
+/// # Errors
+/// A version that is not stored, or a database that cannot be read.
+pub fn surface(shop: &Shop, id: ProductId, version: u32) -> Result<Arc<Surface>, Fault> {
+    let memory = memory(shop);
+    if let Some(surface) = memory.surfaces.read().unwrap_or_else(PoisonError::into_inner).get(&(id, version)) {
+        return Ok(surface.clone());
+    }
+    let row = table::surface(&shop.store().read()?, id, version)?
+        .ok_or_else(|| Fault::Corrupt(format!("product {id} has no layout of version {version}")))?;
+    let surface = Arc::new(Surface::new(id, version, row)?);
+    let mut surfaces = memory.surfaces.write().unwrap_or_else(PoisonError::into_inner);
+    Ok(surfaces.entry((id, version)).or_insert(surface).clone())
+}

@@ -1,0 +1,189 @@
+//! The starter catalogue: `assets/products/<slug>/product.toml` with its artwork, put into an empty shop and kept up to date.
+
+use super::layout::ProductFile;
+use super::model::{Product, ProductId, ProductStatus, SurfaceRow, Variant, VariantId};
+use super::table::{self, Starter};
+use super::{layout, shelf};
+use crate::kernel::{Fault, Moment};
+use crate::shop::Shop;
+use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+#[derive(RustEmbed)]
+#[folder = "assets"]
+#[include = "products/*"]
+struct Files;
+
+/// One product as it is bundled.
+pub struct Bundled {
+    pub file: ProductFile,
+    /// SVG by file name.
+    pub artwork: BTreeMap<String, String>,
+}
+
+impl Bundled {
+    /// First 16 hex digits of the SHA-256 of the file's content and the artwork.
+    fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        };
+        add(&serde_json::to_string(&self.file).unwrap_or_default());
+        for (name, svg) in &self.artwork {
+            add(name);
+            add(svg);
+        }
+        hex::encode(&hash.finalize()[..8])
+    }
+}
+
+/// Every bundled product, in the order of `assets/products/order.txt`.
+///
+/// # Errors
+/// A file that is not a product: a mistake in the program, which a test finds first.
+pub fn bundled() -> Result<Vec<Bundled>, Fault> {
+    let mut products = Vec::new();
+    for path in Files::iter() {
+        let Some(folder) = path.strip_suffix("/product.toml") else { continue };
+        let file = ProductFile::parse(&text_of(&path)?).map_err(|problems| {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            Fault::bug(format!("assets/{path}: {}", problems.join("; ")))
+        })?;
+        let mut artwork = BTreeMap::new();
+        for name in file.layout.artwork_files() {
+            artwork.insert(name.to_owned(), text_of(&format!("{folder}/{name}"))?);
+        }
+        products.push(Bundled { file, artwork });
+    }
+    let order = if Files::get("products/order.txt").is_some() { text_of("products/order.txt")? } else { String::new() };
+    let place = |slug: &str| order.lines().position(|line| line.trim() == slug).unwrap_or(usize::MAX);
+    products.sort_by_cached_key(|product| (place(&product.file.slug), product.file.slug.clone()));
+    Ok(products)
+}
+
+fn text_of(path: &str) -> Result<String, Fault> {
+    let file = Files::get(path).ok_or_else(|| Fault::bug(format!("assets/{path} is missing")))?;
+    String::from_utf8(file.data.into_owned()).map_err(|_| Fault::bug(format!("assets/{path} is not UTF-8")))
+}
+
+/// Puts the bundled products into the shop that it never had, and gives those it has the layouts of this version of petstar. What
+/// the owner changed (prices, stock, texts, status) stays. Returns how many products were new.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn install_starter(shop: &Shop) -> Result<usize, Fault> {
+    let bundled = bundled()?;
+    let now = shop.now();
+    let tx = shop.store().read()?;
+    let mut wanted = Vec::new();
+    for (position, product) in bundled.into_iter().enumerate() {
+        let hash = product.hash();
+        if table::starter(&tx, &product.file.slug)?.is_none_or(|starter| starter.hash != hash) {
+            wanted.push((position as u32, product, hash));
+        }
+    }
+    drop(tx);
+    if wanted.is_empty() {
+        return Ok(0);
+    }
+    let memory = shelf::memory(shop);
+    let shop = shop.clone();
+    shop.clone().store().write_blocking(move |tx| {
+        let mut new = 0;
+        for (position, bundled, hash) in wanted {
+            let slug = bundled.file.slug.clone();
+            let starter = table::starter(tx, &slug)?;
+            let known = match &starter {
+                Some(starter) => table::product(tx, starter.product_id)?,
+                None => None,
+            };
+            let product = match known {
+                Some(product) => updated(&shop, product, &bundled.file, now),
+                None if table::is_slug_taken(tx, &slug)? => continue,
+                None => {
+                    new += 1;
+                    fresh(&shop, &bundled.file, position, now)
+                }
+            };
+            let row = SurfaceRow { file: bundled.file, artwork: bundled.artwork, hash: hash.clone() };
+            table::put_surface(tx, product.id, product.layout_version, &row)?;
+            table::put_product(tx, &product, &memory).map_err(as_fault)?;
+            table::put_starter(tx, &slug, &Starter { product_id: product.id, hash })?;
+        }
+        Ok(new)
+    })
+}
+
+fn as_fault(error: crate::kernel::Error) -> Fault {
+    match error {
+        crate::kernel::Error::Faulted(fault) => fault,
+        crate::kernel::Error::Refused(refusal) => Fault::bug(refusal.detail.key),
+    }
+}
+
+fn fresh(shop: &Shop, file: &ProductFile, position: u32, now: Moment) -> Product {
+    Product {
+        id: ProductId(shop.new_id()),
+        slug: file.slug.clone(),
+        category: file.category.clone(),
+        status: ProductStatus::Active,
+        name: file.name.clone(),
+        description: file.description.clone(),
+        variants: file.variants.iter().map(|variant| new_variant(shop, variant)).collect(),
+        layout_version: 1,
+        position,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn new_variant(shop: &Shop, variant: &layout::Variant) -> Variant {
+    let size_class = serde_json::to_value(variant.size_class).ok();
+    Variant {
+        id: VariantId(shop.new_id()),
+        key: variant.key.clone(),
+        name: variant.name.clone(),
+        width_mm: variant.width_mm,
+        height_mm: variant.height_mm,
+        price: variant.price,
+        stock: None,
+        size_class: size_class.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default(),
+    }
+}
+
+/// A new layout version; variants that came are added, none is taken away.
+fn updated(shop: &Shop, mut product: Product, file: &ProductFile, now: Moment) -> Product {
+    for variant in &file.variants {
+        if !product.variants.iter().any(|known| known.key == variant.key) {
+            product.variants.push(new_variant(shop, variant));
+        }
+    }
+    product.layout_version += 1;
+    product.version += 1;
+    product.updated_at = now;
+    product
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bundled_product_is_whole() {
+        let products = bundled().unwrap();
+        for product in &products {
+            let slug = &product.file.slug;
+            assert!(!product.file.variants.is_empty(), "{slug} has no variants");
+            for variant in &product.file.variants {
+                assert_eq!(product.file.layout.size_problem(variant.size()), None, "{slug} {}", variant.key);
+                assert!(variant.price > 0, "{slug} {} costs nothing", variant.key);
+            }
+            for (name, svg) in &product.artwork {
+                assert!(crate::render::Artwork::new(svg.as_bytes()).is_ok(), "{slug}/{name}");
+            }
+        }
+    }
+}
