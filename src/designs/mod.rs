@@ -1,5 +1,27 @@
 //! Customers' designs: a product's layout filled in, previewed and made ready for print.
 //!
-//! May touch: the rooms left of it. Begin with [`scene`].
+//! May touch: the rooms left of it. Begin with [`model`] (a design) and [`rules`] (what may happen to it), then [`scene`] (what it looks
+//! like), [`lifecycle`] (what orders do with it) and [`web`].
 
+mod content;
+mod desk;
+pub mod jobs;
+pub mod lifecycle;
+pub mod model;
+mod photos;
+pub mod rules;
 pub mod scene;
+mod table;
+pub mod web;
+mod workshop;
+
+pub use jobs::{OnFinal, handlers};
+pub use lifecycle::{
+    Frozen, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_own, lock, open_to, own,
+    own_name, picture_size, picture_url, set_staff_unlocked, title, unlock,
+};
+pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
+pub use table::{blobs_in_use, of_session};
+pub use web::routes;
+pub use web::view::{DesignView, JobView, WarningView};
+pub use workshop::draw_ahead;

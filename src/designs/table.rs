@@ -1,0 +1,96 @@
+//! Designs, their photos and pictures in the database.
+
+use super::model::{Approved, Design, DesignId, Final, Photo, PhotoId};
+use crate::kernel::{Fault, Moment};
+use crate::store::{Digest, Index, Order, Snapshot, Table, WriteTx};
+use crate::web::SessionId;
+use std::collections::HashMap;
+
+static DESIGNS: Table<DesignId, Design> = Table::new("designs", 1);
+static OF_SESSION: Index<(SessionId, Moment, DesignId)> = Index::new("designs.of_session");
+static PHOTOS: Table<(DesignId, PhotoId), Photo> = Table::new("designs.photos", 1);
+/// Approved previews by the name in their address.
+static PREVIEWS: Table<String, Approved> = Table::new("designs.previews", 1);
+/// Print files by what they show, so that the same params are never rendered twice.
+static FINALS: Table<String, Final> = Table::new("designs.finals", 1);
+static SHARES: Table<String, DesignId> = Table::new("designs.shares", 1);
+/// Files this room refers to, and from which design.
+static FILES: Index<(Digest, DesignId)> = Index::new("designs.files");
+
+/// More photos than any design may have.
+const ALL_PHOTOS: usize = 1000;
+
+pub fn design(tx: &impl Snapshot, id: DesignId) -> Result<Option<Design>, Fault> {
+    DESIGNS.get(tx, &id)
+}
+
+pub fn put_design(tx: &WriteTx, design: &Design) -> Result<(), Fault> {
+    for session in design.also.iter().chain([&design.session]) {
+        OF_SESSION.put(tx, &(*session, design.created_at, design.id))?;
+    }
+    DESIGNS.put(tx, &design.id, design)
+}
+
+/// The designs of a session, newest first.
+pub fn of_session(tx: &impl Snapshot, session: SessionId, limit: usize) -> Result<Vec<Design>, Fault> {
+    let keys = OF_SESSION.prefix(tx, &session, None, Order::Falling, limit)?;
+    let mut designs = Vec::with_capacity(keys.len());
+    for (_, _, id) in keys {
+        designs.extend(design(tx, id)?);
+    }
+    Ok(designs)
+}
+
+pub fn photo(tx: &impl Snapshot, design: DesignId, photo: PhotoId) -> Result<Option<Photo>, Fault> {
+    PHOTOS.get(tx, &(design, photo))
+}
+
+/// The photos of a design, in the order they came.
+pub fn photos(tx: &impl Snapshot, design: DesignId) -> Result<Vec<Photo>, Fault> {
+    let rows = PHOTOS.prefix(tx, &design, None, Order::Rising, ALL_PHOTOS)?;
+    Ok(rows.into_iter().map(|(_, photo)| photo).collect())
+}
+
+pub fn photos_by_id(tx: &impl Snapshot, design: DesignId) -> Result<HashMap<PhotoId, Photo>, Fault> {
+    Ok(photos(tx, design)?.into_iter().map(|photo| (photo.id, photo)).collect())
+}
+
+pub fn put_photo(tx: &WriteTx, design: DesignId, photo: &Photo) -> Result<(), Fault> {
+    FILES.put(tx, &(photo.original.sha256, design))?;
+    FILES.put(tx, &(photo.proxy.sha256, design))?;
+    PHOTOS.put(tx, &(design, photo.id), photo)
+}
+
+pub fn preview(tx: &impl Snapshot, name: &str) -> Result<Option<Approved>, Fault> {
+    PREVIEWS.get(tx, &name.to_owned())
+}
+
+pub fn put_preview(tx: &WriteTx, design: DesignId, preview: &Approved) -> Result<(), Fault> {
+    FILES.put(tx, &(preview.blob.sha256, design))?;
+    PREVIEWS.put(tx, &preview.name, preview)
+}
+
+pub fn final_picture(tx: &impl Snapshot, key: &str) -> Result<Option<Final>, Fault> {
+    FINALS.get(tx, &key.to_owned())
+}
+
+pub fn put_final(tx: &WriteTx, design: DesignId, key: &str, picture: &Final) -> Result<(), Fault> {
+    FILES.put(tx, &(picture.blob.sha256, design))?;
+    FINALS.put(tx, &key.to_owned(), picture)
+}
+
+pub fn shared(tx: &impl Snapshot, token: &str) -> Result<Option<DesignId>, Fault> {
+    SHARES.get(tx, &token.to_owned())
+}
+
+pub fn put_share(tx: &WriteTx, token: &str, design: DesignId) -> Result<(), Fault> {
+    SHARES.put(tx, &token.to_owned(), &design)
+}
+
+/// Whether a row refers to the file: photos, proxies, approved previews and print files.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn blobs_in_use(tx: &impl Snapshot, file: &Digest) -> Result<bool, Fault> {
+    Ok(FILES.count(tx, file, 1)? > 0)
+}

@@ -1,0 +1,140 @@
+//! Pictures as files: previews, products' own pictures, the print file.
+
+use crate::catalog::view::{PICTURE_WIDTHS, picture_name};
+use crate::catalog::{self};
+use crate::designs::jobs::filling;
+use crate::designs::model::{DesignId, Status};
+use crate::designs::photos::blocking;
+use crate::designs::workshop::{preview_name, read_preview_name, workshop};
+use crate::designs::{lifecycle, table};
+use crate::kernel::{Code, Error, Fault, Message, Refusal};
+use crate::shop::Shop;
+use crate::web::{Problem, Reply, Visit};
+use axum::body::Body;
+use axum::extract::{Path, Query};
+use axum::http::{Response, header};
+use serde::Deserialize;
+use tokio_util::io::ReaderStream;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const FOR_EVER_PRIVATELY: &str = "private, max-age=31536000, immutable";
+
+pub fn routes() -> OpenApiRouter<Shop> {
+    OpenApiRouter::new()
+        .routes(routes!(show_preview))
+        .routes(routes!(show_product_picture))
+        .routes(routes!(download_final))
+}
+
+pub fn picture(bytes: Vec<u8>, kind: &str, cache: &str) -> Reply {
+    Reply::from(Response::new(Body::from(bytes)))
+        .header(header::CONTENT_TYPE, kind)
+        .header(header::CACHE_CONTROL, cache)
+}
+
+/// A preview by its name, which cannot be guessed. One that was forgotten is drawn again while the design still looks like it.
+#[utoipa::path(get, path = "/previews/{name}", tag = "designs", params(("name" = String, Path)),
+    responses((status = 200, content_type = "image/jpeg"), (status = 404)))]
+async fn show_preview(visit: Visit, Path(name): Path<String>) -> Result<Reply, Problem> {
+    let (id, side) = read_preview_name(&name).ok_or_else(Problem::not_found)?;
+    let shop = visit.shop.clone();
+    let known = {
+        let (shop, name) = (shop.clone(), name.clone());
+        blocking(move || {
+            if let Some(jpeg) = workshop(&shop).cached_preview(&name) {
+                return Ok(Some(jpeg));
+            }
+            let approved = table::preview(&shop.store().read()?, &name)?;
+            approved.map(|approved| shop.blobs().read(&approved.blob.sha256)).transpose()
+        })
+        .await?
+    };
+    if let Some(jpeg) = known {
+        return Ok(picture(jpeg, "image/jpeg", FOR_EVER_PRIVATELY));
+    }
+    let design = table::design(&shop.store().read()?, id)?
+        .filter(|design| preview_name(&shop, id, &design.key, side) == name)
+        .ok_or_else(Problem::not_found)?;
+    let workshop = workshop(&shop);
+    let seat = workshop.desk.seat(id.0).await?;
+    let jpeg = blocking(move || {
+        let filling = filling(&shop, &shop.store().read()?, &design)?;
+        let jpeg = workshop.draw_preview(&shop, &filling, side)?;
+        workshop.keep_preview(&name, &jpeg);
+        drop(seat);
+        Ok::<_, Error>(jpeg)
+    })
+    .await?;
+    Ok(picture(jpeg, "image/jpeg", FOR_EVER_PRIVATELY))
+}
+
+/// A product's own picture. Its name comes with the product and changes with what it shows.
+#[utoipa::path(get, path = "/pictures/{name}", tag = "shop", params(("name" = String, Path)),
+    responses((status = 200, content_type = "image/jpeg"), (status = 404)))]
+async fn show_product_picture(visit: Visit, Path(name): Path<String>) -> Result<Reply, Problem> {
+    let shop = visit.shop.clone();
+    let workshop = workshop(&shop);
+    let cached = {
+        let (workshop, name) = (workshop.clone(), name.clone());
+        blocking(move || Ok::<_, Fault>(workshop.cached_picture(&name))).await?
+    };
+    if let Some(jpeg) = cached {
+        return Ok(picture(jpeg, "image/jpeg", FOR_EVER));
+    }
+    // `<slug>-<hash>-<style>-<width>.jpg`; only what the catalogue shows now is drawn.
+    let mut parts = name.strip_suffix(".jpg").unwrap_or_default().rsplitn(4, '-');
+    let width = parts.next().and_then(|width| width.parse().ok()).filter(|width| PICTURE_WIDTHS.contains(width));
+    let (width, slug) = width.zip(parts.nth(2)).ok_or_else(Problem::not_found)?;
+    let shelf = catalog::shelf(&shop)?;
+    let item = shelf
+        .by_slug(slug)
+        .filter(|item| picture_name(slug, &item.surface_hash, width) == name)
+        .ok_or_else(Problem::not_found)?;
+    let (id, version) = (item.product.id, item.product.layout_version);
+    let seat = workshop.desk.seat(id.0).await?;
+    let jpeg = blocking(move || {
+        let surface = catalog::surface(&shop, id, version)?;
+        let jpeg = workshop.product_picture(&surface, &name, width)?;
+        drop(seat);
+        Ok::<_, Fault>(jpeg)
+    })
+    .await?;
+    Ok(picture(jpeg, "image/jpeg", FOR_EVER))
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct FinalQuery {
+    /// `png`.
+    #[serde(default)]
+    format: String,
+}
+
+/// The print file: PNG, trim and bleed, at the layout's resolution. For staff.
+#[utoipa::path(get, path = "/admin/designs/{id}/final", tag = "admin", params(("id" = String, Path), FinalQuery),
+    responses((status = 200, content_type = "image/png"), (status = 401), (status = 404), (status = 409, description = "design_not_ready")))]
+async fn download_final(
+    visit: Visit,
+    Path(id): Path<DesignId>,
+    Query(query): Query<FinalQuery>,
+) -> Result<Reply, Problem> {
+    visit.staff()?;
+    if !["", "png"].contains(&query.format.as_str()) {
+        return Err(Refusal::field("format", Message::new("designs.format_unknown")).into());
+    }
+    let design = lifecycle::find(&visit.shop.store().read()?, id)?.ok_or_else(Problem::not_found)?;
+    let picture = match (&design.final_picture, design.status) {
+        (Some(picture), Status::Ready) => picture.clone(),
+        _ => return Err(Refusal::new(Code::DesignNotReady, "designs.not_ready").into()),
+    };
+    let file = tokio::fs::File::open(visit.shop.blobs().path(&picture.blob.sha256)).await.map_err(Fault::from)?;
+    let response = Response::new(Body::from_stream(ReaderStream::with_capacity(file, 64 << 10)));
+    let name = format!("attachment; filename=\"{}-{}x{}.png\"", design.id, picture.width, picture.height);
+    Ok(Reply::from(response)
+        .header(header::CONTENT_TYPE, "image/png")
+        .header(header::CONTENT_LENGTH, &picture.blob.bytes.to_string())
+        .header(header::CONTENT_DISPOSITION, &name)
+        .header(header::CACHE_CONTROL, "private, no-cache"))
+}

@@ -1,0 +1,153 @@
+//! What the editor's form sends, as params: everything is text there, an empty field is a gap, and positions are per cent.
+
+use crate::catalog::layout::{FieldKind, Layout};
+use axum::http::{HeaderMap, header};
+use serde_json::{Map, Number, Value, json};
+
+/// True when the body is a form's, not JSON.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    !kind.trim().to_ascii_lowercase().starts_with("application/json")
+}
+
+/// Turns the texts of a form into the values the layout's fields take. What cannot be read stays as it is, to be refused by name.
+pub fn into_params(layout: &Layout, params: &mut Value) {
+    let Value::Object(members) = params else { return };
+    for field in &layout.fields {
+        let Some(typed) = members.remove(&field.id) else { continue };
+        let value = match &field.kind {
+            FieldKind::Photo => photo(typed),
+            FieldKind::Text(text) => words(typed, !text.default.is_empty()),
+            FieldKind::Place { .. } => place(typed),
+            FieldKind::Color { .. } | FieldKind::Choice { .. } | FieldKind::Date { .. } => {
+                Some(typed).filter(is_filled)
+            }
+        };
+        if let Some(value) = value {
+            members.insert(field.id.clone(), value);
+        }
+    }
+}
+
+fn is_filled(value: &Value) -> bool {
+    value.as_str().is_none_or(|text| !text.trim().is_empty())
+}
+
+/// A text as a number; other text stays text.
+fn number(value: Value) -> Value {
+    let read = value.as_str().and_then(|text| text.trim().parse::<f64>().ok()).and_then(Number::from_f64);
+    read.map_or(value, Value::Number)
+}
+
+fn photo(typed: Value) -> Option<Value> {
+    let Value::Object(mut typed) = typed else { return Some(typed).filter(is_filled) };
+    let id = typed.remove("photo_id").filter(is_filled)?;
+    let mut photo = Map::from_iter([("photo_id".to_owned(), id)]);
+    for (form, name) in [("across", "x"), ("down", "y")] {
+        if let Some(percent) = typed.remove(form).filter(is_filled) {
+            let share = match number(percent) {
+                Value::Number(percent) => {
+                    // Rounded, so that the per cent shown are the per cent stored.
+                    json!((percent.as_f64().unwrap_or_default() * 100.0).round() / 10_000.0)
+                }
+                unread => unread,
+            };
+            photo.insert(name.to_owned(), share);
+        }
+    }
+    for (name, value) in typed {
+        if is_filled(&value) {
+            photo.insert(name, number(value));
+        }
+    }
+    Some(Value::Object(photo))
+}
+
+/// Words that were deleted are a gap, unless the field would then show its default.
+fn words(typed: Value, has_default: bool) -> Option<Value> {
+    let text = typed.get("text").or(Some(&typed)).and_then(Value::as_str).unwrap_or_default();
+    if text.trim().is_empty() {
+        return has_default.then(|| json!({ "text": "" }));
+    }
+    match typed {
+        Value::Object(members) => {
+            Some(Value::Object(members.into_iter().filter(|(_, value)| is_filled(value)).collect()))
+        }
+        typed => Some(typed),
+    }
+}
+
+fn place(typed: Value) -> Option<Value> {
+    let Value::Object(members) = typed else { return Some(typed).filter(is_filled) };
+    if members.values().all(|value| !is_filled(value)) {
+        return None;
+    }
+    let read = members.into_iter().map(|(name, value)| {
+        let value = if name == "name" { value } else { number(value) };
+        (name, value)
+    });
+    Some(Value::Object(read.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::layout::{Choice, Field, TextField};
+    use crate::kernel::lang::Words;
+
+    fn layout() -> Layout {
+        let field =
+            |id: &str, kind| Field { id: id.into(), label: Words::new("L", "L"), hint: None, required: false, kind };
+        let text = |default: &str| {
+            FieldKind::Text(TextField {
+                max_chars: 20,
+                default: default.into(),
+                sample: None,
+                fonts: Vec::new(),
+                colors: Vec::new(),
+            })
+        };
+        let choice = Choice { id: "plain".into(), label: Words::new("P", "P") };
+        let mut layout: Layout =
+            serde_json::from_value(json!({ "width_mm": 100, "height_mm": 100, "background": "#ffffff" })).unwrap();
+        layout.fields = vec![
+            field("photo", FieldKind::Photo),
+            field("name", text("")),
+            field("since", text("Since 2019")),
+            field("look", FieldKind::Choice { default: "plain".into(), choices: vec![choice] }),
+            field("place", FieldKind::Place { default: None }),
+        ];
+        layout
+    }
+
+    #[test]
+    fn texts_become_values_and_empty_fields_gaps() {
+        let mut params = json!({
+            "photo": { "photo_id": "p1", "across": "50", "down": "33.33", "zoom": "1.2", "rotation": "" },
+            "name": { "text": "", "font": "caveat" },
+            "since": { "text": " ", "font": "" },
+            "look": "",
+            "place": { "name": "Kyoto", "lat": "35.01", "lon": "135.77" },
+            "other": "kept for the check",
+        });
+        into_params(&layout(), &mut params);
+        let expected = json!({
+            "photo": { "photo_id": "p1", "x": 0.5, "y": 0.3333, "zoom": 1.2 },
+            "since": { "text": "" },
+            "place": { "name": "Kyoto", "lat": 35.01, "lon": 135.77 },
+            "other": "kept for the check",
+        });
+        assert_eq!(params, expected);
+    }
+
+    #[test]
+    fn a_frame_without_a_photo_is_a_gap_and_nonsense_stays_to_be_refused() {
+        let mut params =
+            json!({ "photo": { "photo_id": "", "across": "50", "zoom": "2" }, "place": { "name": "", "lat": "" } });
+        into_params(&layout(), &mut params);
+        assert_eq!(params, json!({}));
+        let mut params = json!({ "photo": { "photo_id": "p1", "zoom": "big" } });
+        into_params(&layout(), &mut params);
+        assert_eq!(params, json!({ "photo": { "photo_id": "p1", "zoom": "big" } }));
+    }
+}

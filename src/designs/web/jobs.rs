@@ -1,0 +1,153 @@
+//! Following background work.
+
+use super::view::JobView;
+use crate::designs::lifecycle;
+use crate::designs::model::DesignId;
+use crate::kernel::Fault;
+use crate::queue::{JobId, JobRow};
+use crate::shop::Shop;
+use crate::web::{Page, Problem, Reply, View, Visit};
+use askama::Template;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, Query};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// A socket on which nothing happens is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+pub fn routes() -> OpenApiRouter<Shop> {
+    OpenApiRouter::new().routes(routes!(show_job)).routes(routes!(follow_job))
+}
+
+#[derive(Template, Serialize)]
+#[template(path = "designs/job.html", blocks = ["job"])]
+struct JobPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(flatten)]
+    job: JobView,
+    /// The design it is about, if it is about one.
+    #[serde(skip)]
+    design_url: Option<String>,
+    #[serde(skip)]
+    picture_url: Option<String>,
+    #[serde(skip)]
+    is_settled: bool,
+    /// The key of the state's word.
+    #[serde(skip)]
+    state_word: String,
+}
+
+impl View for JobPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_job().render()
+    }
+}
+
+impl JobPage {
+    fn new(page: Page, row: &JobRow) -> JobPage {
+        let picture = row.result.as_ref().and_then(|result| result.get("preview_image_url"));
+        JobPage {
+            page,
+            job: JobView::new(row),
+            design_url: row.owner.filter(|_| row.kind.starts_with("render.")).map(|id| format!("/designs/{id}")),
+            picture_url: picture.and_then(|url| url.as_str()).map(str::to_owned),
+            is_settled: row.status.is_settled(),
+            state_word: format!("designs.job.{}", row.status.name()),
+        }
+    }
+}
+
+/// The job, if the caller may know of it: staff may, and whoever owns the design it renders.
+fn own_job(visit: &Visit, id: JobId) -> Result<JobRow, Problem> {
+    let job = visit.shop.queue().job(id)?.ok_or_else(Problem::not_found)?;
+    if visit.caller.staff.is_some() {
+        return Ok(job);
+    }
+    let design = job.owner.filter(|_| job.kind.starts_with("render.")).map(DesignId);
+    lifecycle::own(&visit.shop.store().read()?, visit, design.ok_or_else(Problem::not_found)?)?;
+    Ok(job)
+}
+
+#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = JobView), (status = 404)))]
+async fn show_job(visit: Visit, Path(id): Path<JobId>) -> Result<Reply, Problem> {
+    let job = own_job(&visit, id)?;
+    visit.reply(&JobPage::new(visit.page(), &job))
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct FollowQuery {
+    /// `html` sends fragments for htmx in place of JSON.
+    #[serde(default, rename = "as")]
+    #[param(rename = "as")]
+    shape: String,
+}
+
+/// WebSocket: one message for every change of the job, its present state first, closed after the last.
+#[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", params(("id" = String, Path), FollowQuery),
+    responses((status = 101), (status = 404)))]
+async fn follow_job(
+    visit: Visit,
+    Path(id): Path<JobId>,
+    Query(query): Query<FollowQuery>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Problem> {
+    own_job(&visit, id)?;
+    let news = visit.shop.queue().watch(id)?.ok_or_else(Problem::not_found)?;
+    let page = (query.shape == "html").then(|| visit.page());
+    // Nothing but pings and closes is expected from the other side.
+    let upgrade = upgrade.max_message_size(4096).max_frame_size(4096);
+    Ok(upgrade.on_upgrade(move |socket| follow(socket, news, page)).into_response())
+}
+
+fn message(job: &JobRow, page: Option<&Page>) -> Result<String, Fault> {
+    match page {
+        None => Ok(serde_json::to_string(&JobView::new(job))?),
+        Some(page) => {
+            JobPage::new(page.clone(), job).fragment().map_err(|error| Fault::bug(format!("template: {error}")))
+        }
+    }
+}
+
+async fn follow(mut socket: WebSocket, mut news: watch::Receiver<JobRow>, page: Option<Page>) {
+    let mut ping = tokio::time::interval(PING_EVERY);
+    ping.tick().await;
+    loop {
+        let job = news.borrow_and_update().clone();
+        let Ok(text) = message(&job, page.as_ref()) else { return };
+        if socket.send(Message::Text(text.into())).await.is_err() {
+            return;
+        }
+        if job.status.is_settled() {
+            let _ = socket.send(Message::Close(None)).await;
+            return;
+        }
+        loop {
+            tokio::select! {
+                changed = news.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => {
+                        let _ = socket.send(Message::Close(None)).await;
+                        return;
+                    }
+                },
+                said = socket.recv() => match said {
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    Some(Ok(_)) => {}
+                },
+                _ = ping.tick() => {
+                    if socket.send(Message::Ping(Vec::new().into())).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
