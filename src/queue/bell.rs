@@ -52,9 +52,9 @@ impl Bell {
             self.rung.wait_timeout_while(self.lock(), time, is_quiet).unwrap_or_else(PoisonError::into_inner);
         state.rings = state.rings.saturating_sub(1);
         match (state.stopped, waited.timed_out()) {
-            (true, _) => Woken::ByStop,
-            (false, true) => Woken::ByTime,
-            (false, false) => Woken::ByRing,
+            (true, _) => Woken::Stop,
+            (false, true) => Woken::Time,
+            (false, false) => Woken::Ring,
         }
     }
 
@@ -66,7 +66,7 @@ impl Bell {
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Woken {
-    ByRing,
-    ByTime,
-    ByStop,
+    Ring,
+    Time,
+    Stop,
 }

@@ -532,7 +532,7 @@ fn finish_and_claim_next(hall: &Arc<Hall>, lease: &Arc<Lease>, outcome: Outcome)
             // The disk is full. The work is done and must not be lost, so this thread waits with it.
             Err(fault) => {
                 tracing::error!(job = %id, %fault, "the end of an attempt cannot be recorded yet");
-                if hall.bell(lane).wait_at_most(BREATHER) == Woken::ByStop {
+                if hall.bell(lane).wait_at_most(BREATHER) == Woken::Stop {
                     return None;
                 }
             }
@@ -551,9 +551,9 @@ fn tick(hall: &Arc<Hall>, runtime: &tokio::runtime::Handle) {
     let mut pause = Duration::ZERO;
     loop {
         let aged_by = match hall.ticker.wait_at_most(pause) {
-            Woken::ByTime => pause.as_millis() as u64,
-            Woken::ByRing => 0,
-            Woken::ByStop => return,
+            Woken::Time => pause.as_millis() as u64,
+            Woken::Ring => 0,
+            Woken::Stop => return,
         };
         pause = match wake_for_due_jobs(hall) {
             Ok(Some(due_in)) => due_in.clamp(Duration::from_millis(1), TICK),

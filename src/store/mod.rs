@@ -13,7 +13,7 @@ mod tx;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use blobs::{BlobRef, BlobWriter, Blobs, Digest, Swept};
 pub use cache::Cache;

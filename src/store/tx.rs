@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 pub(super) type Bytes = &'static [u8];
 pub(super) type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+type ReadTable = Arc<redb::ReadOnlyTable<Bytes, Bytes>>;
 type OpenTable<'txn> = Rc<RefCell<redb::Table<'txn, Bytes, Bytes>>>;
 type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Fault>;
 
@@ -77,7 +78,7 @@ impl From<redb::StorageError> for Stop {
 /// keeps old pages from being used again.
 pub struct ReadTx {
     txn: redb::ReadTransaction,
-    open: Mutex<Vec<(&'static str, Arc<redb::ReadOnlyTable<Bytes, Bytes>>)>>,
+    open: Mutex<Vec<(&'static str, ReadTable)>>,
     shared: Arc<Shared>,
 }
 
@@ -107,7 +108,7 @@ impl ReadTx {
         }
     }
 
-    fn table(&self, name: &'static str) -> Result<Option<Arc<redb::ReadOnlyTable<Bytes, Bytes>>>, Fault> {
+    fn table(&self, name: &'static str) -> Result<Option<ReadTable>, Fault> {
         let mut open = self.open.lock().expect("nothing panics while tables are opened");
         if let Some((_, table)) = open.iter().find(|(other, _)| *other == name) {
             return Ok(Some(table.clone()));

@@ -3,6 +3,7 @@
 mod ends;
 mod interruptions;
 mod lists;
+mod power;
 mod threads;
 
 use super::*;

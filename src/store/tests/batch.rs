@@ -31,13 +31,11 @@ async fn in_one_batch<R>(store: &Store, submit: impl AsyncFnOnce(&Store) -> R) -
     result
 }
 
+type Job<T> = Box<dyn FnOnce(&WriteTx) -> Result<T, Fault> + Send>;
 type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>;
 
 /// Puts writes in line, in this order, without waiting for them.
-fn line_up<T: Send + 'static>(
-    store: &Store,
-    writes: Vec<Box<dyn FnOnce(&WriteTx) -> Result<T, Fault> + Send>>,
-) -> Vec<Answer<T>> {
+fn line_up<T: Send + 'static>(store: &Store, writes: Vec<Job<T>>) -> Vec<Answer<T>> {
     writes
         .into_iter()
         .map(|work| {
@@ -52,7 +50,7 @@ fn line_up<T: Send + 'static>(
         .collect()
 }
 
-type Work = Box<dyn FnOnce(&WriteTx) -> Result<usize, Fault> + Send>;
+type Work = Job<usize>;
 
 #[tokio::test]
 async fn one_write_costs_two_syncs_and_so_do_a_hundred() {
@@ -90,11 +88,14 @@ async fn a_refusal_costs_no_sync() {
     assert_eq!(disk.syncs(), before);
 }
 
+/// Keys and what is put under them, or `None` to remove them.
+type Changes = Vec<(u32, Option<u8>)>;
+
 /// What one closure of a batch does, and how it ends.
 #[derive(Clone, Debug)]
 struct Deed {
-    changes: Vec<(u32, Option<u8>)>,
-    inner: Option<(Vec<(u32, Option<u8>)>, bool)>,
+    changes: Changes,
+    inner: Option<(Changes, bool)>,
     end: End,
 }
 
@@ -105,7 +106,7 @@ enum End {
     Panic,
 }
 
-fn changes() -> impl Strategy<Value = Vec<(u32, Option<u8>)>> {
+fn changes() -> impl Strategy<Value = Changes> {
     proptest::collection::vec((0u32..8, proptest::option::of(any::<u8>())), 0..5)
 }
 

@@ -9,7 +9,7 @@ const SECTOR: usize = 512;
 
 /// A disk. A clone is another cable to the same one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,33 +35,33 @@ enum Change {
 }
 
 impl Disk {
-    pub(super) fn syncs(&self) -> u64 {
+    pub(crate) fn syncs(&self) -> u64 {
         self.state().syncs
     }
 
-    pub(super) fn fail_after(&self, changes: u64) {
+    pub(crate) fn fail_after(&self, changes: u64) {
         self.state().fuse = Some(changes);
     }
 
-    pub(super) fn fill_up(&self) {
+    pub(crate) fn fill_up(&self) {
         self.state().is_full = true;
     }
 
-    pub(super) fn free_up(&self) {
+    pub(crate) fn free_up(&self) {
         self.state().is_full = false;
     }
 
-    pub(super) fn refuse_reads(&self) {
+    pub(crate) fn refuse_reads(&self) {
         self.state().cannot_read = true;
     }
 
-    pub(super) fn lie(&self) {
+    pub(crate) fn lie(&self) {
         self.state().lies = true;
     }
 
     /// What is on the platters after the power failed: of every sector written since the last sync, any or none of the
     /// versions, in any combination with those of the others.
-    pub(super) fn after_power_cut(&self, dice: &mut Dice) -> Disk {
+    pub(crate) fn after_power_cut(&self, dice: &mut Dice) -> Disk {
         let state = self.state();
         let mut image = state.durable.clone();
         for change in &state.pending {

@@ -1,7 +1,7 @@
 //! The store as its users see it.
 
 mod batch;
-mod disk;
+pub(crate) mod disk;
 mod opening;
 mod power;
 mod tables;
@@ -21,10 +21,10 @@ fn names(store: &Store) -> Vec<(u32, String)> {
 }
 
 /// The little randomness tests need: splitmix64 (Steele, Lea and Flood, 2014).
-struct Dice(u64);
+pub(crate) struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -32,11 +32,11 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.roll() % limit
     }
 
-    fn coin(&mut self) -> bool {
+    pub(crate) fn coin(&mut self) -> bool {
         self.below(2) == 0
     }
 }
