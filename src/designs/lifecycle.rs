@@ -12,11 +12,12 @@ use crate::queue::{self, JobId, JobRow, NewJob};
 use crate::shop::Shop;
 use crate::store::{Snapshot, WriteTx};
 use crate::web::{SessionId, Visit};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// What an order line keeps of a design.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frozen {
     pub design_id: DesignId,
     pub product_id: ProductId,
