@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod config;
 pub mod designs;
 pub mod kernel;
+pub mod mail;
 pub mod queue;
 pub mod render;
 pub mod search;
