@@ -1,0 +1,283 @@
+//! The audit log: who on the staff did what to what. Entries are only ever added, each sealed with the hash of the one before.
+//!
+//! Begin with [`record`], which is called in the transaction of the change it tells about.
+
+pub mod web;
+
+use crate::kernel::canonical::canonical_json;
+use crate::kernel::{Fault, Moment};
+use crate::store::{Index, Order, Snapshot, Table, WriteTx};
+use crate::web::Visit;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::ops::ControlFlow;
+use uuid::Uuid;
+
+crate::id!(
+    /// One entry of the audit log.
+    AuditId
+);
+
+/// Entries by their number, from 1.
+static ENTRIES: Table<u64, AuditRow> = Table::new("people.audit", 1);
+static NUMBERS: Table<AuditId, u64> = Table::new("people.audit.numbers", 1);
+static BY_TARGET: Index<(String, String, u64)> = Index::new("people.audit.by_target");
+/// One row: number and hash of the newest entry, by which a log that lost its end is known.
+static HEAD: Table<String, Head> = Table::new("people.audit.head", 1);
+
+/// Who did it, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    pub name: String,
+    /// The staff member's or token's id; none for the command line.
+    pub id: Option<Uuid>,
+    pub ip: Option<String>,
+}
+
+impl Actor {
+    /// Whoever sent the request. Customers are not staff, so that their own changes are not in this log.
+    pub fn of(visit: &Visit) -> Actor {
+        let ip = Some(visit.caller.address.to_string());
+        match &visit.caller.staff {
+            Some(staff) => Actor { name: staff.name.clone(), id: Some(staff.id), ip },
+            None => Actor { name: "set-up".into(), id: None, ip },
+        }
+    }
+
+    pub fn command_line() -> Actor {
+        Actor { name: "command line".into(), id: None, ip: None }
+    }
+}
+
+/// What is to be recorded. `before` and `after` hold what changed, without secrets.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub actor: Actor,
+    /// `noun.verb`, for example `order.changed`.
+    pub action: &'static str,
+    pub target_type: &'static str,
+    pub target_id: String,
+    pub before: Value,
+    pub after: Value,
+    pub at: Moment,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditRow {
+    pub number: u64,
+    pub id: AuditId,
+    pub at: Moment,
+    pub actor: String,
+    pub actor_id: Option<Uuid>,
+    pub action: String,
+    pub target_type: String,
+    pub target_id: String,
+    pub before: Value,
+    pub after: Value,
+    pub ip: Option<String>,
+    /// The seal of the entry before; empty for the first.
+    pub previous: String,
+    /// SHA-256 over everything above, in hex.
+    pub seal: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Head {
+    number: u64,
+    seal: String,
+}
+
+impl AuditRow {
+    fn sealed(&self) -> String {
+        let content = json!({
+            "number": self.number, "id": self.id, "at": self.at, "actor": self.actor, "actor_id": self.actor_id,
+            "action": self.action, "target_type": self.target_type, "target_id": self.target_id,
+            "before": self.before, "after": self.after, "ip": self.ip, "previous": self.previous,
+        });
+        hex::encode(Sha256::digest(canonical_json(&content)))
+    }
+}
+
+/// Adds an entry.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn record(tx: &WriteTx, entry: Entry) -> Result<AuditId, Fault> {
+    let head = HEAD.get(tx, &"audit".to_owned())?;
+    let (number, previous) = head.map_or((1, String::new()), |head| (head.number + 1, head.seal));
+    let mut row = AuditRow {
+        number,
+        id: AuditId(Uuid::now_v7()),
+        at: entry.at,
+        actor: entry.actor.name,
+        actor_id: entry.actor.id,
+        action: entry.action.into(),
+        target_type: entry.target_type.into(),
+        target_id: entry.target_id,
+        before: entry.before,
+        after: entry.after,
+        ip: entry.actor.ip,
+        previous,
+        seal: String::new(),
+    };
+    row.seal = row.sealed();
+    ENTRIES.put(tx, &number, &row)?;
+    NUMBERS.put(tx, &row.id, &number)?;
+    BY_TARGET.put(tx, &(row.target_type.clone(), row.target_id.clone(), number))?;
+    HEAD.put(tx, &"audit".to_owned(), &Head { number, seal: row.seal })?;
+    Ok(row.id)
+}
+
+/// The members in which two objects differ, as they were and as they are.
+pub fn changes(before: &Value, after: &Value) -> (Value, Value) {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else { return (before.clone(), after.clone()) };
+    let differing = |one: &Map<String, Value>, other: &Map<String, Value>| -> Value {
+        let members = one.iter().filter(|(name, value)| other.get(*name) != Some(value));
+        Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect())
+    };
+    (differing(old, new), differing(new, old))
+}
+
+/// Entries from the newest to the oldest, behind the entry `after`.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn list(tx: &impl Snapshot, after: Option<AuditId>, limit: usize) -> Result<Vec<AuditRow>, Fault> {
+    let end = match after {
+        Some(id) => NUMBERS.get(tx, &id)?.unwrap_or(0),
+        None => u64::MAX,
+    };
+    Ok(ENTRIES.range(tx, ..end, Order::Falling, limit)?.into_iter().map(|(_, row)| row).collect())
+}
+
+/// What was done to one thing, from the newest to the oldest.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn of_target(tx: &impl Snapshot, kind: &str, id: &str, limit: usize) -> Result<Vec<AuditRow>, Fault> {
+    let keys = BY_TARGET.prefix(tx, &(kind, id), None, Order::Falling, limit)?;
+    let mut rows = Vec::with_capacity(keys.len());
+    for (_, _, number) in keys {
+        rows.extend(ENTRIES.get(tx, &number)?);
+    }
+    Ok(rows)
+}
+
+/// What [`verify_chain`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub entries: u64,
+    /// Where the chain is broken, in words.
+    pub broken: Option<String>,
+}
+
+/// Follows the chain from the first entry to the last.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn verify_chain(tx: &impl Snapshot) -> Result<Verified, Fault> {
+    let mut seen = Head { number: 0, seal: String::new() };
+    let mut broken = None;
+    ENTRIES.each(tx, .., Order::Rising, |number, row| {
+        let wrong = if number != seen.number + 1 || row.number != number {
+            Some(format!("entry {} is missing", seen.number + 1))
+        } else if row.previous != seen.seal {
+            Some(format!("entry {number} does not follow the one before it"))
+        } else if row.seal != row.sealed() {
+            Some(format!("entry {number} was changed after it was written"))
+        } else {
+            None
+        };
+        seen = Head { number, seal: row.seal };
+        broken = wrong;
+        Ok(if broken.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    if broken.is_none() {
+        let head = HEAD.get(tx, &"audit".to_owned())?.unwrap_or(Head { number: 0, seal: String::new() });
+        if head != seen {
+            broken = Some(format!("the log ends at entry {}, but {} were written", seen.number, head.number));
+        }
+    }
+    Ok(Verified { entries: seen.number, broken })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    fn store() -> Store {
+        Store::open_on(redb::backends::InMemoryBackend::new()).unwrap()
+    }
+
+    fn entry(target: &str) -> Entry {
+        Entry {
+            actor: Actor::command_line(),
+            action: "staff.added",
+            target_type: "staff",
+            target_id: target.into(),
+            before: Value::Null,
+            after: json!({"role": "owner", "rate": 1.0}),
+            at: Moment(1_000),
+        }
+    }
+
+    fn with_entries(count: usize) -> Store {
+        let store = store();
+        for at in 0..count {
+            store.write_blocking(move |tx| record(tx, entry(&at.to_string()))).unwrap();
+        }
+        store
+    }
+
+    fn verify(store: &Store) -> Verified {
+        verify_chain(&store.read().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_untouched_log_is_whole_and_listed_from_the_newest() {
+        assert_eq!(verify(&store()), Verified { entries: 0, broken: None });
+        let store = with_entries(3);
+        assert_eq!(verify(&store), Verified { entries: 3, broken: None });
+        let tx = store.read().unwrap();
+        let page = list(&tx, None, 2).unwrap();
+        assert_eq!(page.iter().map(|row| row.number).collect::<Vec<_>>(), [3, 2]);
+        let rest = list(&tx, Some(page[1].id), 2).unwrap();
+        assert_eq!(rest.iter().map(|row| row.number).collect::<Vec<_>>(), [1]);
+        assert_eq!(of_target(&tx, "staff", "1", 9).unwrap().len(), 1);
+        assert_eq!(of_target(&tx, "staff", "12", 9).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn every_kind_of_tampering_is_found() {
+        let tamper: [(&str, fn(&WriteTx) -> Result<(), Fault>); 5] = [
+            ("entry 2 was changed", |tx| {
+                let mut row = ENTRIES.get(tx, &2)?.unwrap();
+                row.actor = "nobody".into();
+                ENTRIES.put(tx, &2, &row)
+            }),
+            ("entry 3 does not follow", |tx| {
+                let mut row = ENTRIES.get(tx, &2)?.unwrap();
+                row.actor = "nobody".into();
+                row.seal = row.sealed();
+                ENTRIES.put(tx, &2, &row)
+            }),
+            ("entry 2 is missing", |tx| ENTRIES.remove(tx, &2).map(drop)),
+            ("entry 1 is missing", |tx| ENTRIES.remove(tx, &1).map(drop)),
+            ("ends at entry 2, but 3", |tx| ENTRIES.remove(tx, &3).map(drop)),
+        ];
+        for (words, change) in tamper {
+            let store = with_entries(3);
+            store.write_blocking(change).unwrap();
+            let broken = verify(&store).broken.unwrap_or_default();
+            assert!(broken.contains(words), "{broken:?} should say {words}");
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_kept() {
+        let (before, after) = changes(&json!({"a": 1, "b": 2}), &json!({"a": 1, "b": 3, "c": null}));
+        assert_eq!((before, after), (json!({"b": 2}), json!({"b": 3, "c": null})));
+    }
+}

@@ -1,0 +1,232 @@
+//! `/admin/mails`: what was sent to whom, what went wrong, and sending it again.
+
+use super::send::reason_key;
+use super::{LetterBody, MailId, MailRow, MailState, NewMail};
+use crate::kernel::text::looks_like_email;
+use crate::kernel::{Fault, Lang, Message, Moment, Refusal};
+use crate::people::audit::{self, Actor, Entry};
+use crate::people::rights;
+use crate::shop::Shop;
+use crate::web::{Input, List, Page, Paging, Problem, Reply, View, Visit, input, words};
+use askama::Template;
+use axum::extract::{Path, Query};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+pub fn routes() -> OpenApiRouter<Shop> {
+    OpenApiRouter::new()
+        .routes(routes!(list_mails))
+        .routes(routes!(send_test_mail))
+        .routes(routes!(show_mail))
+        .routes(routes!(resend_mail))
+}
+
+/// A mail and what became of it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Mail)]
+pub struct MailView {
+    #[schema(value_type = String, format = Uuid)]
+    pub id: MailId,
+    pub kind: String,
+    pub order_id: Option<Uuid>,
+    pub to: String,
+    pub subject: String,
+    pub status: MailState,
+    pub attempts: u32,
+    /// Why the last try failed, in words.
+    pub last_error: Option<String>,
+    pub created_at: Moment,
+    pub sent_at: Option<Moment>,
+}
+
+impl MailView {
+    pub fn of(row: &MailRow, lang: Lang) -> MailView {
+        let last_error = row.error.as_ref().map(|error| {
+            let sentence = words::text(lang, reason_key(&error.reason));
+            if error.answer.is_empty() { sentence.to_owned() } else { format!("{sentence} ({})", error.answer) }
+        });
+        MailView {
+            id: row.id,
+            kind: row.kind.clone(),
+            order_id: row.order_id,
+            to: row.to.clone(),
+            subject: row.subject.clone(),
+            status: row.state,
+            attempts: row.attempts,
+            last_error,
+            created_at: row.created_at,
+            sent_at: row.sent_at,
+        }
+    }
+
+    /// The key of the word for the state.
+    pub fn state_key(&self) -> String {
+        format!("people.mail_state.{}", self.status.name())
+    }
+}
+
+#[derive(Template, Serialize)]
+#[template(path = "people/mails.html", blocks = ["content"])]
+struct MailsPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(skip)]
+    state: Option<MailState>,
+    #[serde(skip)]
+    may_change: bool,
+    #[serde(skip)]
+    is_outbox: bool,
+    #[serde(flatten)]
+    list: List<MailView>,
+}
+
+impl View for MailsPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_content().render()
+    }
+}
+
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// `queued`, `sending`, `sent`, `uncertain` or `failed`.
+    #[serde(default)]
+    status: Option<String>,
+}
+
+/// Mails, newest first.
+#[utoipa::path(get, path = "/admin/mails", tag = "admin", params(Paging, Filter), responses((status = 200, body = List<MailView>)))]
+async fn list_mails(
+    visit: Visit,
+    Query(paging): Query<Paging>,
+    Query(filter): Query<Filter>,
+) -> Result<Reply, Problem> {
+    let staff = rights::require(&visit, rights::reads_panel)?;
+    let may_change = rights::changes_settings(staff.role);
+    let (limit, after) = (paging.limit()?, paging.after_id()?);
+    let state = match filter.status.as_deref().filter(|text| !text.is_empty()) {
+        None => None,
+        Some(name) => {
+            let state = MailState::from_name(name);
+            Some(state.ok_or_else(|| Refusal::field("status", Message::new("people.mail_state_unknown")))?)
+        }
+    };
+    let rows = super::list(&visit.shop.store().read()?, state, after, limit + 1)?;
+    let items = rows.iter().map(|row| MailView::of(row, visit.lang)).collect();
+    let list = List::of(items, limit, |mail: &MailView| mail.id.to_string());
+    let is_outbox = visit.shop.config().mail.smtp_url.is_none();
+    visit.reply(&MailsPage { page: visit.page(), state, may_change, is_outbox, list })
+}
+
+#[derive(Template, Serialize)]
+#[template(path = "people/mail.html", blocks = ["content"])]
+struct MailPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(skip)]
+    may_change: bool,
+    #[serde(flatten)]
+    mail: MailView,
+    /// What the mail says; `null` where it holds a private link.
+    text: Option<String>,
+}
+
+impl View for MailPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_content().render()
+    }
+}
+
+/// One mail with its text.
+#[utoipa::path(get, path = "/admin/mails/{id}", tag = "admin", params(("id" = Uuid, Path)),
+    responses((status = 200, body = MailView), (status = 404)))]
+async fn show_mail(visit: Visit, Path(id): Path<Uuid>) -> Result<Reply, Problem> {
+    let may_change = rights::changes_settings(rights::require(&visit, rights::reads_panel)?.role);
+    let row = super::find(&visit.shop.store().read()?, MailId(id))?.ok_or_else(Problem::not_found)?;
+    // A sign-in link opens a customer's orders to whoever has it.
+    let text = (row.kind != crate::people::customers::MAIL_KIND).then(|| row.text.clone());
+    visit.reply(&MailPage { page: visit.page(), may_change, mail: MailView::of(&row, visit.lang), text })
+}
+
+/// Sends a mail again.
+#[utoipa::path(post, path = "/admin/mails/{id}/resend", tag = "admin", params(("id" = Uuid, Path)),
+    responses((status = 200, body = MailView), (status = 404), (status = 409, description = "it is being sent just now")))]
+async fn resend_mail(visit: Visit, Path(id): Path<Uuid>) -> Result<Reply, Problem> {
+    rights::require(&visit, rights::changes_settings)?;
+    let (shop, actor, now) = (visit.shop.clone(), Actor::of(&visit), visit.now);
+    let row = visit
+        .shop
+        .store()
+        .write(move |tx| -> crate::kernel::Result<MailRow> {
+            let before = super::find(tx, MailId(id))?.map(|row| json!({"status": row.state.name()}));
+            let row = super::resend(tx, &shop, MailId(id), now)?;
+            audit::record(
+                tx,
+                Entry {
+                    actor,
+                    action: "mail.resent",
+                    target_type: "mail",
+                    target_id: id.to_string(),
+                    before: before.unwrap_or(Value::Null),
+                    after: json!({"status": row.state.name()}),
+                    at: now,
+                },
+            )?;
+            Ok(row)
+        })
+        .await?;
+    visit.done(&MailView::of(&row, visit.lang), "/admin/mails")
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+struct TestMailForm {
+    /// Where to; without it, to whoever asks, if that is a person.
+    #[serde(default, deserialize_with = "input::optional_text")]
+    to: Option<String>,
+    /// Where a browser goes afterwards.
+    #[serde(default)]
+    next: Option<String>,
+}
+
+/// Sends a test mail, by the same way as every other mail.
+#[utoipa::path(post, path = "/admin/mails/test", tag = "admin", request_body = TestMailForm,
+    responses((status = 201, body = MailView), (status = 422)))]
+async fn send_test_mail(visit: Visit, Input(form): Input<TestMailForm>) -> Result<Reply, Problem> {
+    let staff = rights::require(&visit, rights::changes_settings)?;
+    let to = match &form.to {
+        Some(to) => to.trim().to_owned(),
+        None => {
+            let account = crate::people::staff::find(&visit.shop.store().read()?, staff.id.into())?;
+            account.map(|account| account.email).unwrap_or_default()
+        }
+    };
+    if !looks_like_email(&to) {
+        return Err(Refusal::field("to", Message::new("people.email_form")).into());
+    }
+    let (lang, now, shop) = (visit.lang, visit.now, visit.shop.clone());
+    let id = shop.new_id();
+    let heading = words::text(lang, "mail.test_heading");
+    let sender = super::sender(&shop);
+    let body = LetterBody::new(heading)
+        .paragraph(words::fill(words::text(lang, "mail.test_text"), &[("from", sender.as_str())]))
+        .button(words::text(lang, "mail.test_button"), format!("{}/admin/mails", shop.public_url()));
+    let (text, html) = super::render(&shop, lang, &body)?;
+    let shop_name = shop.settings().shop_name.clone();
+    let subject = words::fill(words::text(lang, "mail.test_subject"), &[("shop", shop_name.as_str())]);
+    let new =
+        NewMail { id, kind: "test", key: format!("test:{id}"), to, lang, subject, text, html, order_id: None, now };
+    let row = visit
+        .shop
+        .store()
+        .write(move |tx| -> Result<MailRow, Fault> {
+            let id = super::post(tx, &shop, new)?;
+            super::find(tx, id)?.ok_or_else(|| Fault::bug("a mail just posted"))
+        })
+        .await?;
+    let view = MailView::of(&row, lang);
+    let next = crate::people::own_path(form.next.as_deref()).unwrap_or("/admin/mails");
+    Ok(if visit.face.is_json() { Reply::json(&view)?.status(201) } else { visit.done(&view, next)? })
+}
