@@ -5,7 +5,7 @@ use super::rules;
 use super::run::Hall;
 use crate::kernel::{Fault, Moment};
 use crate::store::{Index, Order, Page, Snapshot, Table, WriteTx};
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use uuid::Uuid;
 
 const JOBS: Table<JobId, JobRow> = Table::new("jobs", 1);
@@ -136,6 +136,55 @@ fn forget(tx: &WriteTx, job: &JobRow, state: (JobStatus, String, JobId)) -> Resu
         KEYS.remove(tx, &(job.kind.clone(), key.clone()))?;
     }
     Ok(())
+}
+
+/// What is wrong with the stored jobs, in words, for `petstar check`; nothing when rows and indexes agree.
+pub fn contradictions(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
+    let mut found = Vec::new();
+    let (mut due, mut owned, mut keyed) = (0, 0, 0);
+    JOBS.each(tx, .., Order::Rising, |id, job| {
+        if job.id != id {
+            found.push(format!("job {id} is stored as {}", job.id));
+        }
+        if !STATE.has(tx, &(job.status, job.kind.clone(), id))? {
+            found.push(format!("job {id} is missing among the {} ones", job.status.name()));
+        }
+        if job.next_attempt_at.is_some() != (job.status == JobStatus::Queued) {
+            found.push(format!("job {id} is {}, but its due time does not fit that", job.status.name()));
+        }
+        if let Some(moment) = job.next_attempt_at {
+            due += 1;
+            if !DUE.has(tx, &(job.lane, moment, id))? {
+                found.push(format!("job {id} is queued, but not in line"));
+            }
+        }
+        if let Some(owner) = job.owner {
+            owned += 1;
+            if !OWNER.has(tx, &(owner, id))? {
+                found.push(format!("job {id} is missing among the jobs of {owner}"));
+            }
+        }
+        if let Some(key) = job.idempotency_key {
+            keyed += 1;
+            if KEYS.get(tx, &(job.kind, key))? != Some(id) {
+                found.push(format!("job {id} has lost its idempotency key"));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    // Every row has its entries; so there is one too many exactly if the numbers differ.
+    let counts = [
+        ("by state", STATE.len(tx)?, JOBS.len(tx)?),
+        ("in line", DUE.len(tx)?, due),
+        ("by owner", OWNER.len(tx)?, owned),
+        ("by key", KEYS.len(tx)?, keyed),
+    ];
+    for (index, entries, wanted) in counts {
+        if entries != wanted {
+            found.push(format!("{entries} jobs are listed {index}, but there are {wanted}"));
+        }
+    }
+    Ok(found)
 }
 
 /// Writes the row and moves its index entries, and tells those who watch when the write is on the disk.

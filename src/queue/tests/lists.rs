@@ -80,6 +80,7 @@ proptest! {
 /// Walks every list page by page and compares it with `all`, newest first.
 fn check(store: &Store, all: &[JobRow], limit: usize) -> Result<(), TestCaseError> {
     let tx = store.read().unwrap();
+    prop_assert_eq!(contradictions(&tx).unwrap(), Vec::<String>::new());
     let statuses = JobStatus::ALL.into_iter().map(Some).chain([None]);
     for status in statuses {
         for kind in KINDS.into_iter().map(|kind| Some(kind.name)).chain([None]) {
@@ -104,4 +105,43 @@ fn check(store: &Store, all: &[JobRow], limit: usize) -> Result<(), TestCaseErro
         prop_assert_eq!(by_owner(&tx, owner(number)).unwrap(), wanted);
     }
     Ok(())
+}
+
+#[test]
+fn rows_and_indexes_that_disagree_are_told() {
+    use crate::store::{Key, Table};
+    let store = Store::open_on(InMemoryBackend::new()).unwrap();
+    let job = NewJob::new(&QUICK, json!({}), START).about(owner(1)).keyed("key");
+    let job = store.write_blocking(move |tx| enqueue(tx, job)).unwrap();
+
+    /// What `contradictions` says after `spoil`, which is then taken back.
+    fn told(store: &Store, spoil: impl FnOnce(&WriteTx) -> Result<bool, Fault> + Send + 'static) -> String {
+        store
+            .write_blocking(move |tx| {
+                tx.nested(|tx| {
+                    assert!(spoil(tx)?, "nothing was spoiled");
+                    let found = contradictions(tx)?;
+                    assert_eq!(found.len(), 2, "one for the row and one for the count: {found:?}");
+                    Err::<(), _>(Fault::Bug(found[0].clone()))
+                })
+                .map_or_else(|fault| Ok::<_, Fault>(fault.to_string()), |()| Ok(String::new()))
+            })
+            .unwrap()
+    }
+    fn without<K: Key + Send + 'static>(
+        index: Index<K>,
+        key: K,
+    ) -> impl FnOnce(&WriteTx) -> Result<bool, Fault> + Send {
+        move |tx| index.remove(tx, &key)
+    }
+    let state = without(Index::new("jobs.by_state"), (JobStatus::Queued, job.kind.clone(), job.id));
+    assert!(told(&store, state).ends_with("missing among the queued ones"));
+    let due = without(Index::new("jobs.due"), (job.lane, START, job.id));
+    assert!(told(&store, due).ends_with("not in line"));
+    let owned = without(Index::new("jobs.by_owner"), (owner(1), job.id));
+    assert!(told(&store, owned).contains("missing among the jobs of"));
+    let keys: Table<(String, String), JobId> = Table::new("jobs.by_key", 1);
+    let key = (job.kind.clone(), "key".to_owned());
+    assert!(told(&store, move |tx| keys.remove(tx, &key)).ends_with("lost its idempotency key"));
+    assert!(contradictions(&store.read().unwrap()).unwrap().is_empty());
 }

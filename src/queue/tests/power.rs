@@ -53,6 +53,7 @@ fn every_acknowledged_job_is_done_once_whenever_the_power_fails() {
         // Later than any pause.
         shop.pass(1_000_000);
         let tx = shop.store.read().unwrap();
+        assert_eq!(contradictions(&tx).unwrap(), Vec::<String>::new(), "seed {seed}");
         let all: Vec<_> = list(&tx, None, None, None, usize::MAX).unwrap().into_iter().map(|job| job.id).collect();
         assert!(acknowledged.iter().all(|id| all.contains(id)), "seed {seed}: a job is lost");
         for id in &all {
