@@ -5,6 +5,7 @@ pub mod config;
 pub mod designs;
 pub mod kernel;
 pub mod mail;
+pub mod orders;
 pub mod people;
 pub mod queue;
 pub mod render;

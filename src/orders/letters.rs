@@ -1,0 +1,128 @@
+//! What is written to customers and to the owner about an order. Each letter is posted in the transaction of its cause, once.
+
+use super::access::link;
+use super::model::{Order, Tracking};
+use super::web::parts::{address_lines, total_rows};
+use crate::kernel::{Fault, Lang, Moment};
+use crate::people::mails::{self, LetterBody, NewMail};
+use crate::shop::Shop;
+use crate::store::WriteTx;
+use crate::web::Page;
+
+/// The confirmation to the customer and the notice to the owner.
+pub fn post_paid(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    let page = Page::new(shop, order.lang, "/");
+    let url = link(shop, order.id);
+    let days = shop.settings().lead_time_days;
+    let mut body = LetterBody::new(page.t("orders.mail_paid_heading"))
+        .preview(page.f1("orders.mail_paid_preview", "number", &order.order_number))
+        .paragraph(page.f("orders.mail_paid_text", &[("name", &order.shipping_address.name)]))
+        .paragraph(page.n("orders.mail_paid_days", days));
+    if let Some(picture) = picture(shop, order) {
+        body = body.picture(picture, order.lines[0].title.get(order.lang));
+    }
+    let body = with_sums(body, &page, order).button(page.t("orders.mail_see_order"), &url);
+    let body = body.note(page.t("orders.mail_paid_note"));
+    let subject = page.f1("orders.mail_paid_subject", "number", &order.order_number);
+    post(tx, shop, order, to_customer(order, "order_paid", subject, body), now)?;
+    post_notice(tx, shop, order, now)
+}
+
+/// The line items, sums and the place they go to.
+fn with_sums(mut body: LetterBody, page: &Page, order: &Order) -> LetterBody {
+    for line in &order.lines {
+        let detail = format!("{} × {}", line.variant_name.get(order.lang), line.quantity);
+        body = body.line(line.title.get(order.lang), detail, order.money(line.subtotal).show());
+    }
+    for row in total_rows(order, page) {
+        body = body.fact(row.label, row.value);
+    }
+    let place = address_lines(&order.shipping_address, page.lang).join("\n");
+    body.paragraph(format!("{}\n{place}", page.t("orders.where_it_goes")))
+}
+
+fn post_notice(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    let to = shop.config().mail.alerts_to.clone();
+    let lang = shop.settings().language;
+    let page = Page::new(shop, lang, "/");
+    let mut body = LetterBody::new(page.f1("orders.mail_notice_heading", "number", &order.order_number))
+        .preview(page.f1("orders.mail_notice_preview", "amount", order.amount().show()));
+    for line in &order.lines {
+        let detail = format!("{} × {}", line.variant_name.get(lang), line.quantity);
+        body = body.line(line.title.get(lang), detail, order.money(line.subtotal).show());
+    }
+    body = body.fact(page.t("orders.amount"), order.amount().show());
+    if !order.note.is_empty() {
+        body = body.paragraph(format!("{}\n{}", page.t("orders.note"), order.note));
+    }
+    let url = format!("{}/admin/orders/{}", shop.public_url(), order.id);
+    let body = body.button(page.t("orders.mail_notice_button"), url);
+    let subject = page
+        .f("orders.mail_notice_subject", &[("number", order.order_number.clone()), ("amount", order.amount().show())]);
+    post(tx, shop, order, Letter { kind: "order_notice", to, lang, subject, body }, now)
+}
+
+/// The parcel is on its way.
+pub fn post_shipped(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    let page = Page::new(shop, order.lang, "/");
+    let mut body = LetterBody::new(page.t("orders.mail_shipped_heading"))
+        .preview(page.f1("orders.mail_shipped_preview", "number", &order.order_number))
+        .paragraph(page.f("orders.mail_shipped_text", &[("name", &order.shipping_address.name)]));
+    if let Some(picture) = picture(shop, order) {
+        body = body.picture(picture, order.lines[0].title.get(order.lang));
+    }
+    for Tracking { carrier, number, .. } in &order.tracking {
+        body = body.fact(carrier, number);
+    }
+    let tracked = order.tracking.iter().find_map(|parcel| parcel.url.clone());
+    let body = match tracked {
+        Some(url) => body.button(page.t("orders.mail_track"), url).note(page.f1(
+            "orders.mail_order_at",
+            "url",
+            link(shop, order.id),
+        )),
+        None => body.button(page.t("orders.mail_see_order"), link(shop, order.id)),
+    };
+    let subject = page.f1("orders.mail_shipped_subject", "number", &order.order_number);
+    post(tx, shop, order, to_customer(order, "order_shipped", subject, body), now)
+}
+
+/// The parcel has arrived.
+pub fn post_delivered(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    let page = Page::new(shop, order.lang, "/");
+    let body = LetterBody::new(page.t("orders.mail_delivered_heading"))
+        .preview(page.f1("orders.mail_delivered_preview", "number", &order.order_number))
+        .paragraph(page.f("orders.mail_delivered_text", &[("name", &order.shipping_address.name)]))
+        .button(page.t("orders.mail_see_order"), link(shop, order.id));
+    let subject = page.f1("orders.mail_delivered_subject", "number", &order.order_number);
+    post(tx, shop, order, to_customer(order, "order_delivered", subject, body), now)
+}
+
+/// The absolute address of the first line's picture.
+fn picture(shop: &Shop, order: &Order) -> Option<String> {
+    let frozen = order.lines.first()?.frozen.as_ref()?;
+    Some(format!("{}{}", shop.public_url(), frozen.picture_url))
+}
+
+/// A letter before it is rendered. Of each kind an order has one.
+struct Letter {
+    kind: &'static str,
+    to: String,
+    lang: Lang,
+    subject: String,
+    body: LetterBody,
+}
+
+fn post(tx: &WriteTx, shop: &Shop, order: &Order, letter: Letter, now: Moment) -> Result<(), Fault> {
+    let Letter { kind, to, lang, subject, body } = letter;
+    let (text, html) = mails::render(shop, lang, &body)?;
+    let key = format!("order:{}:{kind}", order.id);
+    let order_id = Some(order.id.into());
+    mails::post(tx, shop, NewMail { id: shop.new_id(), kind, key, to, lang, subject, text, html, order_id, now })?;
+    Ok(())
+}
+
+/// A letter to the order's customer, in the order's language.
+fn to_customer(order: &Order, kind: &'static str, subject: String, body: LetterBody) -> Letter {
+    Letter { kind, to: order.email.clone(), lang: order.lang, subject, body }
+}

@@ -1,0 +1,109 @@
+//! Orders: what is bought, for how much, where it goes, and how far it has come; and the basket before that.
+//!
+//! May touch: kernel to designs (see the map of rooms). Begin with [`model::Order`], then [`totals`] (what it costs), [`rules`]
+//! (which state follows which) and [`payment`] (what money does to it).
+
+pub mod access;
+pub mod address;
+pub mod basket;
+mod letters;
+pub mod model;
+pub mod payment;
+mod placing;
+mod pricing;
+pub mod rules;
+pub mod table;
+pub mod totals;
+mod web;
+
+pub use access::{Access, confirm_address, link, order_address, owned, read_id};
+pub use model::{
+    Actor, Address, Attention, HistoryEntry, Line, LineId, Order, OrderId, PaymentStatus, Production, Status, Totals,
+};
+pub use payment::{
+    Begun, MarkedPaid, PaidBy, Received, add_attention, back_to_draft, begin_payment, clear_attention, design_settled,
+    mark_expired, mark_failed, mark_paid, mark_processing, order_changed, record_refunded, set_intent,
+    set_stripe_session,
+};
+pub use table::{by_intent, by_number, by_stripe_session, get as find, history, in_status, record};
+pub use web::routes;
+pub use web::view::{OrderView, view};
+
+use crate::kernel::Fault;
+use crate::store::Snapshot;
+use crate::web::words;
+
+/// One thing the customer pays for, as it is told to whoever takes the money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    pub name: String,
+    pub quantity: u32,
+    /// The whole of it, in minor units, without its share of the discount.
+    pub amount: i64,
+}
+
+/// Everything the customer pays for, in the order's language. The amounts together are the order's amount.
+pub fn charges(order: &Order) -> Vec<Charge> {
+    let lines = order.lines.iter().map(|line| Charge {
+        name: line.name(order.lang),
+        quantity: line.quantity,
+        amount: line.amount(),
+    });
+    let totals = &order.totals;
+    let extras = [
+        ("orders.shipping", totals.shipping_fee),
+        ("orders.payment_fee", totals.payment_fee),
+        ("orders.tax_added", totals.tax_added),
+    ];
+    let extras = extras.into_iter().filter(|(_, amount)| *amount != 0).map(|(key, amount)| Charge {
+        name: words::text(order.lang, key).to_owned(),
+        quantity: 1,
+        amount,
+    });
+    lines.filter(|charge| charge.amount != 0).chain(extras).collect()
+}
+
+/// What needs somebody now.
+#[derive(Clone, Debug)]
+pub struct Todo {
+    /// Paid and not begun, counted up to 1000.
+    pub paid: usize,
+    /// Waiting for money, counted up to 1000.
+    pub unpaid: usize,
+    /// Oldest first, at most 20.
+    pub on_hold: Vec<Order>,
+    /// Oldest first, at most 20.
+    pub attention: Vec<Order>,
+}
+
+/// What the panel's front page begins with.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn todo(tx: &impl Snapshot) -> Result<Todo, Fault> {
+    Ok(Todo {
+        paid: table::count_in_status(tx, Status::Paid, 1000)?,
+        unpaid: table::count_in_status(tx, Status::PendingPayment, 1000)?,
+        on_hold: table::on_hold(tx, 20)?,
+        attention: table::with_attention(tx, 20)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rules::tests::an_order;
+
+    #[test]
+    fn charges_are_the_amount() {
+        let mut order = an_order(Status::Draft, PaymentStatus::Pending, 2980);
+        order.totals.discount_total = 80;
+        order.totals.subtotal_after_discount = 2900;
+        order.totals.shipping_fee = 600;
+        order.totals.amount = 3500;
+        order.lines[0].discount = 80;
+        let charges = charges(&order);
+        assert_eq!(charges.iter().map(|charge| charge.amount).sum::<i64>(), order.totals.amount);
+        assert_eq!(charges.len(), 2);
+    }
+}

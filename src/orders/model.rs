@@ -1,0 +1,305 @@
+//! What an order is: plain data, stored as it stands.
+
+use crate::catalog::{ProductId, VariantId};
+use crate::designs::{DesignId, Frozen};
+use crate::kernel::lang::Words;
+use crate::kernel::{Currency, Lang, Moment, Money};
+use crate::web::SessionId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+crate::id!(OrderId);
+crate::id!(LineId);
+
+macro_rules! states {
+    ($(#[$meta:meta])* $name:ident { $($(#[$note:meta])* $variant:ident $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$note])* $variant,)* }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The word of the contract, as stored and sent.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+
+            pub fn from_name(name: &str) -> Option<$name> {
+                $name::ALL.iter().copied().find(|state| state.name() == name)
+            }
+        }
+    };
+}
+
+states! {
+    /// How far the order as a whole has come.
+    Status {
+        Draft "draft",
+        PendingPayment "pending_payment",
+        Paid "paid",
+        Processing "processing",
+        Shipped "shipped",
+        Delivered "delivered",
+        Cancelled "cancelled",
+        Refunded "refunded",
+    }
+}
+
+states! {
+    /// What is known about the money.
+    PaymentStatus {
+        Pending "pending",
+        /// The customer has chosen a means that takes days, such as a convenience store.
+        Processing "processing",
+        Succeeded "succeeded",
+        Failed "failed",
+        Expired "expired",
+        PartiallyRefunded "partially_refunded",
+        Refunded "refunded",
+    }
+}
+
+states! {
+    /// How far the print room is with one line.
+    Production {
+        /// For the money, or for the print file.
+        Waiting "waiting",
+        ReadyToPrint "ready_to_print",
+        Printed "printed",
+        Packed "packed",
+        OnHold "on_hold",
+    }
+}
+
+/// One purchase. The row is the model: it is stored as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    pub id: OrderId,
+    /// `PS-000123`.
+    pub order_number: String,
+    /// Whose browser made it.
+    pub session: SessionId,
+    /// The language the customer ordered in; mails are written in it.
+    pub lang: Lang,
+    pub status: Status,
+    pub payment_status: PaymentStatus,
+    pub lines: Vec<Line>,
+    pub totals: Totals,
+    pub coupon: Option<String>,
+    pub email: String,
+    pub shipping_address: Address,
+    pub note: String,
+    /// Codes of the warnings the customer ticked.
+    pub accepted_warnings: Vec<String>,
+    /// Goes up by one with each attempt to pay; with the id it is the seed of the payment's idempotency keys.
+    pub revision: u32,
+    /// When lines and totals were last worked out.
+    pub priced_at: Moment,
+    pub stripe_checkout_session_id: Option<String>,
+    pub stripe_payment_intent_id: Option<String>,
+    /// Minor units.
+    pub amount_refunded: i64,
+    /// Blanks are taken off the stock for this order.
+    #[serde(default)]
+    pub holds_stock: bool,
+    pub attention: Vec<Attention>,
+    pub tracking: Vec<Tracking>,
+    pub staff_notes: Vec<StaffNote>,
+    /// Goes up by one with every change.
+    pub version: u64,
+    pub created_at: Moment,
+    pub updated_at: Moment,
+    pub paid_at: Option<Moment>,
+    pub shipped_at: Option<Moment>,
+    pub delivered_at: Option<Moment>,
+    pub cancelled_at: Option<Moment>,
+}
+
+impl Order {
+    pub fn currency(&self) -> Currency {
+        self.totals.currency
+    }
+
+    /// What the customer pays in all.
+    pub fn amount(&self) -> Money {
+        self.money(self.totals.amount)
+    }
+
+    pub fn money(&self, minor: i64) -> Money {
+        Money::new(minor, self.currency())
+    }
+
+    /// True from the moment the money is there until it has been given back.
+    pub fn is_paid(&self) -> bool {
+        matches!(self.payment_status, PaymentStatus::Succeeded | PaymentStatus::PartiallyRefunded)
+            && matches!(self.status, Status::Paid | Status::Processing | Status::Shipped | Status::Delivered)
+    }
+
+    /// Pieces in all lines together.
+    pub fn pieces(&self) -> u32 {
+        self.lines.iter().map(|line| line.quantity).sum()
+    }
+}
+
+/// So many pieces of one design.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub id: LineId,
+    pub design_id: DesignId,
+    pub product_id: ProductId,
+    pub variant_id: VariantId,
+    /// The design and its product: "Chelsea · Written in the stars".
+    pub title: Words,
+    /// "A4 · 21 × 29.7 cm".
+    pub variant_name: Words,
+    pub size_class: String,
+    pub quantity: u32,
+    /// Minor units of the order's currency, as all amounts of a line.
+    pub unit_price: i64,
+    pub subtotal: i64,
+    /// This line's share of the order's discount.
+    pub discount: i64,
+    /// Per cent in hundredths: 1000 is 10 %.
+    pub tax_rate_bp: u32,
+    pub production: Production,
+    /// Why it is on hold.
+    pub hold: Option<Hold>,
+    /// What the params were when the line was priced.
+    pub priced_crc32: String,
+    /// Pixels of the picture shown for the line.
+    pub picture_size: (u32, u32),
+    /// What is printed, whatever becomes of the design later. Set when the customer goes to pay.
+    pub frozen: Option<Frozen>,
+}
+
+impl Line {
+    /// "Chelsea · Written in the stars (A4 · 21 × 29.7 cm)".
+    pub fn name(&self, lang: Lang) -> String {
+        match self.variant_name.get(lang) {
+            "" => self.title.get(lang).to_owned(),
+            variant if lang == Lang::Ja => format!("{}（{variant}）", self.title.get(lang)),
+            variant => format!("{} ({variant})", self.title.get(lang)),
+        }
+    }
+
+    /// What is paid for the line: its subtotal without its share of the discount.
+    pub fn amount(&self) -> i64 {
+        self.subtotal - self.discount
+    }
+}
+
+/// Why a line does not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum Hold {
+    /// Somebody of the staff stopped it, and said why.
+    Staff { reason: String },
+    /// The print file could not be made.
+    FinalFailed { reason: String },
+    /// The money was given back.
+    Refunded,
+}
+
+/// The sums of an order, worked out by [`super::totals::totals`] and frozen. Minor units of `currency`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    pub currency: Currency,
+    pub subtotal: i64,
+    pub discount_total: i64,
+    pub subtotal_after_discount: i64,
+    pub shipping_fee: i64,
+    pub payment_fee: i64,
+    /// 0 where the prices contain the tax.
+    pub tax_added: i64,
+    pub amount: i64,
+    /// One part for each rate, highest first.
+    pub tax_breakdown: Vec<TaxPart>,
+    /// The prices contain the tax.
+    pub tax_included: bool,
+}
+
+/// The tax at one rate, rounded once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaxPart {
+    /// Per cent in hundredths: 1000 is 10 %.
+    pub rate_bp: u32,
+    /// What the tax is worked out on, without the tax itself, so that Σ (taxable + tax) is the order's amount.
+    pub taxable: i64,
+    pub tax: i64,
+}
+
+/// Where an order goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Address {
+    pub name: String,
+    /// `123-4567` in Japan.
+    pub postal_code: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Prefecture in Japan (東京都), state or province elsewhere.
+    pub region: String,
+    pub city: String,
+    pub line1: String,
+    pub line2: String,
+    pub phone: String,
+}
+
+/// Something about the order that somebody of the staff must decide. Its words stand under `orders.attention.<code>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    pub code: String,
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+    pub at: Moment,
+}
+
+/// A parcel under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Tracking {
+    pub carrier: String,
+    pub number: String,
+    /// Where the carrier shows the parcel, for the carriers we know.
+    pub url: Option<String>,
+}
+
+/// A note of the staff's, not shown to the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StaffNote {
+    pub at: Moment,
+    pub by: String,
+    pub text: String,
+}
+
+/// Who did something to an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", content = "name", rename_all = "snake_case")]
+pub enum Actor {
+    Customer,
+    Staff(String),
+    Stripe,
+    System,
+}
+
+/// One line of an order's history. Its words stand under `orders.history.<what>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    pub at: Moment,
+    pub actor: Actor,
+    pub what: String,
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+}
+
+impl HistoryEntry {
+    pub fn new(at: Moment, actor: Actor, what: &str) -> Self {
+        Self { at, actor, what: what.to_owned(), values: BTreeMap::new() }
+    }
+
+    /// Sets the value of the place `{name}` in its words.
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.values.insert(name.to_owned(), value.to_string());
+        self
+    }
+}

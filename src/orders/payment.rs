@@ -1,0 +1,449 @@
+//! What money does to an order. Every function here runs inside the caller's write and may be called again for the same news
+//! without doing anything twice.
+
+use super::basket;
+use super::letters;
+use super::model::{Actor, Attention, HistoryEntry, Order, OrderId, PaymentStatus, Production, Status};
+use super::pricing;
+use super::rules;
+use super::table;
+use crate::catalog;
+use crate::designs::{self, Design, Status as DesignStatus};
+use crate::kernel::{Code, Error, Fault, Lang, Moment, Money, Refusal, Result};
+use crate::shop::Shop;
+use crate::store::{Snapshot, WriteTx};
+
+/// Where an order stands when its customer goes to pay.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// Frozen and waiting for its money.
+    Ready(Order),
+    /// It is not what the customer saw: it was priced anew and stored, still a draft.
+    Changed(Order),
+}
+
+/// Money that arrived.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub amount: Money,
+    /// Stripe's payment intent.
+    pub intent: Option<String>,
+    /// Stripe's checkout session.
+    pub session: Option<String>,
+    pub by: PaidBy,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaidBy {
+    Stripe,
+    /// Nothing was to be paid.
+    Nothing,
+    /// Somebody of the staff took the money, and stands for it by name.
+    Staff(String),
+}
+
+/// What came of money that arrived.
+#[derive(Clone, Debug)]
+pub enum MarkedPaid {
+    /// The order became paid just now.
+    Now(Order),
+    /// It was paid before.
+    Already(Order),
+    /// The money does not fit the order: somebody must decide.
+    Attention(Order),
+}
+
+pub(super) fn require(tx: &impl Snapshot, id: OrderId) -> Result<Order> {
+    Ok(table::get(tx, id)?.ok_or_else(Refusal::not_found)?)
+}
+
+/// Stores a changed order under its next version.
+pub(super) fn save(tx: &WriteTx, order: &mut Order, now: Moment) -> Result<(), Fault> {
+    order.version += 1;
+    order.updated_at = now;
+    table::put(tx, order)
+}
+
+/// The customer goes to pay: what is bought is frozen and locked, and its print files are on their way.
+///
+/// # Errors
+/// `order_not_payable`, `design_not_ready` (a final render that failed for good), `out_of_stock`, or 422 for a design that cannot be
+/// ordered any more.
+pub fn begin_payment(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Result<Begun> {
+    let mut order = require(tx, id)?;
+    rules::check_payable(&order)?;
+    if order.status == Status::Draft {
+        let fresh = pricing::reprice(tx, shop, &order)?;
+        let design_changed = order.lines.iter().zip(&fresh.lines).any(|(old, new)| pricing::has_changed(old, new));
+        let offer_over = now > rules::offer_ends(order.priced_at) && fresh.totals != order.totals;
+        if design_changed || offer_over {
+            order.lines = fresh.lines;
+            order.totals = fresh.totals;
+            order.priced_at = now;
+            save(tx, &mut order, now)?;
+            table::record(tx, id, &HistoryEntry::new(now, Actor::System, "repriced"))?;
+            return Ok(Begun::Changed(order));
+        }
+    }
+    hold_stock(tx, shop, &mut order)?;
+    for line in &mut order.lines {
+        if line.frozen.is_none() {
+            designs::finalize_in(tx, shop, line.design_id, now)?;
+            line.frozen = Some(designs::freeze(tx, shop, line.design_id)?);
+            designs::lock(tx, line.design_id, id.0)?;
+        } else {
+            check_print_possible(tx, line.design_id)?;
+        }
+    }
+    order.status = Status::PendingPayment;
+    order.payment_status = PaymentStatus::Pending;
+    order.revision += 1;
+    save(tx, &mut order, now)?;
+    table::record(
+        tx,
+        id,
+        &HistoryEntry::new(now, Actor::Customer, "payment_begun").with("amount", order.amount().show()),
+    )?;
+    Ok(Begun::Ready(order))
+}
+
+fn check_print_possible(tx: &impl Snapshot, design: designs::DesignId) -> Result<()> {
+    match designs::find(tx, design)? {
+        Some(design) if design.status == DesignStatus::Failed => {
+            Err(Refusal::new(Code::DesignNotReady, "orders.print_failed").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The refusal that goes with [`Begun::Changed`]: it carries the new order.
+pub fn order_changed(order: &Order, lang: Lang) -> Refusal {
+    let view = super::view(order, lang);
+    Refusal::new(Code::OrderChanged, "orders.order_changed").with_extra("order", serde_json::json!(view))
+}
+
+fn hold_stock(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
+    if !order.holds_stock {
+        for line in &order.lines {
+            catalog::take_stock(tx, shop, line.product_id, line.variant_id, i64::from(line.quantity))?;
+        }
+        order.holds_stock = true;
+    }
+    Ok(())
+}
+
+fn give_stock_back(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
+    if order.holds_stock {
+        for line in &order.lines {
+            match catalog::take_stock(tx, shop, line.product_id, line.variant_id, -i64::from(line.quantity)) {
+                // A product that is gone has no shelf to put it back on.
+                Ok(()) | Err(Error::Refused(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        order.holds_stock = false;
+    }
+    Ok(())
+}
+
+/// Remembers the payment page that was made for the order.
+///
+/// # Errors
+/// An order that does not exist, a database that cannot be written.
+pub fn set_stripe_session(tx: &WriteTx, id: OrderId, session: &str, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    if order.stripe_checkout_session_id.as_deref() != Some(session) {
+        order.stripe_checkout_session_id = Some(session.to_owned());
+        save(tx, &mut order, now)?;
+    }
+    Ok(order)
+}
+
+/// Remembers the payment intent that belongs to the order. Of a paid order the one that paid it stays; the other is findable.
+///
+/// # Errors
+/// As [`set_stripe_session`].
+pub fn set_intent(tx: &WriteTx, id: OrderId, intent: &str, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    if order.stripe_payment_intent_id.as_deref() == Some(intent) {
+        return Ok(order);
+    }
+    if order.paid_at.is_some() && order.stripe_payment_intent_id.is_some() {
+        table::index_intent(tx, intent, id)?;
+        return Ok(order);
+    }
+    order.stripe_payment_intent_id = Some(intent.to_owned());
+    save(tx, &mut order, now)?;
+    Ok(order)
+}
+
+/// The customer has chosen a means that takes days (convenience store, bank debit).
+///
+/// # Errors
+/// An order that does not exist, a database that cannot be written.
+pub fn mark_processing(tx: &WriteTx, id: OrderId, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    if order.status == Status::PendingPayment && order.payment_status == PaymentStatus::Pending {
+        order.payment_status = PaymentStatus::Processing;
+        save(tx, &mut order, now)?;
+        table::record(tx, id, &HistoryEntry::new(now, Actor::Stripe, "payment_processing"))?;
+        basket::let_go(tx, &order)?;
+    }
+    Ok(order)
+}
+
+/// Stripe says that the payment will not come. The order can be paid again.
+///
+/// # Errors
+/// As [`mark_processing`].
+pub fn mark_failed(tx: &WriteTx, shop: &Shop, id: OrderId, reason: Option<&str>, now: Moment) -> Result<Order> {
+    end_attempt(tx, shop, id, PaymentStatus::Failed, reason, now)
+}
+
+/// Stripe says that the time to pay is over. The order can be paid again.
+///
+/// # Errors
+/// As [`mark_processing`].
+pub fn mark_expired(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Result<Order> {
+    end_attempt(tx, shop, id, PaymentStatus::Expired, None, now)
+}
+
+fn end_attempt(
+    tx: &WriteTx,
+    shop: &Shop,
+    id: OrderId,
+    to: PaymentStatus,
+    reason: Option<&str>,
+    now: Moment,
+) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    let waits = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing);
+    if order.status == Status::PendingPayment && waits {
+        order.payment_status = to;
+        give_stock_back(tx, shop, &mut order)?;
+        save(tx, &mut order, now)?;
+        let what = if to == PaymentStatus::Failed { "payment_failed" } else { "payment_expired" };
+        let entry = HistoryEntry::new(now, Actor::Stripe, what).with("reason", reason.unwrap_or("–"));
+        table::record(tx, id, &entry)?;
+    }
+    Ok(order)
+}
+
+/// Money arrived. The order becomes paid exactly once, for exactly its amount.
+///
+/// # Errors
+/// An order that does not exist, a database that cannot be written.
+pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now: Moment) -> Result<MarkedPaid> {
+    let mut order = require(tx, id)?;
+    if let Some(intent) = &received.intent {
+        table::index_intent(tx, intent, id)?;
+    }
+    if order.paid_at.is_some() {
+        let other = received.intent.is_some() && received.intent != order.stripe_payment_intent_id;
+        return if other {
+            // Two payments for one order: the second must go back.
+            needs_decision(tx, order, "paid_twice", &received, now)
+        } else {
+            Ok(MarkedPaid::Already(order))
+        };
+    }
+    match order.status {
+        Status::PendingPayment if received.amount == order.amount() => {}
+        Status::PendingPayment => return needs_decision(tx, order, "wrong_amount", &received, now),
+        Status::Cancelled => return needs_decision(tx, order, "paid_after_cancel", &received, now),
+        _ => return needs_decision(tx, order, "late_payment", &received, now),
+    }
+    if let Err(error) = hold_stock(tx, shop, &mut order) {
+        match error {
+            Error::Refused(_) => drop(raise(&mut order, "oversold", &[], now)),
+            fault => return Err(fault),
+        }
+    }
+    order.status = Status::Paid;
+    order.payment_status = PaymentStatus::Succeeded;
+    order.paid_at = Some(now);
+    order.stripe_payment_intent_id = received.intent.clone().or(order.stripe_payment_intent_id);
+    order.stripe_checkout_session_id = received.session.clone().or(order.stripe_checkout_session_id);
+    for line in &mut order.lines {
+        let Some(design) = designs::find(tx, line.design_id)? else { continue };
+        let is_what_was_bought = line.frozen.as_ref().is_none_or(|frozen| frozen.params_crc32 == design.params_crc32);
+        match design.status {
+            DesignStatus::Ready if is_what_was_bought => *line = rules::settle_print(line, None),
+            DesignStatus::Failed => *line = rules::settle_print(line, Some(failure_of(&design))),
+            _ => {}
+        }
+    }
+    if order.lines.iter().any(|line| line.production == Production::OnHold) {
+        raise(&mut order, "final_failed", &[], now);
+    }
+    save(tx, &mut order, now)?;
+    let actor = match &received.by {
+        PaidBy::Stripe => Actor::Stripe,
+        PaidBy::Nothing => Actor::System,
+        PaidBy::Staff(name) => Actor::Staff(name.clone()),
+    };
+    table::record(tx, id, &HistoryEntry::new(now, actor, "paid").with("amount", order.amount().show()))?;
+    letters::post_paid(tx, shop, &order, now)?;
+    basket::let_go(tx, &order)?;
+    Ok(MarkedPaid::Now(order))
+}
+
+fn needs_decision(tx: &WriteTx, mut order: Order, code: &str, received: &Received, now: Moment) -> Result<MarkedPaid> {
+    let money = received.amount.show();
+    if raise(&mut order, code, &[("amount", money.clone())], now) {
+        if order.stripe_payment_intent_id.is_none() {
+            // The money can only be given back by its intent.
+            order.stripe_payment_intent_id.clone_from(&received.intent);
+        }
+        save(tx, &mut order, now)?;
+        let entry = HistoryEntry::new(now, Actor::Stripe, "money_not_fitting").with("amount", money);
+        table::record(tx, order.id, &entry)?;
+    }
+    Ok(MarkedPaid::Attention(order))
+}
+
+/// The customer comes back to change an order that was not paid. Its session must have been expired at Stripe before.
+///
+/// # Errors
+/// 409 for an order that does not wait for its money.
+pub fn back_to_draft(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    if order.status == Status::Draft {
+        return Ok(order);
+    }
+    rules::check_move(order.status, Status::Draft)?;
+    give_stock_back(tx, shop, &mut order)?;
+    for line in &mut order.lines {
+        designs::unlock(tx, line.design_id, id.0)?;
+        line.frozen = None;
+    }
+    order.status = Status::Draft;
+    order.payment_status = PaymentStatus::Pending;
+    save(tx, &mut order, now)?;
+    table::record(tx, id, &HistoryEntry::new(now, Actor::Customer, "reopened"))?;
+    Ok(order)
+}
+
+/// Calls off, in a row at hand, an order that was not paid. Whoever knows of an open payment page for it closes that.
+///
+/// # Errors
+/// 409 `invalid_status_transition`.
+pub(super) fn call_off(tx: &WriteTx, shop: &Shop, order: &mut Order, now: Moment) -> Result<()> {
+    rules::check_staff_move(order.status, Status::Cancelled)?;
+    give_stock_back(tx, shop, order)?;
+    for line in &order.lines {
+        designs::unlock(tx, line.design_id, order.id.0)?;
+    }
+    order.status = Status::Cancelled;
+    order.cancelled_at = Some(now);
+    Ok(())
+}
+
+/// Money was given back: `total` minor units in all so far, by Stripe's word.
+///
+/// # Errors
+/// An order that was never paid.
+pub fn record_refunded(tx: &WriteTx, id: OrderId, total: i64, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    let total = total.clamp(0, order.totals.amount);
+    if total <= order.amount_refunded {
+        return Ok(order);
+    }
+    if order.paid_at.is_none() {
+        return Err(Refusal::new(Code::Conflict, "orders.refund_unpaid").into());
+    }
+    order.amount_refunded = total;
+    order.payment_status = PaymentStatus::PartiallyRefunded;
+    if total == order.totals.amount {
+        order.payment_status = PaymentStatus::Refunded;
+        order.status = Status::Refunded;
+        for line in order.lines.iter_mut().filter(|line| line.production != Production::Packed) {
+            line.production = Production::OnHold;
+            line.hold = Some(super::model::Hold::Refunded);
+        }
+    }
+    save(tx, &mut order, now)?;
+    let entry = HistoryEntry::new(now, Actor::Stripe, "refunded").with("amount", order.money(total).show());
+    table::record(tx, id, &entry)?;
+    Ok(order)
+}
+
+/// Adds an attention entry to a row at hand. False when the same one stands there already.
+fn raise(order: &mut Order, code: &str, values: &[(&str, String)], now: Moment) -> bool {
+    if order.attention.iter().any(|entry| entry.code == code) {
+        return false;
+    }
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    order.attention.push(Attention { code: code.to_owned(), values, at: now });
+    true
+}
+
+/// Says that somebody of the staff must decide something; the words stand under `orders.attention.<code>`.
+///
+/// # Errors
+/// An order that does not exist, a database that cannot be written.
+pub fn add_attention(tx: &WriteTx, id: OrderId, code: &str, values: &[(&str, String)], now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    if raise(&mut order, code, values, now) {
+        save(tx, &mut order, now)?;
+    }
+    Ok(order)
+}
+
+/// Takes an attention entry away, because it was decided or cured itself.
+///
+/// # Errors
+/// As [`add_attention`].
+pub fn clear_attention(tx: &WriteTx, id: OrderId, code: &str, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    let before = order.attention.len();
+    order.attention.retain(|entry| entry.code != code);
+    if order.attention.len() != before {
+        save(tx, &mut order, now)?;
+    }
+    Ok(order)
+}
+
+/// A design's print file is there, or cannot be made for good: its paid lines go on, or on hold. Called in the transaction that
+/// settles the design.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn design_settled(tx: &WriteTx, design: &Design, now: Moment) -> Result<(), Fault> {
+    let failure = match design.status {
+        DesignStatus::Ready => None,
+        DesignStatus::Failed => Some(failure_of(design)),
+        _ => return Ok(()),
+    };
+    for mut order in table::by_design(tx, design.id)? {
+        if !order.is_paid() {
+            continue;
+        }
+        let mut changed = false;
+        for line in order.lines.iter_mut().filter(|line| line.design_id == design.id) {
+            // A picture of other params than those that were bought says nothing about this line.
+            if line.frozen.as_ref().is_some_and(|frozen| frozen.params_crc32 != design.params_crc32) {
+                continue;
+            }
+            let settled = rules::settle_print(line, failure);
+            changed |= settled != *line;
+            *line = settled;
+        }
+        if !changed {
+            continue;
+        }
+        let what = if failure.is_some() { "print_failed" } else { "print_ready" };
+        if failure.is_some() {
+            raise(&mut order, "final_failed", &[], now);
+        } else if order.lines.iter().all(|line| line.production != Production::OnHold) {
+            order.attention.retain(|entry| entry.code != "final_failed");
+        }
+        save(tx, &mut order, now)?;
+        table::record(tx, order.id, &HistoryEntry::new(now, Actor::System, what))?;
+    }
+    Ok(())
+}
+
+fn failure_of(design: &Design) -> &str {
+    design.failure_reason.as_deref().unwrap_or("unexpected")
+}

@@ -1,0 +1,312 @@
+//! From what a customer sends to a stored draft: made, changed, or repeated.
+
+use super::access::owned;
+use super::address::{self, AddressInput};
+use super::model::{Actor, Address, HistoryEntry, Order, OrderId, PaymentStatus, Status};
+use super::payment::save;
+use super::pricing::{self, Wish};
+use super::rules;
+use super::table;
+use crate::designs::{self, Design, DesignId};
+use crate::kernel::refusal::Mistakes;
+use crate::kernel::text::{TextProblem, clean_block, looks_like_email};
+use crate::kernel::{Code, Error, FieldError, Message, Refusal, Result};
+use crate::people::customers;
+use crate::store::WriteTx;
+use crate::web::{Visit, input};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// So many pieces of a design.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+pub struct LineInput {
+    #[schema(value_type = String, format = Uuid)]
+    pub design_id: DesignId,
+    /// 1 to 999; 1 when missing.
+    #[serde(default, deserialize_with = "input::optional_number")]
+    #[schema(value_type = Option<u32>)]
+    pub quantity: Option<i64>,
+}
+
+/// What `POST /orders` and `PUT /orders/{id}` take. A change may leave out what stays as it is.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+pub struct OrderInput {
+    pub lines: Option<Vec<LineInput>>,
+    /// With `quantity`, short for one line.
+    #[serde(default, deserialize_with = "input::optional_id")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub design_id: Option<DesignId>,
+    #[serde(default, deserialize_with = "input::optional_number")]
+    #[schema(value_type = Option<u32>)]
+    pub quantity: Option<i64>,
+    pub email: Option<String>,
+    pub shipping_address: Option<AddressInput>,
+    pub coupon: Option<String>,
+    pub note: Option<String>,
+    /// Codes of the warnings the customer has read and ticked.
+    pub accepted_warnings: Option<Vec<String>>,
+    /// Names one filling-in of the order form: sent again, it changes the draft it made before.
+    #[serde(default, deserialize_with = "input::optional_id")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub form: Option<Uuid>,
+    /// Designs whose lines are to be left out.
+    pub remove: Option<Vec<String>>,
+}
+
+impl OrderInput {
+    fn wishes(&self) -> Option<Vec<Wish>> {
+        let wish = |line: &LineInput| Wish { design_id: line.design_id, quantity: line.quantity.unwrap_or(1) };
+        let mut wishes: Vec<Wish> = match (&self.lines, self.design_id) {
+            (Some(lines), _) => lines.iter().map(wish).collect(),
+            (None, Some(design_id)) => vec![Wish { design_id, quantity: self.quantity.unwrap_or(1) }],
+            (None, None) => return None,
+        };
+        let removed = self.remove.as_deref().unwrap_or_default();
+        wishes.retain(|wish| !removed.contains(&wish.design_id.to_string()));
+        Some(wishes)
+    }
+}
+
+const MAX_NOTE: usize = 1000;
+
+/// Everything of an order that the customer decides, checked.
+struct Wanted {
+    email: String,
+    address: Address,
+    note: String,
+    accepted_warnings: Vec<String>,
+    priced: pricing::Priced,
+}
+
+/// Checks `input` as a whole, so that all mistakes are told at once. What is missing is taken from `old`.
+fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -> Result<Wanted> {
+    if input.coupon.as_deref().is_some_and(|code| !code.trim().is_empty()) {
+        let refusal = Refusal::new(Code::CouponInvalid, "orders.coupon_unknown");
+        let error = FieldError { field: "coupon".into(), message: Message::new("orders.coupon_unknown") };
+        return Err(Refusal { errors: vec![error], ..refusal }.into());
+    }
+    let mut mistakes = Mistakes::new();
+    let add_all = |mistakes: &mut Mistakes, refusal: Refusal| {
+        refusal.errors.into_iter().for_each(|error| mistakes.add(error.field, error.message));
+    };
+    let email = match (&input.email, old) {
+        (Some(email), _) => email.trim().to_owned(),
+        (None, Some(old)) => old.email.clone(),
+        (None, None) => String::new(),
+    };
+    if email.is_empty() {
+        mistakes.add("email", Message::new("orders.email_needed"));
+    } else if !looks_like_email(&email) {
+        mistakes.add("email", Message::new("orders.email_form"));
+    }
+    let note = match &input.note {
+        None => old.map(|old| old.note.clone()).unwrap_or_default(),
+        Some(note) => clean_block(note, MAX_NOTE).unwrap_or_else(|problem| {
+            let message = match problem {
+                TextProblem::TooLong { max } => Message::new("orders.too_long").with("max", max),
+                TextProblem::Control => Message::new("orders.strange_characters"),
+            };
+            mistakes.add("note", message);
+            String::new()
+        }),
+    };
+    let settings = visit.shop.settings();
+    let given = match (&input.shipping_address, old) {
+        (Some(address), _) => address.clone(),
+        (None, Some(old)) => old.shipping_address.clone().into(),
+        (None, None) => AddressInput::default(),
+    };
+    let checked = address::check(&given, &settings.shipping, "shipping_address");
+    let address = checked.unwrap_or_else(|refusal| {
+        add_all(&mut mistakes, refusal);
+        // Good enough to see whether the lines are right as well.
+        Address { country: settings.shipping.home_country.clone(), ..Address::default() }
+    });
+    let wishes = input.wishes().unwrap_or_else(|| {
+        let lines = old.map(|old| old.lines.as_slice()).unwrap_or_default();
+        lines.iter().map(|line| Wish { design_id: line.design_id, quantity: i64::from(line.quantity) }).collect()
+    });
+    let priced = match pricing::price(tx, visit, &wishes, &address) {
+        Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput => {
+            add_all(&mut mistakes, refusal);
+            None
+        }
+        other => Some(other?),
+    };
+    mistakes.into_result()?;
+    let Some(priced) = priced else { return Err(Refusal::field("lines", Message::new("orders.lines_needed")).into()) };
+    let accepted_warnings = match &input.accepted_warnings {
+        None => old.map(|old| old.accepted_warnings.clone()).unwrap_or_default(),
+        Some(codes) => {
+            let plain = |code: &&String| code.len() <= 60 && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            let mut codes: Vec<String> = codes.iter().filter(plain).cloned().collect();
+            codes.sort();
+            codes.dedup();
+            codes
+        }
+    };
+    Ok(Wanted { email, address, note, accepted_warnings, priced })
+}
+
+/// Makes a draft.
+///
+/// # Errors
+/// 422 naming every field that needs another look; `coupon_invalid`.
+pub async fn create(visit: &Visit, input: OrderInput) -> Result<Order> {
+    let session = visit.open_session();
+    let asker = visit.clone();
+    let id = OrderId(visit.shop.new_id());
+    visit
+        .shop
+        .store()
+        .write(move |tx| {
+            if let Some(form) = input.form {
+                match table::by_form(tx, session, form)? {
+                    Some(old) if old.status == Status::Draft => return update_in(tx, &asker, &input, old),
+                    // The form was sent a second time after the customer went to pay.
+                    Some(old) => return Ok(old),
+                    None => table::index_form(tx, session, form, id)?,
+                }
+            }
+            let wanted = check(tx, &asker, &input, None)?;
+            let order = draft(tx, &asker, id, wanted)?;
+            insert(tx, &asker, &order)?;
+            Ok(order)
+        })
+        .await
+}
+
+fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Order> {
+    let now = visit.now;
+    Ok(Order {
+        id,
+        order_number: table::next_number(tx)?,
+        session: visit.open_session(),
+        lang: visit.lang,
+        status: Status::Draft,
+        payment_status: PaymentStatus::Pending,
+        lines: wanted.priced.lines,
+        totals: wanted.priced.totals,
+        coupon: None,
+        email: wanted.email,
+        shipping_address: wanted.address,
+        note: wanted.note,
+        accepted_warnings: wanted.accepted_warnings,
+        revision: 0,
+        priced_at: now,
+        stripe_checkout_session_id: None,
+        stripe_payment_intent_id: None,
+        amount_refunded: 0,
+        holds_stock: false,
+        attention: Vec::new(),
+        tracking: Vec::new(),
+        staff_notes: Vec::new(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        paid_at: None,
+        shipped_at: None,
+        delivered_at: None,
+        cancelled_at: None,
+    })
+}
+
+fn insert(tx: &WriteTx, visit: &Visit, order: &Order) -> Result<()> {
+    table::put(tx, order)?;
+    customers::remember(tx, &order.email, visit.now)?;
+    Ok(table::record(tx, order.id, &HistoryEntry::new(visit.now, actor(visit, order), "created"))?)
+}
+
+/// The customer, unless somebody of the staff does it for them.
+fn actor(visit: &Visit, order: &Order) -> Actor {
+    match &visit.caller.staff {
+        Some(staff) if visit.session() != Some(order.session) => Actor::Staff(staff.name.clone()),
+        _ => Actor::Customer,
+    }
+}
+
+/// Changes a draft; it is priced anew.
+///
+/// # Errors
+/// 404 for somebody else's, 409 `conflict` when it is no draft any more, 422 as for a new one.
+pub async fn update(visit: &Visit, id: OrderId, input: OrderInput) -> Result<Order> {
+    let asker = visit.clone();
+    visit
+        .shop
+        .store()
+        .write(move |tx| {
+            let (old, access) = owned(&asker, tx, id)?;
+            if !access.changes() {
+                return Err(Refusal::new(Code::Forbidden, "problem.forbidden").into());
+            }
+            update_in(tx, &asker, &input, old)
+        })
+        .await
+}
+
+fn update_in(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Order) -> Result<Order> {
+    rules::check_changeable(&old)?;
+    let wanted = check(tx, visit, input, Some(&old))?;
+    let mut order = old.clone();
+    order.lines = wanted.priced.lines;
+    for line in &mut order.lines {
+        if let Some(before) = old.lines.iter().find(|before| before.design_id == line.design_id) {
+            line.id = before.id;
+        }
+    }
+    order.totals = wanted.priced.totals;
+    order.email = wanted.email;
+    order.shipping_address = wanted.address;
+    order.note = wanted.note;
+    order.accepted_warnings = wanted.accepted_warnings;
+    order.priced_at = visit.now;
+    save(tx, &mut order, visit.now)?;
+    customers::remember(tx, &order.email, visit.now)?;
+    table::record(tx, order.id, &HistoryEntry::new(visit.now, actor(visit, &order), "changed"))?;
+    Ok(order)
+}
+
+/// The same again: copies of the designs as they were bought, in a new draft at today's prices. A coupon is not copied.
+///
+/// # Errors
+/// 404 for somebody else's order, 422 naming the line whose product or size is gone.
+pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> {
+    let session = visit.open_session();
+    let asker = visit.clone();
+    let fresh = OrderId(visit.shop.new_id());
+    visit
+        .shop
+        .store()
+        .write(move |tx| {
+            let (old, access) = owned(&asker, tx, id)?;
+            if !access.changes() {
+                return Err(Refusal::new(Code::Forbidden, "problem.forbidden").into());
+            }
+            let mut copies = Vec::with_capacity(old.lines.len());
+            let mut wishes = Vec::with_capacity(old.lines.len());
+            for line in &old.lines {
+                let (design, shop) = (line.design_id, &asker.shop);
+                let frozen = match &line.frozen {
+                    Some(frozen) => frozen.clone(),
+                    None => designs::freeze(tx, shop, design)?,
+                };
+                let (variant, params) = (frozen.variant_id, &frozen.params);
+                let copy = designs::copy_for_reorder(tx, shop, design, variant, params, session, asker.now)?;
+                wishes.push(Wish { design_id: copy.id, quantity: i64::from(line.quantity) });
+                copies.push(copy);
+            }
+            let wanted = Wanted {
+                priced: pricing::price(tx, &asker, &wishes, &old.shipping_address)?,
+                email: old.email,
+                address: old.shipping_address,
+                note: String::new(),
+                accepted_warnings: old.accepted_warnings,
+            };
+            let order = draft(tx, &asker, fresh, wanted)?;
+            insert(tx, &asker, &order)?;
+            let entry = HistoryEntry::new(asker.now, actor(&asker, &order), "repeats").with("number", old.order_number);
+            table::record(tx, order.id, &entry)?;
+            Ok((order, copies))
+        })
+        .await
+}

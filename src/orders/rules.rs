@@ -1,0 +1,217 @@
+//! Pure decisions about orders: which state may follow which, what can be paid, what a line may do next.
+
+use super::model::{Hold, Line, Order, PaymentStatus, Production, Status};
+use crate::kernel::{Code, Message, Moment, Refusal};
+
+/// The largest amount Stripe takes in one payment: eight digits of the minor unit (docs.stripe.com/currencies).
+pub const MAX_CHARGE: i64 = 99_999_999;
+/// How long the prices of a draft are kept.
+pub const OFFER_DAYS: i64 = 7;
+/// Lines in one order, and in a basket.
+pub const MAX_LINES: usize = 100;
+pub const MAX_QUANTITY: i64 = 999;
+
+/// Every state an order can go to from `from`, whoever moves it.
+pub fn following(from: Status) -> &'static [Status] {
+    match from {
+        Status::Draft => &[Status::PendingPayment, Status::Cancelled],
+        Status::PendingPayment => &[Status::Draft, Status::Paid, Status::Cancelled],
+        Status::Paid => &[Status::Processing, Status::Refunded],
+        Status::Processing => &[Status::Shipped, Status::Refunded],
+        Status::Shipped => &[Status::Delivered, Status::Refunded],
+        Status::Delivered => &[Status::Refunded],
+        Status::Cancelled | Status::Refunded => &[],
+    }
+}
+
+/// The states staff may set by hand. Paying, going back to draft and refunding have their own ways.
+pub fn set_by_staff(from: Status) -> &'static [Status] {
+    match from {
+        Status::Draft | Status::PendingPayment => &[Status::Cancelled],
+        Status::Paid => &[Status::Processing],
+        Status::Processing => &[Status::Shipped],
+        Status::Shipped => &[Status::Delivered],
+        Status::Delivered | Status::Cancelled | Status::Refunded => &[],
+    }
+}
+
+/// Checks that staff may move an order from `from` to `to`.
+///
+/// # Errors
+/// 409 `invalid_status_transition`, which names the states allowed in words and as `allowed`.
+pub fn check_staff_move(from: Status, to: Status) -> Result<(), Refusal> {
+    refuse_unless(set_by_staff(from), from, to, Status::name, "orders.status_move", "orders.status_end")
+}
+
+/// Checks a move that somebody else's rule has decided (payment, refund).
+///
+/// # Errors
+/// 409 `invalid_status_transition`.
+pub fn check_move(from: Status, to: Status) -> Result<(), Refusal> {
+    refuse_unless(following(from), from, to, Status::name, "orders.status_move", "orders.status_end")
+}
+
+fn refuse_unless<S: Copy + PartialEq>(
+    allowed: &[S],
+    from: S,
+    to: S,
+    name: fn(S) -> &'static str,
+    key: &'static str,
+    end_key: &'static str,
+) -> Result<(), Refusal> {
+    if allowed.contains(&to) {
+        return Ok(());
+    }
+    let names: Vec<&str> = allowed.iter().map(|state| name(*state)).collect();
+    let key = if names.is_empty() { end_key } else { key };
+    let detail = Message::new(key).with("from", name(from)).with("to", name(to)).with("allowed", names.join(", "));
+    Err(Refusal::because(Code::InvalidStatusTransition, detail).with_extra("allowed", names.into()))
+}
+
+/// The states a payment can go to from `from`.
+pub fn payment_following(from: PaymentStatus) -> &'static [PaymentStatus] {
+    use PaymentStatus::*;
+    match from {
+        Pending => &[Processing, Succeeded, Failed, Expired],
+        Processing => &[Succeeded, Failed, Expired],
+        Failed | Expired => &[Pending, Succeeded],
+        Succeeded => &[PartiallyRefunded, Refunded],
+        PartiallyRefunded => &[Refunded],
+        Refunded => &[],
+    }
+}
+
+/// Checks that the customer can go to pay this order now.
+///
+/// # Errors
+/// 409 `order_not_payable` that says why.
+pub fn check_payable(order: &Order) -> Result<(), Refusal> {
+    let no = |key| Err(Refusal::new(Code::OrderNotPayable, key));
+    match order.status {
+        Status::Draft | Status::PendingPayment => {}
+        Status::Cancelled => return no("orders.not_payable_cancelled"),
+        _ => return no("orders.not_payable_paid"),
+    }
+    if order.payment_status == PaymentStatus::Processing {
+        return no("orders.not_payable_processing");
+    }
+    if !matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Failed | PaymentStatus::Expired) {
+        return no("orders.not_payable_paid");
+    }
+    let (amount, currency) = (order.totals.amount, order.currency());
+    if amount < 0 || (amount > 0 && amount < currency.minimum_charge()) || amount % currency.step() != 0 {
+        let minimum = order.money(currency.minimum_charge()).show();
+        let detail = Message::new("orders.not_payable_small").with("minimum", minimum);
+        return Err(Refusal::because(Code::OrderNotPayable, detail));
+    }
+    if amount > MAX_CHARGE {
+        return no("orders.not_payable_large");
+    }
+    Ok(())
+}
+
+/// True while the customer may still change lines and address.
+///
+/// # Errors
+/// 409 `conflict`.
+pub fn check_changeable(order: &Order) -> Result<(), Refusal> {
+    match order.status {
+        Status::Draft => Ok(()),
+        Status::PendingPayment => Err(Refusal::new(Code::Conflict, "orders.change_needs_reopening")),
+        _ => Err(Refusal::new(Code::Conflict, "orders.not_draft")),
+    }
+}
+
+/// Until when the prices of a draft hold.
+pub fn offer_ends(priced_at: Moment) -> Moment {
+    priced_at.plus_days(OFFER_DAYS)
+}
+
+/// What the print room may do with a line next.
+pub fn production_following(from: Production) -> &'static [Production] {
+    match from {
+        Production::Waiting => &[Production::OnHold],
+        Production::ReadyToPrint => &[Production::Printed, Production::OnHold],
+        // Back to ready_to_print is a reprint.
+        Production::Printed => &[Production::Packed, Production::ReadyToPrint, Production::OnHold],
+        Production::Packed => &[Production::ReadyToPrint, Production::OnHold],
+        // Without a print file it waits on, with one it is ready; so both words let it go.
+        Production::OnHold => &[Production::Waiting, Production::ReadyToPrint],
+    }
+}
+
+/// The line after the print room moved it to `to`. `print_is_ready` says whether there is a print file of what was bought.
+///
+/// # Errors
+/// 409 `invalid_status_transition` with the states allowed; 422 where a reason is missing; 409 for orders that are not paid.
+pub fn move_production(
+    order: &Order,
+    line: &Line,
+    to: Production,
+    reason: &str,
+    print_is_ready: bool,
+) -> Result<Line, Refusal> {
+    if !order.is_paid() {
+        return Err(Refusal::new(Code::InvalidStatusTransition, "orders.production_unpaid")
+            .with_extra("allowed", serde_json::json!([])));
+    }
+    let from = line.production;
+    let allowed = production_following(from);
+    refuse_unless(allowed, from, to, Production::name, "orders.production_move", "orders.production_move")?;
+    let reprint = to == Production::ReadyToPrint && matches!(from, Production::Printed | Production::Packed);
+    if reason.is_empty() && (to == Production::OnHold || reprint) {
+        return Err(Refusal::field("reason", Message::new("orders.reason_needed")));
+    }
+    let mut line = line.clone();
+    line.hold = (to == Production::OnHold).then(|| Hold::Staff { reason: reason.to_owned() });
+    line.production = match to {
+        Production::ReadyToPrint | Production::Waiting if print_is_ready => Production::ReadyToPrint,
+        Production::ReadyToPrint | Production::Waiting => Production::Waiting,
+        other => other,
+    };
+    Ok(line)
+}
+
+/// The line after its print file was made, or could not be made for good (`failure` says why).
+pub fn settle_print(line: &Line, failure: Option<&str>) -> Line {
+    let mut line = line.clone();
+    match (failure, line.production, &line.hold) {
+        (None, Production::Waiting, _) | (None, Production::OnHold, Some(Hold::FinalFailed { .. })) => {
+            line.production = Production::ReadyToPrint;
+            line.hold = None;
+        }
+        (Some(reason), Production::Waiting | Production::ReadyToPrint, _) => {
+            line.production = Production::OnHold;
+            line.hold = Some(Hold::FinalFailed { reason: reason.to_owned() });
+        }
+        _ => {}
+    }
+    line
+}
+
+/// Where the carrier shows a parcel, for the carriers we know by name.
+pub fn tracking_url(carrier: &str, number: &str) -> Option<String> {
+    let digits: String = number.chars().filter(char::is_ascii_alphanumeric).collect();
+    let carrier = carrier.to_lowercase();
+    let known = |names: &[&str]| names.iter().any(|name| carrier.contains(name));
+    if digits.is_empty() {
+        None
+    } else if known(&["yamato", "kuroneko", "ヤマト", "クロネコ"]) {
+        Some(format!("https://member.kms.kuronekoyamato.co.jp/parcel/detail?pno={digits}"))
+    } else if known(&["sagawa", "佐川"]) {
+        Some(format!("https://k2k.sagawa-exp.co.jp/p/web/okurijosearch.do?okurijoNo={digits}"))
+    } else if known(&["japan post", "日本郵便", "ゆうパック", "yu-pack", "ems"]) {
+        Some(format!("https://trackings.post.japanpost.jp/services/srv/search/direct?reqCodeNo1={digits}"))
+    } else if known(&["dhl"]) {
+        Some(format!("https://www.dhl.com/en/express/tracking.html?AWB={digits}"))
+    } else if known(&["ups"]) {
+        Some(format!("https://www.ups.com/track?tracknum={digits}"))
+    } else if known(&["fedex"]) {
+        Some(format!("https://www.fedex.com/fedextrack/?trknbr={digits}"))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+pub(in crate::orders) mod tests;

@@ -1,0 +1,372 @@
+//! The rows of orders, and the indexes by which they are found. Every change of an order goes through [`put`].
+
+use super::model::{HistoryEntry, Order, OrderId, Production, Status};
+use crate::designs::DesignId;
+use crate::kernel::{Fault, Moment};
+use crate::people::customers;
+use crate::store::{Counter, Index, Order as Direction, Snapshot, Table, WriteTx};
+use crate::web::SessionId;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+const ORDERS: Table<OrderId, Order> = Table::new("orders", 1);
+const NUMBER: Counter = Counter::new("orders.number");
+const BY_NUMBER: Table<String, OrderId> = Table::new("orders.by_number", 1);
+const BY_CREATED: Index<(Moment, OrderId)> = Index::new("orders.by_created");
+const BY_STATUS: Index<(String, Moment, OrderId)> = Index::new("orders.by_status");
+const BY_SESSION: Index<(SessionId, Moment, OrderId)> = Index::new("orders.by_session");
+/// By the form of the address that is compared.
+const BY_EMAIL: Index<(String, Moment, OrderId)> = Index::new("orders.by_email");
+/// By the name in small letters without spaces.
+const BY_NAME: Index<(String, Moment, OrderId)> = Index::new("orders.by_name");
+const BY_DESIGN: Index<(DesignId, OrderId)> = Index::new("orders.by_design");
+/// Sessions and intents stay here for good, so that late news about a replaced one still finds its order.
+const BY_STRIPE_SESSION: Table<String, OrderId> = Table::new("orders.by_stripe_session", 1);
+const BY_INTENT: Table<String, OrderId> = Table::new("orders.by_intent", 1);
+const WITH_ATTENTION: Index<(Moment, OrderId)> = Index::new("orders.with_attention");
+const ON_HOLD: Index<(Moment, OrderId)> = Index::new("orders.on_hold");
+const HISTORY: Table<(OrderId, u64), HistoryEntry> = Table::new("orders.history", 1);
+/// What came of one filling-in of the order form, so that sending it again changes that order.
+const BY_FORM: Table<(SessionId, Uuid), OrderId> = Table::new("orders.by_form", 1);
+
+/// The number of a new order: `PS-000123`.
+pub fn next_number(tx: &WriteTx) -> Result<String, Fault> {
+    Ok(format!("PS-{:06}", NUMBER.next(tx)?))
+}
+
+/// What the indexes know of an order.
+#[derive(PartialEq)]
+struct Keys {
+    status: &'static str,
+    email: String,
+    name: String,
+    designs: BTreeSet<DesignId>,
+    attention: bool,
+    on_hold: bool,
+}
+
+impl Keys {
+    fn of(order: &Order) -> Keys {
+        Keys {
+            status: order.status.name(),
+            email: customers::normal(&order.email),
+            name: folded(&order.shipping_address.name),
+            designs: order.lines.iter().map(|line| line.design_id).collect(),
+            attention: !order.attention.is_empty(),
+            on_hold: order.is_paid() && order.lines.iter().any(|line| line.production == Production::OnHold),
+        }
+    }
+}
+
+/// Stores `order` as it is now, with its indexes. The first time it is new.
+///
+/// # Errors
+/// A database that cannot be written, or sums that do not add up, which is a mistake in the program.
+pub fn put(tx: &WriteTx, order: &Order) -> Result<(), Fault> {
+    if let Some(wrong) = inconsistency(order) {
+        return Err(Fault::bug(format!("{}: {wrong}", order.order_number)));
+    }
+    let (id, created) = (order.id, order.created_at);
+    let before = ORDERS.get(tx, &id)?;
+    let old = before.as_ref().map(Keys::of);
+    let new = Keys::of(order);
+    if before.is_none() {
+        if BY_NUMBER.has(tx, &order.order_number)? {
+            return Err(Fault::bug(format!("the number {} is taken", order.order_number)));
+        }
+        BY_NUMBER.put(tx, &order.order_number, &id)?;
+        BY_CREATED.put(tx, &(created, id))?;
+        BY_SESSION.put(tx, &(order.session, created, id))?;
+    }
+    if old.as_ref() != Some(&new) {
+        if let Some(old) = old {
+            BY_STATUS.remove(tx, &(old.status.to_owned(), created, id))?;
+            BY_EMAIL.remove(tx, &(old.email, created, id))?;
+            BY_NAME.remove(tx, &(old.name, created, id))?;
+            WITH_ATTENTION.remove(tx, &(created, id))?;
+            ON_HOLD.remove(tx, &(created, id))?;
+            for design in old.designs.difference(&new.designs) {
+                BY_DESIGN.remove(tx, &(*design, id))?;
+            }
+        }
+        BY_STATUS.put(tx, &(new.status.to_owned(), created, id))?;
+        BY_EMAIL.put(tx, &(new.email, created, id))?;
+        BY_NAME.put(tx, &(new.name, created, id))?;
+        for design in new.designs {
+            BY_DESIGN.put(tx, &(design, id))?;
+        }
+        if new.attention {
+            WITH_ATTENTION.put(tx, &(created, id))?;
+        }
+        if new.on_hold {
+            ON_HOLD.put(tx, &(created, id))?;
+        }
+    }
+    if let Some(session) = &order.stripe_checkout_session_id {
+        BY_STRIPE_SESSION.put(tx, session, &id)?;
+    }
+    if let Some(intent) = &order.stripe_payment_intent_id {
+        BY_INTENT.put(tx, intent, &id)?;
+    }
+    ORDERS.put(tx, &id, order)
+}
+
+/// What does not add up in a stored order, in words for the owner's terminal; nothing where all is well.
+pub fn inconsistency(order: &Order) -> Option<String> {
+    let totals = &order.totals;
+    let lines: i64 = order.lines.iter().map(|line| line.subtotal).sum();
+    let discounts: i64 = order.lines.iter().map(|line| line.discount).sum();
+    let taxed: i64 = totals.tax_breakdown.iter().map(|part| part.taxable + part.tax).sum();
+    let whole = totals.subtotal_after_discount + totals.shipping_fee + totals.payment_fee + totals.tax_added;
+    let wrong_line = order.lines.iter().any(|line| line.subtotal != line.unit_price * i64::from(line.quantity));
+    if wrong_line {
+        Some("a line is not its unit price times its quantity".into())
+    } else if lines != totals.subtotal {
+        Some(format!("the lines are {lines} together, but the subtotal says {}", totals.subtotal))
+    } else if discounts != totals.discount_total || totals.subtotal - discounts != totals.subtotal_after_discount {
+        Some("the discount is not what the lines share".into())
+    } else if whole != totals.amount {
+        Some(format!("the parts are {whole} together, but the amount says {}", totals.amount))
+    } else if taxed != totals.amount {
+        Some(format!("the parts of the tax cover {taxed} of {}", totals.amount))
+    } else if order.amount_refunded > totals.amount || order.amount_refunded < 0 {
+        Some(format!("{} was given back of {}", order.amount_refunded, totals.amount))
+    } else if order.is_paid() && order.paid_at.is_none() {
+        Some("it is paid, but nobody knows since when".into())
+    } else {
+        None
+    }
+}
+
+pub fn get(tx: &impl Snapshot, id: OrderId) -> Result<Option<Order>, Fault> {
+    ORDERS.get(tx, &id)
+}
+
+fn by_key(tx: &impl Snapshot, table: &Table<String, OrderId>, key: &str) -> Result<Option<Order>, Fault> {
+    match table.get(tx, &key.to_owned())? {
+        Some(id) => ORDERS.get(tx, &id),
+        None => Ok(None),
+    }
+}
+
+pub fn by_number(tx: &impl Snapshot, number: &str) -> Result<Option<Order>, Fault> {
+    by_key(tx, &BY_NUMBER, number)
+}
+
+pub fn by_stripe_session(tx: &impl Snapshot, session: &str) -> Result<Option<Order>, Fault> {
+    by_key(tx, &BY_STRIPE_SESSION, session)
+}
+
+pub fn by_intent(tx: &impl Snapshot, intent: &str) -> Result<Option<Order>, Fault> {
+    by_key(tx, &BY_INTENT, intent)
+}
+
+pub fn index_intent(tx: &WriteTx, intent: &str, id: OrderId) -> Result<(), Fault> {
+    BY_INTENT.put(tx, &intent.to_owned(), &id)
+}
+
+pub fn by_form(tx: &impl Snapshot, session: SessionId, form: Uuid) -> Result<Option<Order>, Fault> {
+    match BY_FORM.get(tx, &(session, form))? {
+        Some(id) => ORDERS.get(tx, &id),
+        None => Ok(None),
+    }
+}
+
+pub fn index_form(tx: &WriteTx, session: SessionId, form: Uuid, id: OrderId) -> Result<(), Fault> {
+    BY_FORM.put(tx, &(session, form), &id)
+}
+
+/// The orders that have this design in one of their lines.
+pub fn by_design(tx: &impl Snapshot, design: DesignId) -> Result<Vec<Order>, Fault> {
+    let found = BY_DESIGN.prefix(tx, &design, None, Direction::Rising, usize::MAX)?;
+    rows(tx, found.into_iter().map(|(_, id)| id))
+}
+
+/// A session's orders and those of the addresses it has proven to be its own, newest first, behind `after`.
+pub fn of_customer(
+    tx: &impl Snapshot,
+    session: Option<SessionId>,
+    emails: &[String],
+    after: Option<OrderId>,
+    limit: usize,
+) -> Result<Vec<Order>, Fault> {
+    let after = place_of(tx, after)?;
+    // Each list alone is newest first; the newest of all of them together are among the first `limit` of each.
+    let mut found: BTreeSet<(Moment, OrderId)> = BTreeSet::new();
+    if let Some(session) = session {
+        let behind = after.map(|(at, id)| (session, at, id));
+        let keys = BY_SESSION.prefix(tx, &session, behind.as_ref(), Direction::Falling, limit)?;
+        found.extend(keys.into_iter().map(|(_, at, id)| (at, id)));
+    }
+    for email in emails {
+        let email = customers::normal(email);
+        let behind = after.map(|(at, id)| (email.clone(), at, id));
+        let keys = BY_EMAIL.prefix(tx, &email, behind.as_ref(), Direction::Falling, limit)?;
+        found.extend(keys.into_iter().map(|(_, at, id)| (at, id)));
+    }
+    rows(tx, found.into_iter().rev().take(limit).map(|(_, id)| id))
+}
+
+/// Orders in one state; oldest first for pollers, newest first for people.
+pub fn in_status(
+    tx: &impl Snapshot,
+    status: Status,
+    after: Option<OrderId>,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<Order>, Fault> {
+    let status = status.name().to_owned();
+    let behind = place_of(tx, after)?.map(|(at, id)| (status.clone(), at, id));
+    let keys = BY_STATUS.prefix(tx, &status, behind.as_ref(), direction, limit)?;
+    rows(tx, keys.into_iter().map(|(_, _, id)| id))
+}
+
+/// How many orders are in a state, counted up to `limit`.
+pub fn count_in_status(tx: &impl Snapshot, status: Status, limit: usize) -> Result<usize, Fault> {
+    BY_STATUS.count(tx, &status.name().to_owned(), limit)
+}
+
+/// Orders that need a decision, oldest first.
+pub fn with_attention(tx: &impl Snapshot, limit: usize) -> Result<Vec<Order>, Fault> {
+    let keys = WITH_ATTENTION.range(tx, .., Direction::Rising, limit)?;
+    rows(tx, keys.into_iter().map(|(_, id)| id))
+}
+
+/// Orders with a line on hold, oldest first.
+pub fn on_hold(tx: &impl Snapshot, limit: usize) -> Result<Vec<Order>, Fault> {
+    let keys = ON_HOLD.range(tx, .., Direction::Rising, limit)?;
+    rows(tx, keys.into_iter().map(|(_, id)| id))
+}
+
+/// What the panel's list is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    pub status: Option<Status>,
+    /// Created at this moment or later.
+    pub from: Option<Moment>,
+    /// Created before this moment.
+    pub until: Option<Moment>,
+    pub words: String,
+    /// Names and addresses are not searched, for those who must not see them.
+    pub by_number_only: bool,
+}
+
+impl Sought {
+    fn fits(&self, order: &Order) -> bool {
+        self.status.is_none_or(|status| order.status == status)
+            && self.from.is_none_or(|from| order.created_at >= from)
+            && self.until.is_none_or(|until| order.created_at < until)
+    }
+}
+
+/// How many orders a search by words looks at; beyond this it asks for more letters.
+const SEARCHED: usize = 2000;
+
+/// The orders sought, newest first, behind `after`. By words it finds a number, or the beginning of a name or an e-mail address.
+pub fn seek(tx: &impl Snapshot, sought: &Sought, after: Option<OrderId>, limit: usize) -> Result<Vec<Order>, Fault> {
+    let after = place_of(tx, after)?;
+    if !sought.words.trim().is_empty() {
+        return seek_words(tx, sought, after, limit);
+    }
+    let low = (sought.from.unwrap_or(Moment(i64::MIN)), OrderId(Uuid::nil()));
+    let mut high = (sought.until.unwrap_or(Moment(i64::MAX)), OrderId(Uuid::nil()));
+    if let Some(after) = after {
+        high = high.min(after);
+    }
+    let ids: Vec<OrderId> = match sought.status {
+        None => BY_CREATED.range(tx, low..high, Direction::Falling, limit)?.into_iter().map(|(_, id)| id).collect(),
+        Some(status) => {
+            let name = status.name().to_owned();
+            let (low, high) = ((name.clone(), low.0, low.1), (name, high.0, high.1));
+            BY_STATUS.range(tx, low..high, Direction::Falling, limit)?.into_iter().map(|(_, _, id)| id).collect()
+        }
+    };
+    rows(tx, ids.into_iter())
+}
+
+fn seek_words(
+    tx: &impl Snapshot,
+    sought: &Sought,
+    after: Option<(Moment, OrderId)>,
+    limit: usize,
+) -> Result<Vec<Order>, Fault> {
+    let words = sought.words.trim();
+    let mut ids: BTreeSet<OrderId> = BTreeSet::new();
+    if let Some(number) = number_in(words) {
+        ids.extend(BY_NUMBER.get(tx, &number)?);
+    }
+    let customers = [(&BY_EMAIL, customers::normal(words)), (&BY_NAME, folded(words))];
+    for (index, beginning) in customers.into_iter().filter(|_| !sought.by_number_only) {
+        let end = (format!("{beginning}\u{10FFFF}"), Moment(i64::MAX), OrderId(Uuid::max()));
+        let start = (beginning, Moment(i64::MIN), OrderId(Uuid::nil()));
+        ids.extend(index.range(tx, start..end, Direction::Rising, SEARCHED)?.into_iter().map(|(_, _, id)| id));
+    }
+    let mut found = rows(tx, ids.into_iter())?;
+    found.retain(|order| sought.fits(order) && after.is_none_or(|after| (order.created_at, order.id) < after));
+    found.sort_by_key(|order| std::cmp::Reverse((order.created_at, order.id)));
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// `ps-123`, `PS000123` and `123` all mean `PS-000123`.
+fn number_in(words: &str) -> Option<String> {
+    let upper = words.to_ascii_uppercase();
+    let digits = upper.strip_prefix("PS").unwrap_or(&upper).trim_start_matches(['-', ' ']);
+    let number: u64 = digits.parse().ok()?;
+    Some(format!("PS-{number:06}"))
+}
+
+/// A name as it is searched: small letters, no spaces of any kind.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+}
+
+fn place_of(tx: &impl Snapshot, id: Option<OrderId>) -> Result<Option<(Moment, OrderId)>, Fault> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(ORDERS.get(tx, &id)?.map(|order| (order.created_at, id)))
+}
+
+fn rows(tx: &impl Snapshot, ids: impl Iterator<Item = OrderId>) -> Result<Vec<Order>, Fault> {
+    ids.filter_map(|id| ORDERS.get(tx, &id).transpose()).collect()
+}
+
+/// Hands every order to `visit`, for `petstar check` and exports.
+pub fn each(
+    tx: &impl Snapshot,
+    mut visit: impl FnMut(Order) -> Result<std::ops::ControlFlow<()>, Fault>,
+) -> Result<(), Fault> {
+    ORDERS.each(tx, .., Direction::Rising, |_, order| visit(order))
+}
+
+/// Writes one line of an order's history.
+pub fn record(tx: &WriteTx, id: OrderId, entry: &HistoryEntry) -> Result<(), Fault> {
+    let last = HISTORY.prefix(tx, &id, None, Direction::Falling, 1)?;
+    let place = last.first().map_or(1, |((_, place), _)| place + 1);
+    HISTORY.put(tx, &(id, place), entry)
+}
+
+/// An order's history, oldest first.
+pub fn history(tx: &impl Snapshot, id: OrderId) -> Result<Vec<HistoryEntry>, Fault> {
+    let rows = HISTORY.prefix(tx, &id, None, Direction::Rising, usize::MAX)?;
+    Ok(rows.into_iter().map(|(_, entry)| entry).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_however_they_are_typed() {
+        for text in ["PS-000123", "ps-000123", "ps123", "123", "PS 123"] {
+            assert_eq!(number_in(text).as_deref(), Some("PS-000123"), "{text}");
+        }
+        assert_eq!(number_in("Mika"), None);
+        assert_eq!(number_in("PS-"), None);
+    }
+
+    #[test]
+    fn names_are_folded() {
+        assert_eq!(folded("山田　花子"), "山田花子");
+        assert_eq!(folded("Mika de  Boer"), "mikadeboer");
+    }
+}

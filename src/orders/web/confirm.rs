@@ -1,0 +1,89 @@
+//! The final confirmation: everything that was chosen, once more, before the customer pays.
+
+use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
+use super::view::{OrderView, view};
+use crate::orders::access::{order_address, owned, read_id};
+use crate::orders::model::{OrderId, PaymentStatus, Status};
+use crate::orders::rules;
+use crate::web::{Page, Problem, Reply, View, Visit, words};
+use askama::Template;
+use axum::extract::Path;
+use serde::Serialize;
+
+#[derive(Template, Serialize)]
+#[template(path = "orders/confirm.html", blocks = ["content"])]
+struct ConfirmPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(flatten)]
+    order: OrderView,
+    #[serde(skip)]
+    checkout_url: String,
+    /// Where lines and address are changed; for an order under payment this first closes the payment page.
+    #[serde(skip)]
+    edit_url: Option<String>,
+    #[serde(skip)]
+    reopen_url: Option<String>,
+    /// The order was priced anew since the customer last saw it.
+    #[serde(skip)]
+    has_changed: bool,
+    /// Why it cannot be paid as it is.
+    #[serde(skip)]
+    not_payable: Option<String>,
+    #[serde(skip)]
+    lines: Vec<LineRow>,
+    #[serde(skip)]
+    totals: Vec<TotalRow>,
+    #[serde(skip)]
+    place: Vec<String>,
+    #[serde(skip)]
+    amount: String,
+    #[serde(skip)]
+    ships: String,
+    #[serde(skip)]
+    offer_ends: String,
+    #[serde(skip)]
+    is_free: bool,
+}
+
+impl View for ConfirmPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_content().render()
+    }
+}
+
+/// The order once more before it is paid
+#[utoipa::path(get, path = "/orders/{id}/confirm", tag = "shop",
+    params(("id" = String, Path, format = Uuid), ("key" = Option<String>, Query)),
+    responses((status = 200, body = OrderView), (status = 404)))]
+pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
+    let id: OrderId = read_id(&id)?;
+    let tx = visit.shop.store().read()?;
+    let (order, access) = owned(&visit, &tx, id)?;
+    let open = matches!(order.status, Status::Draft | Status::PendingPayment)
+        && order.payment_status != PaymentStatus::Processing;
+    if !access.is_customer() || !open {
+        return Ok(Reply::see_other(visit.face, &order_address(id, &access)));
+    }
+    let page = visit.page();
+    let query = access.query();
+    let is_draft = order.status == Status::Draft;
+    let not_payable = rules::check_payable(&order).err().map(|refusal| words::message(visit.lang, &refusal.detail));
+    let confirm_page = ConfirmPage {
+        checkout_url: format!("/orders/{id}/checkout{query}"),
+        edit_url: is_draft.then(|| format!("/orders/{id}/edit{query}")),
+        reopen_url: (!is_draft).then(|| format!("/orders/{id}/reopen{query}")),
+        has_changed: visit.query.split('&').any(|pair| pair == "changed=1"),
+        not_payable,
+        lines: line_rows(&tx, &visit.shop, &order, &page)?,
+        totals: total_rows(&order, &page),
+        place: address_lines(&order.shipping_address, page.lang),
+        amount: order.amount().show(),
+        ships: page.n("orders.ships", visit.shop.settings().lead_time_days),
+        offer_ends: page.date(&rules::offer_ends(order.priced_at)),
+        is_free: order.totals.amount == 0,
+        order: view(&order, visit.lang),
+        page,
+    };
+    visit.reply(&confirm_page)
+}

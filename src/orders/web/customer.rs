@@ -1,0 +1,151 @@
+//! What customers do with orders: list, make, change, repeat.
+
+use super::form;
+use super::parts::{Picture, line_picture};
+use super::view::{OrderView, view};
+use crate::catalog;
+use crate::designs::{Design, DesignView};
+use crate::kernel::{Code, Error, Result};
+use crate::orders::access::{Access, confirm_address, read_id};
+use crate::orders::model::OrderId;
+use crate::orders::placing::{self, OrderInput};
+use crate::orders::table;
+use crate::people::customers;
+use crate::web::{Face, Input, List, Page, Paging, Problem, Reply, View, Visit};
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::header;
+use serde::Serialize;
+
+#[derive(Template, Serialize)]
+#[template(path = "orders/list.html", blocks = ["content"])]
+struct ListPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(flatten)]
+    list: List<OrderView>,
+    #[serde(skip)]
+    rows: Vec<OrderRow>,
+}
+
+/// One order in the customer's list.
+struct OrderRow {
+    url: String,
+    number: String,
+    placed: String,
+    pieces: String,
+    amount: String,
+    state: &'static str,
+    state_name: String,
+    picture: Option<Picture>,
+}
+
+impl View for ListPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_content().render()
+    }
+}
+
+/// The customer's own orders, newest first
+#[utoipa::path(get, path = "/orders", tag = "shop", params(Paging), responses((status = 200, body = List<OrderView>)))]
+pub async fn list_orders(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
+    let limit = paging.limit()?;
+    let after: Option<OrderId> = paging.after_id()?;
+    let tx = visit.shop.store().read()?;
+    let session = visit.session();
+    let emails = match session {
+        Some(session) => customers::proven_emails(&tx, session)?,
+        None => Vec::new(),
+    };
+    let orders = table::of_customer(&tx, session, &emails, after, limit + 1)?;
+    let page = visit.page();
+    let list = List::of(orders, limit, |order| order.id.to_string());
+    let mut rows = Vec::with_capacity(list.items.len());
+    for order in list.items.iter().filter(|_| !visit.face.is_json()) {
+        let picture = order.lines.first().map(|line| line_picture(&tx, &visit.shop, line)).transpose()?;
+        rows.push(OrderRow {
+            url: format!("/orders/{}", order.id),
+            number: order.order_number.clone(),
+            placed: page.date(&order.created_at),
+            pieces: page.n("orders.pieces", order.pieces()),
+            amount: order.amount().show(),
+            state: order.status.name(),
+            state_name: page.t(&format!("orders.status.{}", order.status.name())).to_owned(),
+            picture,
+        });
+    }
+    let items = list.items.iter().map(|order| view(order, visit.lang)).collect();
+    visit.reply(&ListPage { page, list: List { items, next: list.next }, rows })
+}
+
+/// Make an order
+///
+/// Priced on the server; the totals are frozen with it. Warnings never refuse it.
+#[utoipa::path(post, path = "/orders", tag = "shop", request_body = OrderInput,
+    responses((status = 201, body = OrderView), (status = 422, description = "`invalid_input`, `coupon_invalid`")))]
+pub async fn create_order(visit: Visit, Input(input): Input<OrderInput>) -> Result<Reply, Problem> {
+    match placing::create(&visit, input.clone()).await {
+        Ok(order) => match visit.face {
+            Face::Json => Ok(Reply::json(&view(&order, visit.lang))?
+                .status(201)
+                .header(header::LOCATION, &format!("/orders/{}", order.id))),
+            face => Ok(Reply::see_other(face, &confirm_address(order.id, &Access::Own))),
+        },
+        Err(Error::Refused(refusal)) if shows_form(&visit, refusal.code) => form::again(&visit, None, &input, &refusal),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// People get their form back, with what is wrong beside each field.
+fn shows_form(visit: &Visit, code: Code) -> bool {
+    !visit.face.is_json() && matches!(code, Code::InvalidInput | Code::CouponInvalid)
+}
+
+/// Change a draft
+#[utoipa::path(put, path = "/orders/{id}", tag = "shop", request_body = OrderInput,
+    params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, body = OrderView), (status = 404), (status = 409, description = "`conflict`: no draft any more"),
+        (status = 422, description = "`invalid_input`, `coupon_invalid`")))]
+pub async fn change_order(
+    visit: Visit,
+    Path(id): Path<String>,
+    Input(input): Input<OrderInput>,
+) -> Result<Reply, Problem> {
+    let id: OrderId = read_id(&id)?;
+    match placing::update(&visit, id, input.clone()).await {
+        Ok(order) => {
+            let access = crate::orders::owned(&visit, &visit.shop.store().read()?, id)?.1;
+            visit.done(&view(&order, visit.lang), &confirm_address(id, &access))
+        }
+        Err(Error::Refused(refusal)) if shows_form(&visit, refusal.code) => {
+            form::again(&visit, Some(id), &input, &refusal)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A new order and its designs.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Reordered {
+    order: OrderView,
+    designs: Vec<DesignView>,
+}
+
+/// Order the same again
+///
+/// New designs with `original_design_id`, at today's prices.
+#[utoipa::path(post, path = "/orders/{id}/reorder", tag = "shop", params(("id" = String, Path, format = Uuid)),
+    responses((status = 201, body = Reordered), (status = 404), (status = 422, description = "a product or size is gone")))]
+pub async fn reorder(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
+    let (order, copies) = placing::repeat(&visit, read_id(&id)?).await?;
+    match visit.face {
+        Face::Json => {
+            let shelf = catalog::shelf(&visit.shop)?;
+            let view_of = |design: &Design| DesignView::new(&visit, design, shelf.product(design.product_id));
+            let designs = copies.iter().map(view_of).collect();
+            let document = Reordered { order: view(&order, visit.lang), designs };
+            Ok(Reply::json(&document)?.status(201).header(header::LOCATION, &format!("/orders/{}", order.id)))
+        }
+        face => Ok(Reply::see_other(face, &confirm_address(order.id, &Access::Own))),
+    }
+}

@@ -1,0 +1,29 @@
+//! Routes of orders: the customer's pages and the panel's.
+
+mod admin;
+mod admin_order;
+mod confirm;
+mod customer;
+mod form;
+pub mod parts;
+mod show;
+pub mod view;
+
+use crate::shop::Shop;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Every route of this room, the basket's included.
+pub fn routes() -> OpenApiRouter<Shop> {
+    OpenApiRouter::new()
+        .routes(routes!(customer::list_orders, customer::create_order))
+        .routes(routes!(form::show_order_form))
+        .routes(routes!(show::show_order, customer::change_order))
+        .routes(routes!(form::edit_order_form))
+        .routes(routes!(confirm::confirm_order))
+        .routes(routes!(customer::reorder))
+        .routes(routes!(admin::list_orders_for_staff))
+        .routes(routes!(admin_order::show_order_to_staff, admin_order::change_order_by_staff))
+        .routes(routes!(admin_order::change_production))
+        .merge(super::basket::routes())
+}

@@ -1,0 +1,172 @@
+//! The customer's page of one order, and the part of it that keeps itself up to date.
+
+use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
+use super::view::{OrderView, staff_view, view};
+use crate::kernel::Moment;
+use crate::orders::access::{Access, confirm_address, order_address, owned, read_id};
+use crate::orders::model::{Order, OrderId, PaymentStatus, Status, Tracking};
+use crate::web::{Face, Page, Problem, Reply, View, Visit};
+use askama::Template;
+use axum::extract::Path;
+use serde::Serialize;
+
+#[derive(Template, Serialize)]
+#[template(path = "orders/show.html", blocks = ["live"])]
+struct OrderPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(flatten)]
+    order: OrderView,
+    #[serde(skip)]
+    placed: String,
+    #[serde(skip)]
+    heading: String,
+    #[serde(skip)]
+    text: String,
+    /// The kind of notice the text is shown as, and its icon.
+    #[serde(skip)]
+    tone: (&'static str, &'static str),
+    #[serde(skip)]
+    steps: Vec<Step>,
+    #[serde(skip)]
+    address: String,
+    /// How often the page asks for news; nothing when no more will come by itself.
+    #[serde(skip)]
+    poll: Option<&'static str>,
+    #[serde(skip)]
+    confirm_url: Option<String>,
+    #[serde(skip)]
+    reopen_url: Option<String>,
+    #[serde(skip)]
+    reorder_url: Option<String>,
+    #[serde(skip)]
+    lines: Vec<LineRow>,
+    #[serde(skip)]
+    totals: Vec<TotalRow>,
+    #[serde(skip)]
+    place: Vec<String>,
+    #[serde(skip)]
+    parcels: Vec<Tracking>,
+}
+
+/// One step of an order's way.
+struct Step {
+    name: String,
+    /// `done`, `now`, or empty.
+    state: &'static str,
+    at: Option<String>,
+}
+
+impl View for OrderPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_live().render()
+    }
+}
+
+/// Where an order stands, in one word that both states together give. Its words stand under `orders.heading.` and `orders.text.`.
+fn situation(order: &Order) -> &'static str {
+    match (order.status, order.payment_status) {
+        (Status::PendingPayment, PaymentStatus::Processing) => "payment_processing",
+        (Status::PendingPayment, PaymentStatus::Failed) => "payment_failed",
+        (Status::PendingPayment, PaymentStatus::Expired) => "payment_expired",
+        (status, _) => status.name(),
+    }
+}
+
+fn tone(situation: &str) -> (&'static str, &'static str) {
+    match situation {
+        "paid" | "processing" => ("good", "mail"),
+        "shipped" => ("good", "truck"),
+        "delivered" => ("good", "check"),
+        "payment_failed" | "payment_expired" => ("bad", "warn"),
+        "pending_payment" | "payment_processing" => ("", "clock"),
+        _ => ("", "info"),
+    }
+}
+
+fn steps(order: &Order, page: &Page) -> Vec<Step> {
+    if matches!(order.status, Status::Cancelled | Status::Refunded | Status::Draft) {
+        return Vec::new();
+    }
+    let printing = matches!(order.status, Status::Paid | Status::Processing);
+    let under_way = matches!(order.status, Status::Shipped | Status::Delivered);
+    let pick = |done: bool, now: bool| {
+        if done {
+            "done"
+        } else if now {
+            "now"
+        } else {
+            ""
+        }
+    };
+    let time = |at: Option<Moment>| at.map(|at| page.time(&at));
+    let all = [
+        ("orders.step.ordered", "done", time(Some(order.created_at))),
+        ("orders.step.paid", pick(order.paid_at.is_some(), true), time(order.paid_at)),
+        ("orders.step.printing", pick(under_way, printing), None),
+        ("orders.step.shipped", pick(under_way, false), time(order.shipped_at)),
+        (
+            "orders.step.delivered",
+            pick(order.delivered_at.is_some(), order.status == Status::Shipped),
+            time(order.delivered_at),
+        ),
+    ];
+    all.into_iter().map(|(key, state, at)| Step { name: page.t(key).to_owned(), state, at }).collect()
+}
+
+/// One order
+///
+/// For its customer (session, proven e-mail address, or the signed link from its mail) and for staff.
+#[utoipa::path(get, path = "/orders/{id}", tag = "shop",
+    params(("id" = String, Path, format = Uuid), ("key" = Option<String>, Query, description = "from the link in the order's mails")),
+    responses((status = 200, body = OrderView), (status = 404)))]
+pub async fn show_order(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
+    let id: OrderId = read_id(&id)?;
+    let tx = visit.shop.store().read()?;
+    let (order, access) = owned(&visit, &tx, id)?;
+    if let Access::Staff(role) = access {
+        return match visit.face {
+            Face::Json => Ok(Reply::json(&staff_view(&order, visit.lang, role.sees_customers()))?),
+            face => Ok(Reply::see_other(face, &format!("/admin/orders/{id}"))),
+        };
+    }
+    let document = view(&order, visit.lang);
+    if visit.face.is_json() {
+        return Ok(Reply::json(&document)?);
+    }
+    let page = visit.page();
+    let situation = situation(&order);
+    let can_pay = matches!(situation, "draft" | "pending_payment" | "payment_failed" | "payment_expired");
+    let can_reopen = can_pay && order.status == Status::PendingPayment;
+    let query = access.query();
+    let values = [
+        ("email", order.email.clone()),
+        ("number", order.order_number.clone()),
+        ("days", visit.shop.settings().lead_time_days.to_string()),
+        ("amount", order.money(order.amount_refunded).show()),
+    ];
+    let order_page = OrderPage {
+        placed: page.date(&order.created_at),
+        heading: page.t(&format!("orders.heading.{situation}")).to_owned(),
+        text: page.f(&format!("orders.text.{situation}"), &values),
+        tone: tone(situation),
+        steps: steps(&order, &page),
+        address: order_address(id, &access),
+        poll: match situation {
+            "pending_payment" => Some("every 3s"),
+            "payment_processing" => Some("every 30s"),
+            _ => None,
+        },
+        confirm_url: can_pay.then(|| confirm_address(id, &access)),
+        reopen_url: can_reopen.then(|| format!("/orders/{id}/reopen{query}")),
+        reorder_url: (order.paid_at.is_some() || order.status == Status::Cancelled)
+            .then(|| format!("/orders/{id}/reorder{query}")),
+        lines: line_rows(&tx, &visit.shop, &order, &page)?,
+        totals: total_rows(&order, &page),
+        place: address_lines(&order.shipping_address, page.lang),
+        parcels: order.tracking.clone(),
+        order: document,
+        page,
+    };
+    visit.reply(&order_page)
+}
