@@ -1,0 +1,89 @@
+//! What Stripe tells us, stored before it is believed: one event id has one effect, however often it comes.
+
+use super::STRIPE_EVENT;
+use super::settle;
+use super::table::{self, EventRow, Outcome};
+use crate::kernel::{Fault, Moment};
+use crate::orders::{self, OrderId};
+use crate::queue::{self, NewJob};
+use crate::shop::Shop;
+use crate::store::{Snapshot, WriteTx};
+use crate::stripe::Event;
+use serde_json::json;
+
+/// Stores an event with its job. An event that is known already changes nothing. True when it was new.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn take(tx: &WriteTx, event: &Event, body: &str, now: Moment) -> Result<bool, Fault> {
+    if table::event(tx, &event.id)?.is_some() {
+        return Ok(false);
+    }
+    let outcome = if event.is_wanted() { Outcome::Waiting } else { Outcome::Ignored };
+    let row = EventRow {
+        id: event.id.clone(),
+        kind: event.kind.clone(),
+        body: body.to_owned(),
+        received_at: now,
+        outcome,
+        order: None,
+    };
+    table::put_event(tx, &row)?;
+    if outcome == Outcome::Waiting {
+        let job = NewJob::new(&STRIPE_EVENT, json!({"event": event.id}), now).keyed(event.id.clone());
+        queue::enqueue(tx, job)?;
+    }
+    Ok(true)
+}
+
+/// Finds the order an event is about and brings it to Stripe's present state. The event itself is only a hint: it may be old.
+///
+/// # Errors
+/// Stripe silent, or a database that cannot be written; worth another attempt.
+pub async fn work_on(shop: &Shop, id: &str) -> Result<Outcome, Fault> {
+    let (row, order) = {
+        let tx = shop.store().read()?;
+        let row = table::event(&tx, id)?.ok_or_else(|| Fault::Corrupt("an event's job without its event".into()))?;
+        let event = Event::parse(row.body.as_bytes()).map_err(|_| Fault::Corrupt("a stored event".into()))?;
+        (row, find_order(&tx, &event)?.ok_or(event))
+    };
+    let order = match order {
+        Ok(order) => Some(order),
+        // Charges, refunds and disputes name only their intent; the intent names the order.
+        Err(event) => match event.payment_intent() {
+            Some(intent) => named_by_intent(shop, intent).await?,
+            None => None,
+        },
+    };
+    let outcome = match order {
+        Some(order) => {
+            settle::settle(shop, order).await?;
+            Outcome::Settled
+        }
+        None => Outcome::Foreign,
+    };
+    let row = EventRow { outcome, order, ..row };
+    shop.store().write(move |tx| table::put_event(tx, &row)).await?;
+    Ok(outcome)
+}
+
+fn find_order(tx: &impl Snapshot, event: &Event) -> Result<Option<OrderId>, Fault> {
+    if let Some(id) = event.order_id().and_then(|text| text.parse::<OrderId>().ok())
+        && orders::find(tx, id)?.is_some()
+    {
+        return Ok(Some(id));
+    }
+    let by_session = event.session().map(|id| orders::by_stripe_session(tx, id)).transpose()?.flatten();
+    let by_intent = event.payment_intent().map(|id| orders::by_intent(tx, id)).transpose()?.flatten();
+    Ok(by_session.or(by_intent).map(|order| order.id))
+}
+
+async fn named_by_intent(shop: &Shop, intent: &str) -> Result<Option<OrderId>, Fault> {
+    let intent = match shop.stripe().once().payment_intent(intent).await {
+        Ok(intent) => intent,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(id) = intent.order_id().and_then(|text| text.parse::<OrderId>().ok()) else { return Ok(None) };
+    Ok(orders::find(&shop.store().read()?, id)?.map(|order| order.id))
+}

@@ -1,0 +1,59 @@
+//! Payments: from "pay" to "paid", whatever is lost, late, repeated or slow on the way.
+//!
+//! May touch: orders and everything left of it, Stripe's client. Begin with [`checkout`] (a session for an order) and [`settle`]
+//! (the order follows Stripe's present state); webhook, return page and reconciler only call `settle`.
+
+mod checkout;
+mod inbox;
+mod reconcile;
+mod settle;
+mod table;
+mod web;
+
+pub use reconcile::reconcile;
+pub use web::routes;
+
+use crate::orders::OrderId;
+use crate::queue::{Done, Handler, Handlers, JobError, JobKind, Lane};
+use crate::shop::Shop;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::OwnedMutexGuard;
+
+/// Works on one event from Stripe.
+pub static STRIPE_EVENT: JobKind =
+    JobKind { name: "stripe.event", lane: Lane::Quick, max_attempts: 8, first_delay_s: 2, time_limit_s: 60 };
+
+/// Registers the jobs of this room.
+pub fn handlers(shop: &Shop, handlers: Handlers) -> Handlers {
+    let shop = shop.clone();
+    handlers.on(
+        &STRIPE_EVENT,
+        Handler::new(move |running| {
+            let id = running.job.payload["event"].as_str().unwrap_or_default().to_owned();
+            let outcome = running.runtime.block_on(inbox::work_on(&shop, &id)).map_err(|fault| match fault {
+                crate::kernel::Fault::Remote(_) => JobError::again("Stripe did not answer."),
+                fault => JobError::from(fault),
+            })?;
+            Ok(Done::new(serde_json::json!({"outcome": outcome.name()})))
+        }),
+    )
+}
+
+/// One lock per order, so that two tabs cannot make two sessions. Only whoever talks to Stripe about an order waits here; what is
+/// decided is decided again inside the write.
+#[derive(Default)]
+struct OrderLocks(Mutex<HashMap<OrderId, Arc<tokio::sync::Mutex<()>>>>);
+
+async fn lock(shop: &Shop, order: OrderId) -> OwnedMutexGuard<()> {
+    let locks = shop.kept(OrderLocks::default);
+    let lock = {
+        let mut map = locks.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Locks nobody holds are forgotten now and then, so that the map follows the orders being paid, not all there ever were.
+        if map.len() > 1000 {
+            map.retain(|_, lock| Arc::strong_count(lock) > 1);
+        }
+        map.entry(order).or_default().clone()
+    };
+    lock.lock_owned().await
+}

@@ -1,0 +1,96 @@
+//! The reconciler: asks Stripe about open payments and for events that never arrived, so that a lost webhook is found by itself.
+
+use super::table;
+use super::{checkout, inbox, settle};
+use crate::kernel::{Error, Fault};
+use crate::orders::{self, OrderId, Status};
+use crate::shop::Shop;
+use crate::store::Order as Scan;
+use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
+
+/// Orders asked about in one round; the rest come in the next.
+const ROUND: usize = 200;
+/// Pages of events read in one round.
+const PAGES: usize = 20;
+
+/// One round.
+///
+/// # Errors
+/// Stripe silent, or a database that cannot be written; the next round tries again.
+pub async fn reconcile(shop: &Shop) -> Result<(), Fault> {
+    open_payments(shop).await?;
+    cancelled_with_open_page(shop).await?;
+    missed_events(shop).await
+}
+
+async fn open_payments(shop: &Shop) -> Result<(), Fault> {
+    let mut after: Option<OrderId> = None;
+    for _ in 0..ROUND / 50 {
+        let waiting = orders::in_status(&shop.store().read()?, Status::PendingPayment, after, Scan::Rising, 50)?;
+        for order in &waiting {
+            if order.stripe_checkout_session_id.is_some() {
+                settle::settle(shop, order.id).await?;
+            }
+        }
+        after = waiting.last().map(|order| order.id);
+        if waiting.len() < 50 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// An order called off by staff may still have a page that could be paid.
+async fn cancelled_with_open_page(shop: &Shop) -> Result<(), Fault> {
+    let recent = shop.now().plus_days(-2);
+    let cancelled = orders::in_status(&shop.store().read()?, Status::Cancelled, None, Scan::Falling, ROUND)?;
+    for order in cancelled.iter().filter(|order| order.cancelled_at.is_some_and(|at| at > recent)) {
+        let Some(session) = &order.stripe_checkout_session_id else { continue };
+        match checkout::close(shop, order.id, session).await {
+            Ok(()) | Err(Error::Refused(_)) => {}
+            Err(Error::Faulted(fault)) => return Err(fault),
+        }
+    }
+    Ok(())
+}
+
+async fn missed_events(shop: &Shop) -> Result<(), Fault> {
+    for _ in 0..PAGES {
+        let cursor = table::cursor(&shop.store().read()?)?;
+        let from = match cursor {
+            Some(event) => EventsFrom::Event(event),
+            // The first round: what happened before the shop had keys is no concern of it, but an hour is cheap.
+            None => EventsFrom::Moment(shop.now().plus_seconds(-3600)),
+        };
+        let batch = match shop.stripe().once().events_since(&from, WANTED_EVENTS).await {
+            Ok(batch) => batch,
+            // Stripe keeps events for 30 days; a shop that was off for longer begins again with those.
+            Err(error) if error.is_missing() => {
+                let month = EventsFrom::Moment(shop.now().plus_days(-29));
+                shop.stripe().once().events_since(&month, WANTED_EVENTS).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let EventBatch { events, more } = batch;
+        let Some((last, _)) = events.last() else { return Ok(()) };
+        let (last, now) = (last.id.clone(), shop.now());
+        let found = shop
+            .store()
+            .write(move |tx| {
+                let mut found = 0;
+                for (event, body) in &events {
+                    found += usize::from(inbox::take(tx, event, body, now)?);
+                }
+                table::put_cursor(tx, &last)?;
+                Ok::<_, Fault>(found)
+            })
+            .await?;
+        if found > 0 {
+            tracing::info!(found, "events that had not come by webhook");
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

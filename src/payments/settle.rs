@@ -1,0 +1,131 @@
+//! `settle`: reads Stripe's present state of an order's sessions and brings the order there. Webhook, return page and reconciler all
+//! come through here, in any order and any number of times; the end is the same.
+
+use super::table;
+use crate::kernel::{Error, Fault, Moment, Money};
+use crate::orders::{self, Order, OrderId, PaidBy, PaymentStatus, Received, Status};
+use crate::shop::Shop;
+use crate::store::WriteTx;
+use crate::stripe::{self, IntentStatus, PaymentIntent, Session, SessionStatus};
+
+/// Brings the order to what Stripe says now.
+///
+/// # Errors
+/// Stripe silent, or a database that cannot be written.
+pub async fn settle(shop: &Shop, id: OrderId) -> Result<(), Fault> {
+    let sessions = {
+        let tx = shop.store().read()?;
+        let Some(order) = orders::find(&tx, id)? else { return Ok(()) };
+        let mut sessions: Vec<String> = table::attempts(&tx, id)?.into_iter().filter_map(|a| a.session).collect();
+        // A restored backup may know the session from the order alone.
+        if let Some(session) = order.stripe_checkout_session_id.filter(|session| !sessions.contains(session)) {
+            sessions.insert(0, session);
+        }
+        sessions
+    };
+    for session in sessions {
+        let session = match shop.stripe().once().session(&session).await {
+            Ok(session) => session,
+            Err(error) if error.is_missing() => {
+                tracing::warn!(order = %id, "Stripe does not know a session of this order; is it another account or mode?");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        apply(shop, id, session).await?;
+    }
+    Ok(())
+}
+
+/// Brings the order to what one session says.
+///
+/// # Errors
+/// A database that cannot be written.
+pub async fn apply(shop: &Shop, id: OrderId, session: Session) -> Result<(), Fault> {
+    let (shop, now) = (shop.clone(), shop.now());
+    let store = shop.store().clone();
+    let written = store.write(move |tx| follow(tx, &shop, id, &session, now)).await;
+    match written {
+        Ok(()) => Ok(()),
+        Err(Error::Faulted(fault)) => Err(fault),
+        // The order went on in the meantime to where this news is no longer news.
+        Err(Error::Refused(refusal)) => {
+            tracing::info!(order = %id, code = refusal.code.name(), "news from Stripe that changes nothing any more");
+            Ok(())
+        }
+    }
+}
+
+fn follow(tx: &WriteTx, shop: &Shop, id: OrderId, session: &Session, now: Moment) -> Result<(), Error> {
+    let Some(order) = orders::find(tx, id)? else { return Ok(()) };
+    let intent = session.intent.as_ref();
+    if let Some(amount) = received(session, intent) {
+        let received = Received {
+            amount,
+            intent: session.payment_intent.clone(),
+            session: Some(session.id.clone()),
+            by: PaidBy::Stripe,
+        };
+        orders::mark_paid(tx, shop, id, received, now)?;
+        return after_payment(tx, id, intent, now);
+    }
+    // Of sessions that were replaced only money matters, and there is none.
+    if order.stripe_checkout_session_id.as_deref() != Some(session.id.as_str()) {
+        return Ok(());
+    }
+    if let Some(intent) = &session.payment_intent {
+        orders::set_intent(tx, id, intent, now)?;
+    }
+    match (&session.status, intent) {
+        (SessionStatus::Expired, _) => drop(orders::mark_expired(tx, shop, id, now)?),
+        (SessionStatus::Complete, Some(intent)) => follow_delayed(tx, shop, &order, intent, now)?,
+        // Open: a declined card can be replaced by another on the same page, so nothing has ended.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What has arrived, if anything. The intent often knows before the session does.
+fn received(session: &Session, intent: Option<&PaymentIntent>) -> Option<Money> {
+    if let Some(intent) = intent
+        && intent.status == IntentStatus::Succeeded
+    {
+        return intent.money().or_else(|| session.money());
+    }
+    (session.payment_status == stripe::PaymentStatus::Paid).then(|| session.money()).flatten()
+}
+
+/// The customer has finished Stripe's page, but the money takes its time (convenience store, bank debit).
+fn follow_delayed(tx: &WriteTx, shop: &Shop, order: &Order, intent: &PaymentIntent, now: Moment) -> Result<(), Error> {
+    match intent.status {
+        IntentStatus::Processing | IntentStatus::RequiresAction | IntentStatus::RequiresCapture => {
+            orders::mark_processing(tx, order.id, now)?;
+        }
+        IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => {
+            orders::mark_failed(tx, shop, order.id, intent.last_error.as_deref(), now)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Refunds and disputes, which Stripe's dashboard can bring about without us.
+fn after_payment(tx: &WriteTx, id: OrderId, intent: Option<&PaymentIntent>, now: Moment) -> Result<(), Error> {
+    let Some(charge) = intent.and_then(|intent| intent.charge.as_ref()) else { return Ok(()) };
+    let is_paid = orders::find(tx, id)?.is_some_and(|order| {
+        order.paid_at.is_some()
+            && order.stripe_payment_intent_id.as_deref() == intent.map(|intent| intent.id.as_str())
+            && order.payment_status != PaymentStatus::Refunded
+            && order.status != Status::Refunded
+    });
+    if !is_paid {
+        return Ok(());
+    }
+    if let Some(total) = charge.amount_refunded.filter(|total| *total > 0) {
+        orders::record_refunded(tx, id, total, now)?;
+    }
+    if charge.disputed {
+        orders::add_attention(tx, id, "disputed", &[], now)?;
+    }
+    Ok(())
+}

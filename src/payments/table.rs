@@ -1,0 +1,97 @@
+//! Attempts to be paid, and everything Stripe ever told us.
+
+use crate::kernel::{Fault, Moment};
+use crate::orders::OrderId;
+use crate::store::{Index, Order as Scan, Snapshot, Table, WriteTx};
+use crate::stripe::NewSession;
+use serde::{Deserialize, Serialize};
+
+/// Attempts by order and the order's revision.
+const ATTEMPTS: Table<(OrderId, u32), Attempt> = Table::new("payments.attempts", 1);
+/// Events by Stripe's id.
+const EVENTS: Table<String, EventRow> = Table::new("payments.events", 1);
+const EVENTS_BY_TIME: Index<(Moment, String)> = Index::new("payments.events.by_time");
+/// One row: the last event the reconciler has read from Stripe's list.
+const CURSOR: Table<String, String> = Table::new("payments.cursor", 1);
+
+/// What is said to Stripe to be paid for one revision of an order. Stored before the first call, so that every repetition says the same
+/// under the same key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    pub order: OrderId,
+    pub revision: u32,
+    pub idempotency_key: String,
+    pub new_session: NewSession,
+    /// Stripe's id, once it has answered.
+    #[serde(default)]
+    pub session: Option<String>,
+}
+
+/// What an event came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Not worked on yet.
+    Waiting,
+    /// An order was brought to Stripe's state.
+    Settled,
+    /// Of a kind that concerns no order.
+    Ignored,
+    /// It names no order of this shop.
+    Foreign,
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Waiting => "waiting",
+            Outcome::Settled => "settled",
+            Outcome::Ignored => "ignored",
+            Outcome::Foreign => "foreign",
+        }
+    }
+}
+
+/// An event as it came.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventRow {
+    pub id: String,
+    pub kind: String,
+    /// The body to the byte, as far as it is UTF-8.
+    pub body: String,
+    pub received_at: Moment,
+    pub outcome: Outcome,
+    #[serde(default)]
+    pub order: Option<OrderId>,
+}
+
+pub fn attempt(tx: &impl Snapshot, order: OrderId, revision: u32) -> Result<Option<Attempt>, Fault> {
+    ATTEMPTS.get(tx, &(order, revision))
+}
+
+/// All attempts for an order, newest first.
+pub fn attempts(tx: &impl Snapshot, order: OrderId) -> Result<Vec<Attempt>, Fault> {
+    let found = ATTEMPTS.prefix(tx, &order, None, Scan::Falling, 100)?;
+    Ok(found.into_iter().map(|(_, attempt)| attempt).collect())
+}
+
+pub fn put_attempt(tx: &WriteTx, attempt: &Attempt) -> Result<(), Fault> {
+    ATTEMPTS.put(tx, &(attempt.order, attempt.revision), attempt)
+}
+
+pub fn event(tx: &impl Snapshot, id: &str) -> Result<Option<EventRow>, Fault> {
+    EVENTS.get(tx, &id.to_owned())
+}
+
+pub fn put_event(tx: &WriteTx, row: &EventRow) -> Result<(), Fault> {
+    EVENTS_BY_TIME.put(tx, &(row.received_at, row.id.clone()))?;
+    EVENTS.put(tx, &row.id, row)
+}
+
+pub fn cursor(tx: &impl Snapshot) -> Result<Option<String>, Fault> {
+    CURSOR.get(tx, &"events".to_owned())
+}
+
+pub fn put_cursor(tx: &WriteTx, event: &str) -> Result<(), Fault> {
+    CURSOR.put(tx, &"events".to_owned(), &event.to_owned())
+}
