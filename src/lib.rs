@@ -1,11 +1,13 @@
 //! petstar: a shop for personalised pet goods in one binary. The rooms, from left to right; a room uses only rooms to its left.
 
+pub mod app;
 pub mod catalog;
 pub mod config;
 pub mod designs;
 pub mod kernel;
 pub mod mail;
 pub mod orders;
+pub mod payments;
 pub mod people;
 pub mod queue;
 pub mod render;

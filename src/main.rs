@@ -1,1 +1,244 @@
-fn main() {}
+//! Reads the command line and calls [`petstar::app`].
+
+use clap::{Parser, Subcommand};
+use petstar::app::commands::{self, Command, Outcome};
+use petstar::app::{self, App, Start, control};
+use petstar::config::{Config, LogFormat, Overrides};
+use petstar::kernel::{Error, Fault};
+use petstar::shop::Shop;
+use petstar::shop::clock::Clock;
+use petstar::web::Role;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A shop for personalised pet goods in one program.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Verb>,
+    /// Configuration file.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address and port to listen on (as for `serve`).
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the shop, its panel and its workers (what petstar does without a command).
+    Serve {
+        /// Address and port to listen on.
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
+    },
+    /// Look at configuration, database, files, Stripe and mail, and say what is wrong.
+    Check {
+        /// Also repair what is safe to repair.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// People who may log in to the panel.
+    #[command(subcommand)]
+    Staff(StaffVerb),
+    /// Tokens for scripts.
+    #[command(subcommand)]
+    Token(TokenVerb),
+    /// Rebuild the search index.
+    Reindex,
+    /// Decode one photo under limits; started by the shop itself.
+    #[command(hide = true)]
+    DecodePhoto {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum StaffVerb {
+    /// Add a member of the staff; the password is read from standard input.
+    Add {
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        name: String,
+        /// owner, manager, printer or viewer.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Set a new password, read from standard input; all of that person's sessions end.
+    ResetPassword {
+        #[arg(long)]
+        email: String,
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// List the staff.
+    List,
+}
+
+#[derive(Subcommand)]
+enum TokenVerb {
+    /// Make a token and print it, once.
+    Add {
+        #[arg(long)]
+        name: String,
+        /// owner, manager, printer or viewer.
+        #[arg(long, value_parser = role, default_value = "owner")]
+        role: Role,
+    },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_name(text).ok_or_else(|| "choose owner, manager, printer or viewer".into())
+}
+
+fn main() -> ExitCode {
+    // The child that decodes a photo must be small and quick: no runtime, no configuration, no log.
+    if std::env::args().nth(1).as_deref() == Some("decode-photo") {
+        return petstar::render::photo::child_main();
+    }
+    let cli = Cli::parse();
+    let listen = match &cli.command {
+        Some(Verb::Serve { listen }) => listen.clone().or(cli.listen.clone()),
+        _ => cli.listen.clone(),
+    };
+    let overrides = Overrides { listen, data_dir: cli.data.clone() };
+    let file = cli.config.clone().unwrap_or_else(|| "petstar.toml".into());
+    let config = match Config::load(&file, cli.config.is_some(), std::env::vars(), &overrides) {
+        Ok(config) => config,
+        Err(error) => return complain(&error.to_string()),
+    };
+    start_log(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("The program cannot start its threads: {error}.")),
+    };
+    let code = runtime.block_on(run(cli.command.unwrap_or(Verb::Serve { listen: None }), config));
+    // Workers that did not end in time must not hold the exit up.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(verb: Verb, config: Config) -> ExitCode {
+    let command = match verb {
+        Verb::Serve { .. } => return serve(config).await,
+        Verb::DecodePhoto { .. } => return ExitCode::from(2),
+        Verb::Check { repair } => Command::Check { repair },
+        Verb::Reindex => Command::Reindex,
+        Verb::Token(TokenVerb::Add { name, role }) => Command::TokenAdd { name, role },
+        Verb::Staff(StaffVerb::List) => Command::StaffList,
+        Verb::Staff(StaffVerb::Add { email, name, role, .. }) => match password() {
+            Ok(password) => Command::StaffAdd { email, name, role, password },
+            Err(text) => return complain(&text),
+        },
+        Verb::Staff(StaffVerb::ResetPassword { email, .. }) => match password() {
+            Ok(password) => Command::StaffResetPassword { email, password },
+            Err(text) => return complain(&text),
+        },
+    };
+    let outcome = match control::ask(&config.data_dir, &command).await {
+        Ok(Some(outcome)) => outcome,
+        Ok(None) => match open(config).await {
+            Ok(shop) => {
+                let outcome = commands::run(&shop, command).await;
+                if let Err(fault) = shop.store().clone().close() {
+                    return complain(&commands::tell(&fault.into()));
+                }
+                outcome
+            }
+            Err(fault) => return complain(&commands::tell(&fault.into())),
+        },
+        Err(fault) => return complain(&commands::tell(&fault.into())),
+    };
+    print(&outcome)
+}
+
+async fn open(config: Config) -> Result<Shop, Fault> {
+    let program = std::env::current_exe()?;
+    tokio::task::spawn_blocking(move || Shop::open(config, Clock::System, program))
+        .await
+        .map_err(|error| Fault::bug(error.to_string()))?
+}
+
+async fn serve(config: Config) -> ExitCode {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return complain(&format!("The program cannot find its own file: {error}.")),
+    };
+    let app = match App::start(Start { config, clock: Clock::System, program, with_control: true }).await {
+        Ok(app) => app,
+        Err(fault) => return complain(&commands::tell(&Error::Faulted(fault))),
+    };
+    let mut out = std::io::stdout();
+    let _ = write!(out, "{}", app::welcome(&app));
+    let _ = out.flush();
+    let broken = tokio::select! {
+        () = stop_wanted() => None,
+        fault = app.shop.store().broken() => Some(fault),
+    };
+    match broken {
+        None => {
+            tracing::info!("stopping");
+            app.stop().await;
+            ExitCode::SUCCESS
+        }
+        Some(fault) => {
+            // The database takes no more writes until it is opened anew, so the supervisor is asked for a fresh start.
+            tracing::error!(%fault, "storage error, the shop ends");
+            complain(&format!(
+                "The database could not be written ({fault}). Check the disk, then start the shop again."
+            ))
+        }
+    }
+}
+
+async fn stop_wanted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// The password, one line of standard input.
+fn password() -> Result<String, String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("The password cannot be read: {error}."))?;
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    if line.is_empty() { Err("Give the password on standard input.".into()) } else { Ok(line) }
+}
+
+fn print(outcome: &Outcome) -> ExitCode {
+    let _ = std::io::stdout().write_all(outcome.stdout.as_bytes());
+    let _ = std::io::stderr().write_all(outcome.stderr.as_bytes());
+    ExitCode::from(outcome.code)
+}
+
+fn complain(text: &str) -> ExitCode {
+    eprintln!("petstar: {text}");
+    ExitCode::FAILURE
+}
+
+fn start_log(config: &Config) {
+    use tracing_subscriber::EnvFilter;
+    let level = &config.log.level;
+    // Libraries may only warn: their debug lines quote requests, and requests hold names and addresses.
+    let filter = EnvFilter::new(format!("warn,petstar={level}"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}

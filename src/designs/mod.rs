@@ -3,6 +3,7 @@
 //! May touch: the rooms left of it. Begin with [`model`] (a design) and [`rules`] (what may happen to it), then [`scene`] (what it looks
 //! like), [`lifecycle`] (what orders do with it) and [`web`].
 
+mod check;
 mod content;
 mod desk;
 pub mod jobs;
@@ -15,6 +16,7 @@ mod table;
 pub mod web;
 mod workshop;
 
+pub use check::{check, sweep};
 pub use jobs::{OnFinal, handlers};
 pub use lifecycle::{
     Frozen, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_own, lock, open_to, own,

@@ -2,9 +2,10 @@
 
 use super::model::{Approved, Design, DesignId, Final, Photo, PhotoId};
 use crate::kernel::{Fault, Moment};
-use crate::store::{Digest, Index, Order, Snapshot, Table, WriteTx};
+use crate::store::{BlobRef, Digest, Index, Order, Snapshot, Table, WriteTx};
 use crate::web::SessionId;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 static DESIGNS: Table<DesignId, Design> = Table::new("designs", 1);
 static OF_SESSION: Index<(SessionId, Moment, DesignId)> = Index::new("designs.of_session");
@@ -93,4 +94,35 @@ pub fn put_share(tx: &WriteTx, token: &str, design: DesignId) -> Result<(), Faul
 /// A database that cannot be read.
 pub fn blobs_in_use(tx: &impl Snapshot, file: &Digest) -> Result<bool, Fault> {
     Ok(FILES.count(tx, file, 1)? > 0)
+}
+
+/// Shows every file a row refers to, with what it is.
+///
+/// # Errors
+/// A database that cannot be read, and those of `visit`.
+pub fn each_file(tx: &impl Snapshot, mut visit: impl FnMut(&str, &BlobRef) -> Result<(), Fault>) -> Result<(), Fault> {
+    PHOTOS.each(tx, .., Order::Rising, |(design, _), photo| {
+        visit(&format!("a photo of design {design}"), &photo.original)?;
+        visit(&format!("the small picture of a photo of design {design}"), &photo.proxy)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    PREVIEWS.each(tx, .., Order::Rising, |_, preview| {
+        visit("an approved preview", &preview.blob)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    FINALS.each(tx, .., Order::Rising, |_, picture| {
+        visit("a print file", &picture.blob)?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Shows every design.
+///
+/// # Errors
+/// As [`each_file`].
+pub fn each_design(tx: &impl Snapshot, mut visit: impl FnMut(&Design) -> Result<(), Fault>) -> Result<(), Fault> {
+    DESIGNS.each(tx, .., Order::Rising, |_, design| {
+        visit(&design)?;
+        Ok(ControlFlow::Continue(()))
+    })
 }

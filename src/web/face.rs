@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, header};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Face {
     Json,
     /// A whole HTML page.

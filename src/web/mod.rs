@@ -10,6 +10,7 @@ pub mod guard;
 pub mod headers;
 pub mod idempotency;
 pub mod input;
+mod kept;
 pub mod limits;
 pub mod log;
 #[cfg(test)]
@@ -36,6 +37,8 @@ use crate::shop::Shop;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 /// What the layers need besides the shop.
 #[derive(Clone)]
@@ -62,6 +65,7 @@ impl Kit {
         identify(inner)
             .layer(from_fn_with_state(shop.clone(), log::handle_request))
             .layer(from_fn_with_state(shop.clone(), headers::add_security_headers))
+            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
             .with_state(shop.clone())
     }
 }

@@ -29,8 +29,19 @@ impl Reply {
     pub fn view(face: Face, view: &impl View) -> Result<Reply, Fault> {
         match face {
             Face::Json => Reply::json(view),
-            Face::Page => view.render().map(Reply::html).map_err(template_fault),
-            Face::Fragment => view.fragment().map(Reply::html).map_err(template_fault),
+            Face::Page | Face::Fragment => Reply::body(face, view).map(Reply::html),
+        }
+    }
+
+    /// The bytes of `view` with `face`.
+    ///
+    /// # Errors
+    /// As [`Reply::view`].
+    pub fn body(face: Face, view: &impl View) -> Result<String, Fault> {
+        match face {
+            Face::Json => serde_json::to_string(view).map_err(|error| Fault::bug(error.to_string())),
+            Face::Page => view.render().map_err(template_fault),
+            Face::Fragment => view.fragment().map_err(template_fault),
         }
     }
 

@@ -99,6 +99,11 @@ impl Visit {
         }
     }
 
+    /// Lines in the visitor's basket.
+    pub fn basket_count(&self) -> usize {
+        self.basket_count
+    }
+
     /// The staff member asking.
     ///
     /// # Errors

@@ -1,0 +1,74 @@
+//! The commands of the command line, as one function over an open shop: the same whether the shop runs or not.
+
+use crate::kernel::{Error, Lang};
+use crate::people;
+use crate::shop::Shop;
+use crate::web::{Role, words};
+use serde::{Deserialize, Serialize};
+
+/// A command that needs the database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Command {
+    StaffAdd { email: String, name: String, role: Role, password: String },
+    StaffList,
+    StaffResetPassword { email: String, password: String },
+    TokenAdd { name: String, role: Role },
+    Check { repair: bool },
+    Reindex,
+}
+
+/// What a command prints, and its exit code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: u8,
+}
+
+impl Outcome {
+    fn said(stdout: String) -> Outcome {
+        Outcome { stdout, ..Outcome::default() }
+    }
+
+    pub fn failed(stderr: impl Into<String>) -> Outcome {
+        Outcome { stderr: stderr.into(), code: 1, ..Outcome::default() }
+    }
+}
+
+/// Carries out `command`.
+pub async fn run(shop: &Shop, command: Command) -> Outcome {
+    let done = match command {
+        Command::StaffAdd { email, name, role, password } => {
+            people::commands::add_staff(shop, &email, &name, role, &password).await.map(Outcome::said)
+        }
+        Command::StaffList => people::commands::list_staff(shop).map(Outcome::said),
+        Command::StaffResetPassword { email, password } => {
+            people::commands::reset_password(shop, &email, &password).await.map(Outcome::said)
+        }
+        Command::TokenAdd { name, role } => people::commands::add_token(shop, &name, role).await.map(|token| Outcome {
+            stdout: format!("{token}\n"),
+            stderr: "This token is shown only once. Send it as `Authorization: Bearer …`.\n".into(),
+            code: 0,
+        }),
+        Command::Check { repair } => super::check::run(shop, repair).await,
+        Command::Reindex => crate::catalog::reindex(shop)
+            .map(|count| Outcome::said(format!("The search index was rebuilt. Products in it: {count}.\n")))
+            .map_err(Error::from),
+    };
+    done.unwrap_or_else(|error| Outcome::failed(format!("{}\n", tell(&error))))
+}
+
+/// An error in one or two plain sentences.
+pub fn tell(error: &Error) -> String {
+    match error {
+        Error::Refused(refusal) if refusal.errors.is_empty() => words::message(Lang::En, &refusal.detail),
+        Error::Refused(refusal) => refusal
+            .errors
+            .iter()
+            .map(|wrong| format!("{}: {}", wrong.field, words::message(Lang::En, &wrong.message)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Error::Faulted(fault) => format!("It did not work: {fault}."),
+    }
+}

@@ -1,0 +1,63 @@
+//! Work that comes round by the clock: sweeps, reconciling, forgetting. Timers are not jobs: missing one harms nobody.
+
+use crate::kernel::Fault;
+use crate::shop::Shop;
+use crate::{designs, payments, people, web};
+use std::future::Future;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+pub struct Timers(Mutex<Vec<JoinHandle<()>>>);
+
+impl Timers {
+    pub fn start(shop: &Shop) -> Timers {
+        let timers = Timers(Mutex::default());
+        let hour = Duration::from_secs(3600);
+        timers.with(shop, hour, |shop| async move { web::idempotency::forget_expired(&shop).await.map(drop) });
+        timers.with(shop, hour, |shop| async move { people::forget_expired(&shop).await });
+        timers.with(shop, hour, |shop| async move { designs::sweep(&shop).await });
+        let reconcile = Duration::from_secs(shop.config().stripe.reconcile_s);
+        timers.with(shop, reconcile, |shop| async move { payments::reconcile(&shop).await });
+        timers
+    }
+
+    fn with<F>(&self, shop: &Shop, every: Duration, work: impl Fn(Shop) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<(), Fault>> + Send + 'static,
+    {
+        let shop = shop.clone();
+        self.every(every, move || {
+            let work = work(shop.clone());
+            async move {
+                if let Err(fault) = work.await {
+                    tracing::warn!(%fault, "a timer's work failed and will be tried again");
+                }
+            }
+        });
+    }
+
+    /// Runs `work` soon after the start and then once in each `every`.
+    pub fn every<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        every: Duration,
+        work: impl Fn() -> F + Send + 'static,
+    ) {
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1).min(every)).await;
+            loop {
+                work().await;
+                tokio::time::sleep(every).await;
+            }
+        });
+        if let Ok(mut tasks) = self.0.lock() {
+            tasks.push(task);
+        }
+    }
+
+    pub fn stop(self) {
+        if let Ok(tasks) = self.0.into_inner() {
+            tasks.iter().for_each(JoinHandle::abort);
+        }
+    }
+}
