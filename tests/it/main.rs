@@ -1,0 +1,7 @@
+//! Everything that is tested from outside a room, in one binary.
+
+mod architecture;
+mod flows;
+mod kit;
+mod promises;
+mod routes;
