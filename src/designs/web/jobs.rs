@@ -74,6 +74,7 @@ fn own_job(visit: &Visit, id: JobId) -> Result<JobRow, Problem> {
     Ok(job)
 }
 
+/// How far a job is
 #[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
     responses((status = 200, body = JobView), (status = 404)))]
 async fn show_job(visit: Visit, Path(id): Path<JobId>) -> Result<Reply, Problem> {

@@ -88,6 +88,7 @@ fn one() -> i64 {
     1
 }
 
+/// Begin a design of a product
 #[utoipa::path(post, path = "/designs", tag = "designs", request_body = NewDesign,
     responses((status = 201, body = DesignView), (status = 422)))]
 async fn create_design(visit: Visit, Input(new): Input<NewDesign>) -> Result<Reply, Problem> {
@@ -165,6 +166,7 @@ async fn show_design(visit: Visit, Path(id): Path<DesignId>) -> Result<Reply, Pr
     editor::show(&visit, &design, &editor::Told::default())
 }
 
+/// Save a design; params replace what was there
 #[utoipa::path(put, path = "/designs/{id}", tag = "designs", params(("id" = String, Path)), request_body = DesignChange,
     responses((status = 200, body = DesignView), (status = 404), (status = 409, description = "design_locked"),
               (status = 412, description = "stale_version"), (status = 422)))]

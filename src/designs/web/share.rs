@@ -86,6 +86,7 @@ impl View for SharedPage {
     }
 }
 
+/// A design that was shared, to look at
 #[utoipa::path(get, path = "/s/{token}", tag = "designs", params(("token" = String, Path)),
     responses((status = 200, body = SharedPage), (status = 404)))]
 async fn show_shared(visit: Visit, Path(token): Path<String>) -> Result<Reply, Problem> {

@@ -41,7 +41,7 @@ async fn a_customer_designs_orders_and_pays_and_the_print_is_ready() {
     assert_eq!((print.status, print.header("content-type")), (200, "image/png"));
     let products = customer.get("/products?limit=100").await.ok();
     let product =
-        products["items"].as_array().unwrap().iter().find(|p| p["id"] == design_product(&ready)).unwrap().clone();
+        products["items"].as_array().unwrap().iter().find(|p| p["id"] == ready["product_id"]).unwrap().clone();
     let variant =
         product["variants"].as_array().unwrap().iter().find(|v| v["id"] == ready["variant_id"]).unwrap().clone();
     let layout = &product["layout"];
@@ -67,10 +67,6 @@ async fn a_customer_designs_orders_and_pays_and_the_print_is_ready() {
         assert!(of[0].contains(number));
     }
     shop.app.stop().await;
-}
-
-fn design_product(design: &serde_json::Value) -> &serde_json::Value {
-    &design["product_id"]
 }
 
 #[tokio::test(flavor = "multi_thread")]

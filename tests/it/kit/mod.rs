@@ -3,7 +3,7 @@
 mod http;
 pub mod program;
 
-pub use http::{Answer, Visitor};
+pub use http::Visitor;
 
 use petstar::app::{App, Start};
 use petstar::config::{Config, Overrides};
