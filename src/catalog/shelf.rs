@@ -160,6 +160,11 @@ pub(super) fn memory(shop: &Shop) -> Arc<Memory> {
     shop.kept(Memory::default)
 }
 
+/// A number that is another whenever pages of the catalogue could look different: after a change of products or settings.
+pub fn edition(shop: &Shop) -> u64 {
+    memory(shop).changes.load(Ordering::SeqCst).wrapping_shl(32) ^ shop.settings().version
+}
+
 /// The whole catalogue as of the last commit.
 ///
 /// # Errors

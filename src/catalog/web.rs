@@ -2,6 +2,7 @@
 
 use super::finding;
 use super::model::ProductStatus;
+use super::shelf::edition;
 use super::shelf::{Item, shelf};
 use super::view::{Card, PictureView, ProductView, category_name, size_text};
 use crate::kernel::{Lang, Money};
@@ -56,20 +57,22 @@ impl View for FrontPage {
 /// The front page; as JSON the shop's name and its first products.
 #[utoipa::path(get, path = "/", tag = "shop", responses((status = 200, description = "The shop's name and first products")))]
 async fn show_front(visit: Visit) -> Result<Reply, Problem> {
-    let shelf = shelf(&visit.shop)?;
-    let settings = visit.shop.settings();
-    let items: Vec<&Arc<Item>> = shelf.active().take(ON_FRONT).collect();
-    let view = FrontPage {
-        page: visit.page(),
-        shop_name: settings.shop_name.clone(),
-        products: if visit.face.is_json() { views(&items, visit.lang) } else { Vec::new() },
-        cards: items.iter().map(|item| item.card(visit.lang).clone()).collect(),
-        hero: items.first().map(|item| item.card(visit.lang).clone()),
-        free_from: settings.shipping.free_from.map(|minor| Money::new(minor, settings.currency)),
-        lead_time_days: settings.lead_time_days,
-        origin: visit.shop.public_url(),
-    };
-    visit.reply(&view)
+    visit.reply_kept(edition(&visit.shop), || {
+        let shelf = shelf(&visit.shop)?;
+        let settings = visit.shop.settings();
+        let items: Vec<&Arc<Item>> = shelf.active().take(ON_FRONT).collect();
+        let view = FrontPage {
+            page: visit.page(),
+            shop_name: settings.shop_name.clone(),
+            products: if visit.face.is_json() { views(&items, visit.lang) } else { Vec::new() },
+            cards: items.iter().map(|item| item.card(visit.lang).clone()).collect(),
+            hero: items.first().map(|item| item.card(visit.lang).clone()),
+            free_from: settings.shipping.free_from.map(|minor| Money::new(minor, settings.currency)),
+            lead_time_days: settings.lead_time_days,
+            origin: visit.shop.public_url(),
+        };
+        Ok(view)
+    })
 }
 
 fn views(items: &[&Arc<Item>], lang: Lang) -> Vec<ProductView> {
@@ -125,41 +128,45 @@ async fn list_products(
     Query(query): Query<ProductQuery>,
     Query(paging): Query<Paging>,
 ) -> Result<Reply, Problem> {
-    let shelf = shelf(&visit.shop)?;
-    let (limit, after) = (paging.limit()?, paging.after_id()?);
-    let category = Some(query.category.trim()).filter(|category| !category.is_empty());
-    let mut items = finding::find(&visit.shop, &shelf, &query.q, category);
-    if let Some(after) = after {
-        let seen = items.iter().position(|item| item.product.id == after).map_or(items.len(), |at| at + 1);
-        items.drain(..seen);
-    }
-    items.truncate(limit + 1);
-    let more = items.len() > limit;
-    let shown: Vec<&Arc<Item>> = items.iter().take(limit).collect();
-    let next = shown.last().filter(|_| more).map(|item| item.product.id.to_string());
-    let address = |category: Option<&str>, after: Option<&str>| {
-        let mut pairs = Vec::new();
-        pairs.extend(Some(("q", query.q.trim())).filter(|(_, q)| !q.is_empty()));
-        pairs.extend(category.map(|category| ("category", category)));
-        pairs.extend(after.map(|after| ("after", after)));
-        let text = serde_urlencoded::to_string(pairs).unwrap_or_default();
-        if text.is_empty() { "/products".to_owned() } else { format!("/products?{text}") }
+    let view = || {
+        let shelf = shelf(&visit.shop)?;
+        let (limit, after) = (paging.limit()?, paging.after_id()?);
+        let category = Some(query.category.trim()).filter(|category| !category.is_empty());
+        let mut items = finding::find(&visit.shop, &shelf, &query.q, category);
+        if let Some(after) = after {
+            let seen = items.iter().position(|item| item.product.id == after).map_or(items.len(), |at| at + 1);
+            items.drain(..seen);
+        }
+        items.truncate(limit + 1);
+        let more = items.len() > limit;
+        let shown: Vec<&Arc<Item>> = items.iter().take(limit).collect();
+        let next = shown.last().filter(|_| more).map(|item| item.product.id.to_string());
+        let address = |category: Option<&str>, after: Option<&str>| {
+            let mut pairs = Vec::new();
+            pairs.extend(Some(("q", query.q.trim())).filter(|(_, q)| !q.is_empty()));
+            pairs.extend(category.map(|category| ("category", category)));
+            pairs.extend(after.map(|after| ("after", after)));
+            let text = serde_urlencoded::to_string(pairs).unwrap_or_default();
+            if text.is_empty() { "/products".to_owned() } else { format!("/products?{text}") }
+        };
+        let mut tabs = vec![Tab { url: address(None, None), name: String::new(), is_current: category.is_none() }];
+        tabs.extend(shelf.categories().into_iter().map(|each| Tab {
+            url: address(Some(each), None),
+            name: category_name(each, visit.lang),
+            is_current: category == Some(each),
+        }));
+        let view = ProductsPage {
+            page: visit.page(),
+            cards: shown.iter().map(|item| item.card(visit.lang).clone()).collect(),
+            query: query.q.trim().to_owned(),
+            tabs,
+            next_url: next.as_deref().map(|next| address(category, Some(next))),
+            list: List { items: if visit.face.is_json() { views(&shown, visit.lang) } else { Vec::new() }, next },
+        };
+        Ok(view)
     };
-    let mut tabs = vec![Tab { url: address(None, None), name: String::new(), is_current: category.is_none() }];
-    tabs.extend(shelf.categories().into_iter().map(|each| Tab {
-        url: address(Some(each), None),
-        name: category_name(each, visit.lang),
-        is_current: category == Some(each),
-    }));
-    let view = ProductsPage {
-        page: visit.page(),
-        cards: shown.iter().map(|item| item.card(visit.lang).clone()).collect(),
-        query: query.q.trim().to_owned(),
-        tabs,
-        next_url: next.as_deref().map(|next| address(category, Some(next))),
-        list: List { items: if visit.face.is_json() { views(&shown, visit.lang) } else { Vec::new() }, next },
-    };
-    visit.reply(&view)
+    // What people type is endless, so only the plain lists are kept.
+    if query.q.trim().is_empty() { visit.reply_kept(edition(&visit.shop), view) } else { visit.reply(&view()?) }
 }
 
 #[derive(Template, Serialize)]
@@ -211,38 +218,40 @@ impl View for ProductPage {
 #[utoipa::path(get, path = "/products/{slug}", tag = "shop", params(("slug" = String, Path)),
     responses((status = 200, body = ProductView), (status = 404)))]
 async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, Problem> {
-    let shelf = shelf(&visit.shop)?;
-    let item = shelf.by_slug(&slug).ok_or_else(Problem::not_found)?;
-    let product = &item.product;
-    if product.status == ProductStatus::Archived && visit.caller.staff.is_none() {
-        return Err(Problem::not_found());
-    }
-    let settings = visit.shop.settings();
-    let lang = visit.lang;
-    let first_left = product.variants.iter().find(|variant| !variant.is_sold_out()).map(|variant| variant.id);
-    let variants = product.variants.iter().map(|variant| VariantLine {
-        id: variant.id.to_string(),
-        name: variant.name.get(lang).to_owned(),
-        size: size_text(variant.width_mm, variant.height_mm),
-        price: Money::new(variant.price, shelf.currency),
-        is_first: Some(variant.id) == first_left,
-        is_sold_out: variant.is_sold_out(),
-    });
-    let view = ProductPage {
-        page: visit.page(),
-        product: item.view(lang).clone(),
-        category: category_name(&product.category, lang),
-        picture: PictureView::of_product(&product.slug, &item.layout, &item.surface_hash),
-        variants: variants.collect(),
-        dpi: item.layout.dpi,
-        you_add: item.layout.fields.iter().map(|field| field.label.get(lang).to_owned()).collect(),
-        lead_time_days: settings.lead_time_days,
-        free_from: settings.shipping.free_from.map(|minor| Money::new(minor, settings.currency)),
-        tax_included: settings.tax.included,
-        is_sold_out: first_left.is_none() || !product.is_active(),
-        origin: visit.shop.public_url(),
-    };
-    visit.reply(&view)
+    visit.reply_kept(edition(&visit.shop), || {
+        let shelf = shelf(&visit.shop)?;
+        let item = shelf.by_slug(&slug).ok_or_else(Problem::not_found)?;
+        let product = &item.product;
+        if product.status == ProductStatus::Archived && visit.caller.staff.is_none() {
+            return Err(Problem::not_found());
+        }
+        let settings = visit.shop.settings();
+        let lang = visit.lang;
+        let first_left = product.variants.iter().find(|variant| !variant.is_sold_out()).map(|variant| variant.id);
+        let variants = product.variants.iter().map(|variant| VariantLine {
+            id: variant.id.to_string(),
+            name: variant.name.get(lang).to_owned(),
+            size: size_text(variant.width_mm, variant.height_mm),
+            price: Money::new(variant.price, shelf.currency),
+            is_first: Some(variant.id) == first_left,
+            is_sold_out: variant.is_sold_out(),
+        });
+        let view = ProductPage {
+            page: visit.page(),
+            product: item.view(lang).clone(),
+            category: category_name(&product.category, lang),
+            picture: PictureView::of_product(&product.slug, &item.layout, &item.surface_hash),
+            variants: variants.collect(),
+            dpi: item.layout.dpi,
+            you_add: item.layout.fields.iter().map(|field| field.label.get(lang).to_owned()).collect(),
+            lead_time_days: settings.lead_time_days,
+            free_from: settings.shipping.free_from.map(|minor| Money::new(minor, settings.currency)),
+            tax_included: settings.tax.included,
+            is_sold_out: first_left.is_none() || !product.is_active(),
+            origin: visit.shop.public_url(),
+        };
+        Ok(view)
+    })
 }
 
 /// The pages search engines should know.
