@@ -7,6 +7,7 @@ use super::writer::{Inbox, Reply, run};
 use crate::kernel::Fault;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend};
 use std::any::{Any, TypeId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -164,7 +165,10 @@ impl Store {
         self.handle.stop_writer();
         let database = self.handle.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
         let Some(database) = database.and_then(Arc::into_inner) else { return Ok(()) };
-        database.close().map_err(|error| self.handle.shared.fault(error))
+        // After a panic of redb's, closing panics as well.
+        catch_unwind(AssertUnwindSafe(|| database.close()))
+            .map_err(|_| Fault::Storage("the database panicked while it was closed".into()))?
+            .map_err(|error| self.handle.shared.fault(error))
     }
 }
 
@@ -182,6 +186,14 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.stop_writer();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // As in `close`: who lets go of a broken store must still come to its own end.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
     }
 }
 

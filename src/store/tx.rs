@@ -262,9 +262,9 @@ impl<'txn> WriteTx<'txn> {
         }
     }
 
-    /// True while a call into redb has not come back, which after a panic means that the panic was redb's.
-    pub(super) fn is_inside_redb(&self) -> bool {
-        self.inside.get()
+    /// Trouble if a call into redb never came back. Whoever caught that panic, the transaction is lost.
+    pub(super) fn check_alive(&self) -> Result<(), Fault> {
+        if self.inside.get() { Err(panicked()) } else { Ok(()) }
     }
 
     /// Whether there is anything to commit, and what to do after it.
@@ -273,7 +273,9 @@ impl<'txn> WriteTx<'txn> {
     }
 
     fn inside_redb<T, E: Into<redb::Error>>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, Fault> {
-        self.inside.set(true);
+        if self.inside.replace(true) {
+            return Err(panicked());
+        }
         let result = call();
         self.inside.set(false);
         result.map_err(|error| self.shared.fault(error))
@@ -315,6 +317,10 @@ impl sealed::Raw for WriteTx<'_> {
         let open = table.borrow();
         self.inside_redb(|| open.len())
     }
+}
+
+fn panicked() -> Fault {
+    Fault::Storage("the database panicked in a write".into())
 }
 
 fn written_while_walked() -> Fault {

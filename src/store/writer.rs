@@ -126,9 +126,9 @@ where
         let mark = tx.mark();
         let result = match catch_unwind(AssertUnwindSafe(|| work(tx))) {
             Ok(result) => result,
-            Err(_) if tx.is_inside_redb() => return Err(Fault::Storage("the database panicked".into())),
             Err(panic) => Err(Fault::bug(format!("a write panicked: {}", panic_text(&*panic))).into()),
         };
+        tx.check_alive()?;
         if result.is_err() {
             tx.take_back(mark)?;
         }
@@ -165,7 +165,12 @@ pub(super) fn run(database: Arc<Database>, shared: &Shared, inbox: &Inbox) {
         let committed = match shared.trouble() {
             Some(fault) => Err(fault),
             None if !shared.has_room() => Err(Fault::DiskFull),
-            None => commit(&database, shared, &mut batch),
+            // A panic in here is redb's, for those of the closures are caught closer by.
+            None => catch_unwind(AssertUnwindSafe(|| commit(&database, shared, &mut batch))).unwrap_or_else(|panic| {
+                let fault = Fault::Storage(format!("the database panicked: {}", panic_text(&*panic)));
+                shared.latch(fault.clone());
+                Err(fault)
+            }),
         };
         let committed = committed.map(|hooks| {
             for hook in hooks {

@@ -3,7 +3,7 @@
 use super::Dice;
 use redb::StorageBackend;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SECTOR: usize = 512;
 
@@ -24,6 +24,7 @@ struct State {
     fuse: Option<u64>,
     is_full: bool,
     cannot_read: bool,
+    panics: bool,
     /// Says that it has synced, but has not.
     lies: bool,
 }
@@ -53,6 +54,10 @@ impl Disk {
 
     pub(crate) fn refuse_reads(&self) {
         self.state().cannot_read = true;
+    }
+
+    pub(crate) fn panic_when_used(&self) {
+        self.state().panics = true;
     }
 
     pub(crate) fn lie(&self) {
@@ -88,7 +93,7 @@ impl Disk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,6 +110,13 @@ impl State {
         }
     }
 
+    /// resume_unwind keeps the panic out of the test's output.
+    fn meet_panic(&self) {
+        if self.panics {
+            std::panic::resume_unwind(Box::new("the backend panics"));
+        }
+    }
+
     fn apply(image: &mut Vec<u8>, change: &Change) {
         match change {
             Change::Length(length) => image.resize(*length, 0),
@@ -113,6 +125,7 @@ impl State {
     }
 
     fn change(&mut self, change: Change) -> io::Result<()> {
+        self.meet_panic();
         self.spend()?;
         if self.is_full {
             return Err(io::ErrorKind::StorageFull.into());
@@ -130,6 +143,7 @@ impl StorageBackend for Disk {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let state = self.state();
+        state.meet_panic();
         if state.cannot_read || state.fuse == Some(0) {
             return Err(io::Error::other("the disk does not answer"));
         }

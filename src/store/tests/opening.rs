@@ -129,6 +129,30 @@ async fn an_error_in_reading_breaks_the_store_too() {
     assert!(matches!(store.broken().await, Fault::Storage(_)));
 }
 
+#[tokio::test]
+async fn a_panic_below_a_write_breaks_the_store_even_if_the_write_catches_it() {
+    let disk = Disk::default();
+    let store = Store::open_on(disk.clone()).unwrap();
+    store.write(|tx| NAMES.put(tx, &1, &"kept".to_owned())).await.unwrap();
+    store.close().unwrap();
+    let store = Store::open_on(disk.clone()).unwrap();
+    let switch = disk.clone();
+    let outcome = store.write(move |tx| {
+        NAMES.put(tx, &2, &"lost".to_owned())?;
+        switch.panic_when_used();
+        // More than the cache holds, so that something is written early.
+        let put = |n| NAMES.put(tx, &n, &"x".repeat(1 << 20));
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (3..60).try_for_each(put)));
+        assert!(caught.is_err(), "there was no panic");
+        Ok::<_, Fault>(())
+    });
+    assert!(matches!(outcome.await, Err(Fault::Storage(_))));
+    assert!(matches!(store.broken().await, Fault::Storage(_)));
+    drop(store);
+    let disk = disk.after_power_cut(&mut Dice(1));
+    assert_eq!(names(&Store::open_on(disk).unwrap()), [(1, "kept".to_owned())]);
+}
+
 #[test]
 fn every_table_can_be_walked_as_bytes() {
     let store = in_memory();
