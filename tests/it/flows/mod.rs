@@ -2,7 +2,10 @@
 
 mod command_line;
 mod faces;
+mod full_disk;
 mod idempotency;
 mod kill_and_restart;
 mod purchase;
 mod script;
+mod staff;
+mod webhooks;

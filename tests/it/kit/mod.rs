@@ -3,7 +3,7 @@
 mod http;
 pub mod program;
 
-pub use http::Visitor;
+pub use http::{Answer, Visitor};
 
 use petstar::app::{App, Start};
 use petstar::config::{Config, Overrides};

@@ -1,0 +1,88 @@
+//! The staff's day: an order is seen, printed, sent, and every change is written down.
+
+use crate::kit::{TestShop, Visitor};
+use petstar::web::Role;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_goes_from_paid_to_delivered_with_mails_and_an_audit_trail() {
+    let shop = TestShop::start().await;
+    let customer = shop.visitor();
+    let order = shop.paid_order(&customer).await;
+    let path = format!("/admin/orders/{}", order["id"].as_str().unwrap());
+    let staff = shop.staff(Role::Manager).await;
+    let wrong = staff.put(&path, &json!({"status": "delivered"})).await.refused(409, "invalid_status_transition");
+    assert!(wrong.to_string().contains("processing"), "the states allowed are named: {wrong}");
+    assert_eq!(staff.put(&path, &json!({"status": "processing"})).await.ok()["status"], "processing");
+    let tracking = json!({"carrier": "Yamato", "number": "1234-5678-9012"});
+    let shipped = staff.put(&path, &json!({"status": "shipped", "tracking": tracking})).await.ok();
+    assert!(shipped["shipped_at"].is_string());
+    assert_eq!(shipped["tracking"][0]["number"], "1234-5678-9012");
+    let delivered = staff.put(&path, &json!({"status": "delivered"})).await.ok();
+    assert!(delivered["delivered_at"].is_string());
+    // Paid (customer and owner), shipped, delivered.
+    let mails = shop
+        .until("four mails", async || {
+            let mails = shop.outbox();
+            (mails.len() >= 4).then_some(mails)
+        })
+        .await;
+    assert_eq!(mails.len(), 4);
+    let audit = shop.staff(Role::Owner).await.get("/admin/audit?limit=100").await.ok();
+    let of_order = audit["items"].as_array().unwrap().iter().filter(|entry| entry["target_id"] == order["id"]).count();
+    assert!(of_order >= 3, "{of_order} audit entries");
+    staff.put(&path, &json!({"version": 1, "note": "late"})).await.refused(412, "stale_version");
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_printer_sees_no_prices_and_no_addresses_of_mail() {
+    let shop = TestShop::start().await;
+    let customer = shop.visitor();
+    let order = shop.paid_order(&customer).await;
+    let printer = shop.staff(Role::Printer).await;
+    for path in ["/admin/orders".to_owned(), format!("/admin/orders/{}", order["id"].as_str().unwrap())] {
+        for visitor in [printer.clone(), printer.clone().with_header("accept", "text/html")] {
+            let answer = visitor.get(&path).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            let text = answer.text();
+            assert!(!text.contains("mika@example.com"), "{path} shows an e-mail address");
+            assert!(!text.contains('¥'), "{path} shows a price");
+        }
+    }
+    let seen = printer.get(&format!("/admin/orders/{}", order["id"].as_str().unwrap())).await.ok();
+    assert!(seen.get("amount").is_none_or(serde_json::Value::is_null), "{seen}");
+    let status = json!({"status": "processing"});
+    printer.put(&format!("/admin/orders/{}", order["id"].as_str().unwrap()), &status).await.refused(403, "forbidden");
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_owner_comes_by_the_set_up_link_once() {
+    let shop = TestShop::start().await;
+    let link = shop.app.setup_link.clone().expect("a new shop has a link");
+    let path = link.split_once("/admin").map(|(_, rest)| format!("/admin{rest}")).unwrap();
+    let owner = shop.visitor().browsing();
+    assert_eq!(owner.get(&path).await.status, 200);
+    let token = link.split_once("token=").map(|(_, token)| token).unwrap();
+    let fields =
+        [("token", token), ("name", "Mika"), ("email", "owner@example.com"), ("password", "a long enough passphrase")];
+    let made = owner.form("/admin/setup", &fields).await;
+    assert!(made.status == 303 || made.status == 200, "{}: {}", made.status, made.text());
+    assert_eq!(owner.get("/admin").await.status, 200, "the owner is logged in");
+    assert!(shop.visitor().browsing().get(&path).await.status >= 400, "the link works once");
+    log_in_again(&shop).await;
+    shop.app.stop().await;
+}
+
+async fn log_in_again(shop: &TestShop) {
+    let person: Visitor = shop.visitor().browsing();
+    let wrong = person.form("/admin/login", &[("email", "owner@example.com"), ("password", "not it at all")]).await;
+    assert!(wrong.status >= 400, "{}", wrong.status);
+    let right =
+        person.form("/admin/login", &[("email", "owner@example.com"), ("password", "a long enough passphrase")]).await;
+    assert_eq!(right.status, 303, "{}", right.text());
+    assert_eq!(person.get("/admin/orders").await.status, 200);
+    person.form("/admin/logout", &[]).await;
+    assert_eq!(person.get("/admin/orders").await.status, 303);
+}
