@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use petstar::app::commands::{self, Command, Outcome};
 use petstar::app::{self, App, Start, control};
 use petstar::config::{Config, LogFormat, Overrides};
+use petstar::designs;
 use petstar::kernel::{Error, Fault};
 use petstar::shop::Shop;
 use petstar::shop::clock::Clock;
@@ -180,6 +181,11 @@ async fn serve(config: Config) -> ExitCode {
     let mut out = std::io::stdout();
     let _ = write!(out, "{}", app::welcome(&app));
     let _ = out.flush();
+    // Without optimisation a picture takes a second, and whoever tries something out wants the cores for that.
+    if !cfg!(debug_assertions) {
+        let shop = app.shop.clone();
+        std::thread::spawn(move || designs::draw_ahead(&shop));
+    }
     let broken = tokio::select! {
         () = stop_wanted() => None,
         fault = app.shop.store().broken() => Some(fault),

@@ -7,6 +7,7 @@ use super::view::{Card, ProductView};
 use crate::kernel::{Currency, Fault, Lang};
 use crate::render::Artwork;
 use crate::shop::Shop;
+use crate::store::Snapshot;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ pub struct Shelf {
 /// A product ready to be shown.
 pub struct Item {
     pub product: Product,
-    pub layout: Layout,
+    pub layout: Arc<Layout>,
     /// Names the product's pictures.
     pub surface_hash: String,
     views: [ProductView; 2],
@@ -50,20 +51,16 @@ impl Item {
 }
 
 impl Shelf {
-    fn load(shop: &Shop, currency: Currency) -> Result<Shelf, Fault> {
+    fn load(shop: &Shop, memory: &Memory, currency: Currency) -> Result<Shelf, Fault> {
         let tx = shop.store().read()?;
         let mut items = Vec::new();
         let mut mark = Sha256::new();
         for product in table::products(&tx)? {
-            let surface = table::surface(&tx, product.id, product.layout_version)?.ok_or_else(|| {
-                Fault::Corrupt(format!("product {} has no layout of version {}", product.slug, product.layout_version))
-            })?;
+            let (layout, hash) = memory.layout(&tx, &product)?;
             mark.update(product.id.0.as_bytes());
             mark.update(product.version.to_be_bytes());
-            let views =
-                Lang::ALL.map(|lang| ProductView::new(&product, surface.layout(), &surface.hash, currency, lang));
-            let cards = Lang::ALL.map(|lang| Card::new(&product, surface.layout(), &surface.hash, currency, lang));
-            let SurfaceRow { file: ProductFile { layout, .. }, hash, .. } = surface;
+            let views = Lang::ALL.map(|lang| ProductView::new(&product, &layout, &hash, currency, lang));
+            let cards = Lang::ALL.map(|lang| Card::new(&product, &layout, &hash, currency, lang));
             items.push(Arc::new(Item { product, layout, surface_hash: hash, views, cards }));
         }
         let by_id = items.iter().enumerate().map(|(at, item)| (item.product.id, at)).collect();
@@ -144,11 +141,27 @@ impl Surface {
 pub struct Memory {
     shelf: RwLock<Option<Arc<Shelf>>>,
     surfaces: RwLock<HashMap<(ProductId, u32), Arc<Surface>>>,
+    /// Layouts without their artwork, and the hashes of both.
+    layouts: RwLock<HashMap<(ProductId, u32), (Arc<Layout>, String)>>,
     /// Counts the commits that changed the catalogue.
     changes: AtomicU64,
 }
 
 impl Memory {
+    /// The layout new designs of the product begin with. A version never changes, so it is read once: stock changes often.
+    fn layout(&self, tx: &impl Snapshot, product: &Product) -> Result<(Arc<Layout>, String), Fault> {
+        let key = (product.id, product.layout_version);
+        if let Some(known) = self.layouts.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let surface = table::surface(tx, product.id, product.layout_version)?.ok_or_else(|| {
+            Fault::Corrupt(format!("product {} has no layout of version {}", product.slug, product.layout_version))
+        })?;
+        let known = (Arc::new(surface.file.layout), surface.hash);
+        self.layouts.write().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
+        Ok(known)
+    }
+
     /// Called after a commit that changed the catalogue.
     pub(super) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
@@ -177,7 +190,7 @@ pub fn shelf(shop: &Shop) -> Result<Arc<Shelf>, Fault> {
         return Ok(shelf);
     }
     let before = memory.changes.load(Ordering::SeqCst);
-    let shelf = Arc::new(Shelf::load(shop, currency)?);
+    let shelf = Arc::new(Shelf::load(shop, &memory, currency)?);
     let mut slot = memory.shelf.write().unwrap_or_else(PoisonError::into_inner);
     // What was read before a commit that came meanwhile must not stay.
     if memory.changes.load(Ordering::SeqCst) == before {

@@ -186,4 +186,78 @@ mod tests {
             }
         }
     }
+
+    fn shop(folder: &std::path::Path) -> Shop {
+        let overrides = crate::config::Overrides { listen: None, data_dir: Some(folder.to_owned()) };
+        let config =
+            crate::config::Config::load(&folder.join("none.toml"), false, std::iter::empty(), &overrides).unwrap();
+        let clock = crate::shop::clock::Clock::fixed(Moment::from_unix_seconds(1_800_000_000));
+        Shop::open(config, clock, "petstar".into()).unwrap()
+    }
+
+    #[test]
+    fn an_empty_shop_is_filled_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = shop(folder.path());
+        let new = install_starter(&shop).unwrap();
+        assert!(new >= 8, "only {new} products");
+        assert_eq!(install_starter(&shop).unwrap(), 0);
+        let shelf = shelf::shelf(&shop).unwrap();
+        assert_eq!(shelf.all().len(), new);
+        assert!(shelf.categories().len() >= 5);
+        for item in shelf.all() {
+            assert!(crate::catalog::surface(&shop, item.product.id, 1).is_ok(), "{}", item.product.slug);
+        }
+    }
+
+    #[test]
+    fn a_newer_layout_leaves_what_the_owner_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = shop(folder.path());
+        install_starter(&shop).unwrap();
+        let mut product = shelf::shelf(&shop).unwrap().all()[0].product.clone();
+        product.variants[0].price = 123;
+        product.variants.pop();
+        let changed = product.clone();
+        let owner = shop.clone();
+        let outdated = Starter { product_id: product.id, hash: "of an older petstar".into() };
+        let write = move |tx: &crate::store::WriteTx| {
+            table::put_product(tx, &changed, &shelf::memory(&owner))?;
+            table::put_starter(tx, &changed.slug, &outdated)?;
+            Ok::<_, crate::kernel::Error>(())
+        };
+        shop.store().write_blocking(write).unwrap();
+        assert_eq!(shelf::shelf(&shop).unwrap().product(product.id).unwrap().variants[0].price, 123, "seen at once");
+
+        assert_eq!(install_starter(&shop).unwrap(), 0);
+        let after = shelf::shelf(&shop).unwrap().product(product.id).unwrap().clone();
+        assert_eq!((after.layout_version, after.variants[0].price), (2, 123));
+        assert_eq!(after.variants.len(), product.variants.len() + 1, "a size that came with this version is added");
+        assert!(table::surface(&shop.store().read().unwrap(), product.id, 1).unwrap().is_some(), "designs keep theirs");
+    }
+
+    #[test]
+    fn stock_is_taken_and_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = shop(folder.path());
+        install_starter(&shop).unwrap();
+        let product = shelf::shelf(&shop).unwrap().all()[0].product.clone();
+        let (id, variant) = (product.id, product.variants[0].id);
+        let take = |quantity: i64| {
+            let inner = shop.clone();
+            shop.store().write_blocking(move |tx| table::take_stock(tx, &inner, id, variant, quantity))
+        };
+        take(1000).unwrap();
+        let owner = shop.clone();
+        let mut counted = product;
+        counted.variants[0].stock = Some(3);
+        shop.store().write_blocking(move |tx| table::put_product(tx, &counted, &shelf::memory(&owner))).unwrap();
+        take(2).unwrap();
+        let refused = take(2).unwrap_err();
+        assert!(
+            matches!(refused, crate::kernel::Error::Refused(refusal) if refusal.code == crate::kernel::Code::OutOfStock)
+        );
+        take(-2).unwrap();
+        assert_eq!(shelf::shelf(&shop).unwrap().product(id).unwrap().variants[0].stock, Some(3));
+    }
 }

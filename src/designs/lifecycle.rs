@@ -267,3 +267,6 @@ pub fn open_to(tx: &WriteTx, id: DesignId, session: SessionId) -> Result<(), Fau
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,7 @@ pub async fn handle_request(State(shop): State<Shop>, mut request: Request, next
         Ok(response) => response,
         Err(_) => Problem::from(Fault::bug("a handler panicked")).into_response(),
     };
+    response = unknown_place(response).await;
     if let Some(problem) = problem_of(&mut response) {
         response = shape(&shop, &facts, &path, &problem, response);
     }
@@ -62,6 +63,19 @@ pub async fn handle_request(State(shop): State<Shop>, mut request: Request, next
     let route = route.as_deref().unwrap_or("(none)");
     tracing::info!(target: "petstar::request", request = %facts.id, %method, route, status, ms, "request");
     response
+}
+
+/// An address with something in it that cannot be an id leads nowhere: 404, where axum says 400.
+async fn unknown_place(response: Response) -> Response {
+    if response.status() != StatusCode::BAD_REQUEST || response.extensions().get::<Problem>().is_some() {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    match axum::body::to_bytes(body, 4096).await {
+        Ok(text) if text.starts_with(b"Invalid URL") => Problem::not_found().into_response(),
+        Ok(text) => Response::from_parts(parts, text.into()),
+        Err(_) => Response::from_parts(parts, axum::body::Body::empty()),
+    }
 }
 
 /// Problems carry themselves as an extension; axum's own plain refusals (404, 405, 413 …) are turned into problems here.
