@@ -25,7 +25,18 @@ async fn identify_caller(State(shop): State<Shop>, mut request: Request, next: N
         }
         Err(problem) => return problem.into_response(),
     }
+    let is_known = request.extensions().get::<Caller>().is_some_and(|caller| caller.staff.is_some());
+    if !is_known && is_behind_log_in(request.uri().path()) {
+        return Problem::new(Code::Unauthorized, "problem.unauthorized").into_response();
+    }
     next.run(request).await
+}
+
+/// Everything of the panel but the ways in. Each route asks for its own right besides; this door keeps strangers from being told even
+/// what is wrong with their input.
+fn is_behind_log_in(path: &str) -> bool {
+    let is_panel = path == "/admin" || path.starts_with("/admin/");
+    is_panel && !["/admin/login", "/admin/logout", "/admin/setup"].contains(&path)
 }
 
 fn find(shop: &Shop, headers: &HeaderMap) -> Result<Option<StaffCaller>, Problem> {
