@@ -140,7 +140,14 @@ async fn from_an_empty_folder_to_a_shop_that_is_set_up() {
         }
     }
     assert_eq!(setup::missing(&room.shop.settings()).len(), 5);
-    let template = room.get("/admin/setup?step=legal&template=seller", &owner).await;
+    let wish = [
+        ("section", "legal"),
+        ("next", "/admin/setup?step=payments"),
+        ("legal.terms.en", "half written"),
+        ("template", "seller"),
+    ];
+    let template = room.form("/admin/settings?_method=PUT", &owner, &wish).await;
+    assert!(template.body.contains("half written"), "what is typed elsewhere stays: {}", template.body);
     assert!(template.body.contains("販売業者 | [[氏名または会社名]]"), "{}", template.body);
 
     let shop = [

@@ -80,9 +80,6 @@ pub struct SectionQuery {
     /// `shop`, `mail`, `shipping` or `legal`.
     #[serde(default)]
     pub section: Option<String>,
-    /// A legal page to fill with our text: `terms`, `privacy` or `seller`.
-    #[serde(default)]
-    pub template: Option<String>,
     #[serde(default)]
     pub saved: Option<String>,
 }
@@ -122,11 +119,7 @@ fn settings_page(
 async fn show_settings(visit: Visit, Query(query): Query<SectionQuery>) -> Result<Reply, Problem> {
     rights::require(&visit, rights::reads_panel)?;
     let settings = visit.shop.settings();
-    let mut form = Fields::of(&settings);
-    if let Some(name) = &query.template {
-        form = form.with_template(name, &settings);
-    }
-    let mut page = settings_page(&visit, query.section(), form, Mistakes::default())?;
+    let mut page = settings_page(&visit, query.section(), Fields::of(&settings), Mistakes::default())?;
     page.saved = query.saved.is_some();
     visit.reply(&page)
 }
@@ -138,6 +131,9 @@ struct Way {
     next: Option<String>,
     #[serde(default)]
     section: Option<String>,
+    /// The button that fills a legal page with our text: the form comes back with it, and nothing is stored.
+    #[serde(default)]
+    template: Option<String>,
 }
 
 /// Changes settings. What is absent stays; `version` refuses a change made from old settings.
@@ -146,31 +142,41 @@ struct Way {
 async fn change_settings(visit: Visit, Input(body): Input<Value>) -> Result<Reply, Problem> {
     rights::require(&visit, rights::changes_settings)?;
     let way: Way = serde_json::from_value(body.clone()).unwrap_or_default();
-    let next = own_path(way.next.as_deref()).unwrap_or("/admin/settings?saved=yes").to_owned();
     let read = input::from_value::<SettingsForm>(body);
+    if let (Some(name), Ok(form), false) = (&way.template, &read, visit.face.is_json()) {
+        let settings = visit.shop.settings();
+        let fields = Fields::of(&settings).typed(form).with_template(name, &settings);
+        return form_again(&visit, &way, fields, Mistakes::default());
+    }
     let (form, done) = match read {
         Ok(form) => (form.clone(), store(&visit, form).await),
         Err(refusal) => (SettingsForm::default(), Err(refusal.into())),
     };
     match done {
-        Ok(settings) => visit.done(&SettingsView::of(&settings), &next),
+        Ok(settings) => visit.done(&SettingsView::of(&settings), way.next()),
         Err(Error::Refused(refusal)) if shows_form(&visit, refusal.code) => {
-            let mistakes = Mistakes::of(&refusal, visit.lang);
             let fields = Fields::of(&visit.shop.settings()).typed(&form);
-            let reply = match next.strip_prefix("/admin/setup") {
-                Some(_) => setup::web::step_again(&visit, way.section.as_deref().unwrap_or("shop"), fields, mistakes)?,
-                None => {
-                    let section = SectionQuery { section: way.section, ..Default::default() }.section();
-                    let mut page = settings_page(&visit, section, fields, mistakes)?;
-                    // The next try starts from what is stored now; what was typed stands in the form.
-                    page.form.version = visit.shop.settings().version;
-                    visit.reply(&page)?
-                }
-            };
-            Ok(reply.status(refusal.code.status()))
+            let mistakes = Mistakes::of(&refusal, visit.lang);
+            Ok(form_again(&visit, &way, fields, mistakes)?.status(refusal.code.status()))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+impl Way {
+    fn next(&self) -> &str {
+        own_path(self.next.as_deref()).unwrap_or("/admin/settings?saved=yes")
+    }
+}
+
+/// The page the form stands on, with what was typed. The next try starts from what is stored now.
+fn form_again(visit: &Visit, way: &Way, fields: Fields, mistakes: Mistakes) -> Result<Reply, Problem> {
+    let in_setup = way.next().starts_with("/admin/setup") || way.section.as_deref() == Some("payments");
+    if in_setup {
+        return setup::web::step_again(visit, way.section.as_deref().unwrap_or("shop"), fields, mistakes);
+    }
+    let section = SectionQuery { section: way.section.clone(), ..SectionQuery::default() }.section();
+    visit.reply(&settings_page(visit, section, fields, mistakes)?)
 }
 
 fn shows_form(visit: &Visit, code: Code) -> bool {

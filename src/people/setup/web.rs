@@ -10,7 +10,7 @@ use crate::people::staff::web::{LogIns, StaffView, staff_cookie};
 use crate::people::staff::{self, NewStaff, StaffId, StaffRow, password};
 use crate::people::{rights, secret};
 use crate::shop::Shop;
-use crate::web::{Face, Input, Page, Problem, Reply, Role, View, Visit, words};
+use crate::web::{Face, Input, Page, Problem, Reply, Role, View, Visit};
 use askama::Template;
 use axum::Extension;
 use axum::extract::Query;
@@ -181,8 +181,7 @@ impl StepPage {
 ///
 /// # Errors
 /// A database that cannot be read.
-pub fn step_again(visit: &Visit, step: &str, mut form: Fields, mistakes: Mistakes) -> Result<Reply, Problem> {
-    form.version = visit.shop.settings().version;
+pub fn step_again(visit: &Visit, step: &str, form: Fields, mistakes: Mistakes) -> Result<Reply, Problem> {
     visit.reply(&StepPage::new(visit, step, form, mistakes)?)
 }
 
@@ -195,9 +194,6 @@ struct SetupQuery {
     /// `shop`, `mail`, `legal` or `payments`.
     #[serde(default)]
     step: Option<String>,
-    /// A legal page to fill with our text.
-    #[serde(default)]
-    template: Option<String>,
 }
 
 /// The first set-up: by the one-time link the owner's account, after log-in the shop.
@@ -216,11 +212,7 @@ async fn show_setup(visit: Visit, Query(query): Query<SetupQuery>) -> Result<Rep
         return Ok(visit.reply(&page)?.status(if good { 200 } else { 404 }));
     }
     rights::require(&visit, rights::changes_settings)?;
-    let settings = visit.shop.settings();
-    let mut form = Fields::of(&settings);
-    if let Some(name) = &query.template {
-        form = form.with_template(name, &settings);
-    }
+    let form = Fields::of(&visit.shop.settings());
     visit.reply(&StepPage::new(&visit, query.step.as_deref().unwrap_or("shop"), form, Mistakes::default())?)
 }
 
@@ -294,14 +286,4 @@ async fn make(visit: &Visit, log_ins: &LogIns, form: &OwnerForm, secret: &str) -
         staff::log_in(tx, row.id, &secret, actor, now)
     };
     visit.shop.store().write(write).await
-}
-
-/// Used by the template: the sentence under a key.
-impl MailFacts {
-    pub fn state(&self, page: &Page) -> String {
-        match &self.last_test {
-            Some(mail) => words::text(page.lang, &mail.state_key()).to_owned(),
-            None => String::new(),
-        }
-    }
 }
