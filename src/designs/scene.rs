@@ -3,6 +3,8 @@
 //! Pure: what photos measure and what artwork is called are asked of the caller.
 
 mod build;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use build::{Built, PhotoQuality, Warning, build_scene, sharp_up_to_mm};

@@ -3,7 +3,6 @@
 //! Preview and print take the same path: the canvas is cut into bands of [`BAND_ROWS`] rows, which are drawn on their own
 //! on all cores. What a band looks like never depends on how many cores there are, so the same design gives the same bytes.
 
-mod backdrop;
 mod photo;
 
 use super::picture::{Photos, Picture};
@@ -76,7 +75,7 @@ impl<'a> Drawing<'a> {
                 Ready::Text(text) => draw_text(&mut pixmap, text, to_band.skia()),
             }
         }
-        Ok(backdrop::opaque_rgb(pixmap.data()))
+        Ok(crate::render::pixels::opaque_rgb(pixmap.data()))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod draw;
 pub mod fonts;
 pub mod photo;
 pub mod picture;
+mod pixels;
 pub mod print;
 pub mod scene;
 pub mod shape;

@@ -33,15 +33,23 @@ impl Picture {
         self.channels == 4
     }
 
+    pub(crate) fn raster(&self) -> crate::render::pixels::Raster<'_> {
+        crate::render::pixels::Raster {
+            width: self.width,
+            height: self.height,
+            channels: self.channels,
+            pixels: &self.pixels,
+        }
+    }
+
     /// The same picture at another size, by Lanczos' filter with three lobes.
     pub fn resized(&self, width: u32, height: u32) -> Result<Picture, Fault> {
-        use fast_image_resize::images::{Image, ImageRef};
-        use fast_image_resize::{PixelType, Resizer};
-        let kind = if self.has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
-        let source = ImageRef::new(self.width, self.height, &self.pixels, kind).map_err(bug)?;
-        let mut target = Image::new(width.max(1), height.max(1), kind);
-        Resizer::new().resize(&source, &mut target, None).map_err(bug)?;
-        Ok(Picture { width: width.max(1), height: height.max(1), channels: self.channels, pixels: target.into_vec() })
+        let (width, height) = (width.max(1), height.max(1));
+        let whole = [0.0, 0.0, f64::from(self.width), f64::from(self.height)];
+        let filter = crate::render::pixels::Filter::Lanczos3;
+        let pixels = crate::render::pixels::resize(self.raster(), whole, (width, height), filter, false)
+            .ok_or_else(|| Fault::bug("a picture that is not what it says"))?;
+        Ok(Picture { width, height, channels: self.channels, pixels })
     }
 
     /// Shrunk in proportion until the longer side is at most `side`; unchanged where it already is.

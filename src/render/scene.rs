@@ -207,6 +207,11 @@ impl Affine {
         })
     }
 
+    pub(crate) fn pixels(&self) -> crate::render::pixels::Map {
+        let Affine { a, b, c, d, e, f } = *self;
+        crate::render::pixels::Map { a, b, c, d, e, f }
+    }
+
     pub(crate) fn skia(&self) -> resvg::tiny_skia::Transform {
         resvg::tiny_skia::Transform::from_row(
             self.a as f32,

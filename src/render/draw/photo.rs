@@ -1,17 +1,14 @@
 //! A photo in its frame: resampled, coloured, masked, with shadow and border.
 
-mod sample;
 mod shadow;
 
 use super::paint;
 use crate::kernel::Fault;
 use crate::render::Color;
-use crate::render::picture::{Picture, bug};
-use crate::render::scene::{Affine, Canvas, DrawnPhoto, Fade, PhotoLook};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use crate::render::picture::Picture;
+use crate::render::pixels::{Fade, Filter, Ink, Region, Rows, Source, compose, resize};
+use crate::render::scene::{Affine, Canvas, DrawnPhoto, PhotoLook};
 use resvg::tiny_skia::{FillRule, LineJoin, Mask, Path, PathBuilder, Pixmap, Rect, Stroke};
-use sample::Source;
 use shadow::SoftShape;
 use std::borrow::Cow;
 
@@ -87,34 +84,24 @@ impl<'a> ReadyPhoto<'a> {
         let (x0, y0) = (low(seen[0]).min(picture.width - 1), low(seen[1]).min(picture.height - 1));
         let (x1, y1) = (high(seen[2], picture.width).max(x0 + 1), high(seen[3], picture.height).max(y0 + 1));
         let (seen_width, seen_height) = (f64::from(x1 - x0), f64::from(y1 - y0));
-        let kind = if picture.has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
         let shrink = scale < 0.97;
         if !shrink && !picture.has_alpha() {
-            return Ok(Pixels::Turned {
-                source: Source::new(picture.width, picture.height, 3, Cow::Borrowed(&picture.pixels)),
-                from_canvas,
-            });
+            let source = Source::new(picture.width, picture.height, 3, Cow::Borrowed(&picture.pixels));
+            return Ok(Pixels::Turned { source, from_canvas });
         }
-        let (target_width, target_height) = if shrink {
-            ((seen_width * scale).ceil().max(1.0) as u32, (seen_height * scale).ceil().max(1.0) as u32)
-        } else {
-            (x1 - x0, y1 - y0)
-        };
-        let source = ImageRef::new(picture.width, picture.height, &picture.pixels, kind).map_err(bug)?;
-        let mut target = Image::new(target_width, target_height, kind);
-        let options = ResizeOptions::new().crop(f64::from(x0), f64::from(y0), seen_width, seen_height);
-        let options = if shrink { options } else { options.resize_alg(ResizeAlg::Nearest) };
-        Resizer::new().resize(&source, &mut target, &options).map_err(bug)?;
-        if picture.has_alpha() {
-            // Sampled premultiplied, so that the colour of see-through pixels does not bleed in.
-            fast_image_resize::MulDiv::new().multiply_alpha_inplace(&mut target).map_err(bug)?;
-        }
+        let shrunk = |side: f64| if shrink { (side * scale).ceil().max(1.0) as u32 } else { side as u32 };
+        let (target_width, target_height) = (shrunk(seen_width), shrunk(seen_height));
+        // Sampled premultiplied, so that the colour of see-through pixels does not bleed in.
+        let filter = if shrink { Filter::Lanczos3 } else { Filter::Nearest };
+        let part = [f64::from(x0), f64::from(y0), seen_width, seen_height];
+        let pixels = resize(picture.raster(), part, (target_width, target_height), filter, true)
+            .ok_or_else(|| Fault::bug("the part of a photo that is seen lies outside of it"))?;
         let from_canvas = from_canvas
             .then(Affine::translate(-f64::from(x0), -f64::from(y0)))
             .then(Affine::scale(f64::from(target_width) / seen_width, f64::from(target_height) / seen_height));
         let channels = picture.channels;
         Ok(Pixels::Turned {
-            source: Source::new(target_width, target_height, channels, Cow::Owned(target.into_vec())),
+            source: Source::new(target_width, target_height, channels, Cow::Owned(pixels)),
             from_canvas,
         })
     }
@@ -139,17 +126,10 @@ impl<'a> ReadyPhoto<'a> {
                 Pixels::None => self.draw_stand_in(pixmap, to_band),
                 Pixels::Upright { picture, from_canvas } => {
                     let rows = upright(picture, *from_canvas, &region)?;
-                    self.compose(pixmap, &region, |x, y, _| rows.at(x, y));
+                    self.lay(pixmap, &region, &Ink::Rows(&rows));
                 }
                 Pixels::Turned { source, from_canvas } => {
-                    let (a, b) = (from_canvas.a, from_canvas.b);
-                    self.compose(pixmap, &region, |x, y, row: &mut Option<(f64, f64)>| {
-                        let (u, v) = *row.get_or_insert_with(|| {
-                            from_canvas.map(f64::from(region.x) + 0.5, f64::from(region.y + y) + 0.5)
-                        });
-                        let along = f64::from(x);
-                        source.at(u + a * along, v + b * along)
-                    });
+                    self.lay(pixmap, &region, &Ink::Sampled { source, from_canvas: from_canvas.pixels() });
                 }
             }
         }
@@ -160,49 +140,22 @@ impl<'a> ReadyPhoto<'a> {
         Ok(())
     }
 
-    /// Puts the pixels that `pixel(x, y, row state)` gives (within the region; premultiplied) onto the band.
-    fn compose(
-        &self,
-        pixmap: &mut Pixmap,
-        region: &Region,
-        pixel: impl Fn(u32, u32, &mut Option<(f64, f64)>) -> [u8; 4],
-    ) {
+    fn lay(&self, pixmap: &mut Pixmap, region: &Region, ink: &Ink) {
         let Some(mut mask) = Mask::new(region.width, region.height) else { return };
         let to_region = self.to_canvas.then(Affine::translate(-f64::from(region.x), -f64::from(region.y)));
         mask.fill_path(&self.drawn.mask, FillRule::Winding, true, to_region.skia());
-        let look = Look::new(self.drawn.look);
+        let fade = self.drawn.fade;
+        let fade = (!fade.is_none()).then(|| Fade {
+            top: fade.top,
+            right: fade.right,
+            bottom: fade.bottom,
+            left: fade.left,
+            from_canvas: self.frame_from_canvas.pixels(),
+        });
         let opacity = (self.drawn.opacity.clamp(0.0, 1.0) * 256.0).round() as u32;
-        let fade = (!self.drawn.fade.is_none()).then_some(&self.drawn.fade);
         let stride = pixmap.width() as usize * 4;
-        let data = pixmap.data_mut();
-        for y in 0..region.height {
-            let cover = &mask.data()[(y * region.width) as usize..][..region.width as usize];
-            let start = (region.y + y - region.band_top) as usize * stride + region.x as usize * 4;
-            let line = &mut data[start..start + region.width as usize * 4];
-            let mut state = None;
-            for (x, (cover, under)) in cover.iter().zip(line.chunks_exact_mut(4)).enumerate() {
-                if *cover == 0 {
-                    continue;
-                }
-                let over = look.apply(pixel(x as u32, y, &mut state));
-                let mut part = u32::from(*cover) + u32::from(*cover >> 7);
-                part = part * opacity >> 8;
-                if let Some(fade) = fade {
-                    let at = (f64::from(region.x) + x as f64 + 0.5, f64::from(region.y + y) + 0.5);
-                    let (u, v) = self.frame_from_canvas.map(at.0, at.1);
-                    part = (f64::from(part) * fade_at(fade, u, v)) as u32;
-                }
-                if part == 256 && over[3] == 255 {
-                    under.copy_from_slice(&over);
-                    continue;
-                }
-                let rest = 256 * 255 - part * u32::from(over[3]);
-                for (under, over) in under.iter_mut().zip(over) {
-                    let sum = u32::from(over) * part * 255 + u32::from(*under) * rest;
-                    *under = ((sum + 32640) / 65280).min(255) as u8;
-                }
-            }
-        }
+        let look = look(self.drawn.look);
+        compose(pixmap.data_mut(), stride, region, mask.data(), ink, look.as_ref(), opacity, fade.as_ref());
     }
 
     /// Where no photo is yet: warm grey with a paw, so that a draft reads as "your photo goes here".
@@ -239,38 +192,7 @@ fn paw() -> Option<Path> {
     path.finish()
 }
 
-/// A part of the canvas within a band.
-struct Region {
-    x: u32,
-    y: u32,
-    width: u32,
-    height: u32,
-    band_top: u32,
-}
-
-/// Resized pixels for the part of a region that lies wholly on the photo; its edge is repeated beyond.
-struct Rows {
-    pixels: Vec<u8>,
-    channels: usize,
-    x: u32,
-    y: u32,
-    width: u32,
-    height: u32,
-}
-
-impl Rows {
-    fn at(&self, x: u32, y: u32) -> [u8; 4] {
-        let x = x.clamp(self.x, self.x + self.width - 1) - self.x;
-        let y = y.clamp(self.y, self.y + self.height - 1) - self.y;
-        let at = (y as usize * self.width as usize + x as usize) * self.channels;
-        match self.pixels.get(at..at + self.channels) {
-            Some(&[red, green, blue]) => [red, green, blue, 255],
-            Some(&[red, green, blue, alpha]) => [red, green, blue, alpha],
-            _ => [0, 0, 0, 0],
-        }
-    }
-}
-
+/// Resizes what a region shows of a photo that is not turned.
 fn upright(picture: &Picture, from_canvas: Affine, region: &Region) -> Result<Rows, Fault> {
     let Affine { a, d, e, f, .. } = from_canvas;
     // Canvas columns and rows whose pixels lie wholly on the photo.
@@ -291,59 +213,38 @@ fn upright(picture: &Picture, from_canvas: Affine, region: &Region) -> Result<Ro
     };
     let (left, width) = span(a, e, picture.width, x0, x1);
     let (top, height) = span(d, f, picture.height, y0, y1);
-    let kind = if picture.has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
-    let source = ImageRef::new(picture.width, picture.height, &picture.pixels, kind).map_err(bug)?;
-    let mut target = Image::new(x1 - x0, y1 - y0, kind);
     // Lanczos rings on edges that are enlarged; Catmull and Rom's spline keeps them clean.
-    let filter = if a >= 1.0 { FilterType::Lanczos3 } else { FilterType::CatmullRom };
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(left, top, width, height);
-    Resizer::new().resize(&source, &mut target, &options).map_err(bug)?;
-    if picture.has_alpha() {
-        fast_image_resize::MulDiv::new().multiply_alpha_inplace(&mut target).map_err(bug)?;
-    }
-    Ok(Rows {
-        channels: usize::from(picture.channels),
-        pixels: target.into_vec(),
-        x: x0 - region.x,
-        y: y0 - region.y,
-        width: x1 - x0,
-        height: y1 - y0,
-    })
+    let filter = if a >= 1.0 { Filter::Lanczos3 } else { Filter::CatmullRom };
+    let pixels = resize(picture.raster(), [left, top, width, height], (x1 - x0, y1 - y0), filter, true)
+        .ok_or_else(|| Fault::bug("a band shows a part outside of the photo"))?;
+    let channels = usize::from(picture.channels);
+    Ok(Rows { pixels, channels, x: x0 - region.x, y: y0 - region.y, width: x1 - x0, height: y1 - y0 })
 }
 
-/// How much of the photo is left at a point of the frame's unit square, 0–1.
-fn fade_at(fade: &Fade, u: f64, v: f64) -> f64 {
-    let side = |distance: f64, share: f64| {
-        if share <= 0.0 {
-            return 1.0;
+/// A look as a linear map of colours in 1/256, and what is added in 1/256 of a step.
+fn look(look: PhotoLook) -> Option<[[i32; 4]; 3]> {
+    match look {
+        PhotoLook::Plain => None,
+        // Rec. 601 luma, with a little more contrast than the eye would give it.
+        PhotoLook::Mono => Some([[83, 162, 32, -1900]; 3]),
+        // Late afternoon: reds up, blues down, blacks a little lifted.
+        PhotoLook::Warm => Some([[262, 12, 0, 1400], [10, 246, -2, 500], [4, 22, 196, 700]]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sampling_keeps_pixel_middles_and_flat_grounds() {
+        let pixels: Vec<u8> = (0..5 * 4 * 3).map(|at| (at * 4) as u8).collect();
+        let source = Source::new(5, 4, 3, Cow::Borrowed(&pixels));
+        assert_eq!(source.at(2.5, 1.5)[..3], pixels[(5 + 2) * 3..][..3]);
+        let flat = vec![200u8; 6 * 6 * 4];
+        let source = Source::new(6, 6, 4, Cow::Borrowed(&flat));
+        for (x, y) in [(0.0, 0.0), (3.3, 2.7), (6.0, 6.0), (-4.0, 9.0)] {
+            assert_eq!(source.at(x, y), [200; 4]);
         }
-        let t = (distance / share).clamp(0.0, 1.0);
-        t * t * (3.0 - 2.0 * t)
-    };
-    side(v, fade.top) * side(1.0 - u, fade.right) * side(1.0 - v, fade.bottom) * side(u, fade.left)
-}
-
-/// A look as a linear map of colours in 1/256, and what is added (in 1/256 of a step, for opaque pixels).
-struct Look(Option<[[i32; 4]; 3]>);
-
-impl Look {
-    fn new(look: PhotoLook) -> Look {
-        Look(match look {
-            PhotoLook::Plain => None,
-            // Rec. 601 luma, with a little more contrast than the eye would give it.
-            PhotoLook::Mono => Some([[83, 162, 32, -1900]; 3]),
-            // Late afternoon: reds up, blues down, blacks a little lifted.
-            PhotoLook::Warm => Some([[262, 12, 0, 1400], [10, 246, -2, 500], [4, 22, 196, 700]]),
-        })
-    }
-
-    fn apply(&self, pixel: [u8; 4]) -> [u8; 4] {
-        let Some(rows) = &self.0 else { return pixel };
-        let [red, green, blue, alpha] = pixel.map(i32::from);
-        let channel = |[r, g, b, plus]: [i32; 4]| {
-            let value = r * red + g * green + b * blue + plus * alpha / 255;
-            ((value + 128) >> 8).clamp(0, alpha) as u8
-        };
-        [channel(rows[0]), channel(rows[1]), channel(rows[2]), pixel[3]]
     }
 }

@@ -12,7 +12,7 @@ pub struct Packed {
 
 /// Packs RGB rows of `stride` bytes. Only the last band ends the stream.
 pub fn pack(rows: &[u8], stride: usize, last: bool) -> Result<Packed, Fault> {
-    let filtered = filter(rows, stride);
+    let filtered = crate::render::pixels::filter_rows(rows, stride);
     let mut data = Vec::with_capacity(filtered.len() / 2 + 1024);
     let mut compress = Compress::new(Compression::fast(), false);
     let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
@@ -34,81 +34,6 @@ pub fn pack(rows: &[u8], stride: usize, last: bool) -> Result<Packed, Fault> {
     let mut adler = simd_adler32::Adler32::new();
     adler.write(&filtered);
     Ok(Packed { data, adler: adler.finish(), length: filtered.len() as u64 })
-}
-
-/// PNG's filters (PNG 3rd edition, 9.2), row by row whichever leaves the smallest differences in a sample of the row.
-/// The first row of a band looks only to its left, since the row above may not be drawn yet.
-fn filter(rows: &[u8], stride: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(rows.len() + rows.len() / stride.max(1));
-    let mut above: &[u8] = &[];
-    for row in rows.chunks_exact(stride) {
-        if above.is_empty() {
-            out.push(1);
-            sub(row, &mut out);
-        } else {
-            match cheapest(row, above) {
-                Filter::Sub => {
-                    out.push(1);
-                    sub(row, &mut out);
-                }
-                Filter::Up => {
-                    out.push(2);
-                    out.extend(row.iter().zip(above).map(|(value, up)| value.wrapping_sub(*up)));
-                }
-                Filter::Paeth => {
-                    out.push(4);
-                    out.extend(row[..3].iter().zip(above).map(|(value, up)| value.wrapping_sub(*up)));
-                    let left = &row[..stride - 3];
-                    out.extend(
-                        row[3..]
-                            .iter()
-                            .zip(left)
-                            .zip(above[3..].iter().zip(above))
-                            .map(|((value, left), (up, corner))| value.wrapping_sub(paeth(*left, *up, *corner))),
-                    );
-                }
-            }
-        }
-        above = row;
-    }
-    out
-}
-
-enum Filter {
-    Sub,
-    Up,
-    Paeth,
-}
-
-fn sub(row: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&row[..3]);
-    out.extend(row[3..].iter().zip(row).map(|(value, left)| value.wrapping_sub(*left)));
-}
-
-fn paeth(left: u8, up: u8, corner: u8) -> u8 {
-    let (a, b, c) = (i16::from(left), i16::from(up), i16::from(corner));
-    let (to_left, to_up, to_corner) = ((b - c).abs(), (a - c).abs(), (a + b - 2 * c).abs());
-    let nearer = if to_up <= to_corner { up } else { corner };
-    if to_left <= to_up && to_left <= to_corner { left } else { nearer }
-}
-
-fn cheapest(row: &[u8], above: &[u8]) -> Filter {
-    let (mut sub, mut up, mut best) = (0u32, 0u32, 0u32);
-    let cost = |difference: u8| u32::from((difference as i8).unsigned_abs());
-    // A prime step, so that every channel and no pattern is asked.
-    for at in (3..row.len()).step_by(31) {
-        let (value, left, over, corner) = (row[at], row[at - 3], above[at], above[at - 3]);
-        sub += cost(value.wrapping_sub(left));
-        up += cost(value.wrapping_sub(over));
-        best += cost(value.wrapping_sub(paeth(left, over, corner)));
-    }
-    if up <= sub && up <= best {
-        Filter::Up
-    } else if sub <= best {
-        Filter::Sub
-    } else {
-        Filter::Paeth
-    }
 }
 
 /// Adler-32 (RFC 1950) of a stream from the sums of its pieces.
@@ -154,7 +79,7 @@ mod tests {
                 let packed = pack(piece, 12, at + 1 == pieces.len()).unwrap();
                 sum.add(&packed);
                 stream.extend_from_slice(&packed.data);
-                filtered.extend(filter(piece, 12));
+                filtered.extend(crate::render::pixels::filter_rows(piece, 12));
             }
             stream.extend_from_slice(&sum.value().to_be_bytes());
             let mut back = Vec::new();

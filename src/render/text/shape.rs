@@ -86,7 +86,7 @@ fn runs(text: &str, wished: &'static Face, vertical: bool) -> Vec<Run> {
         };
         let mut set = match vertical {
             false => Set::Across,
-            true if joins || c == ' ' => previous.map_or(Set::Upright, |run| run.set),
+            true if joins => previous.map_or(Set::Upright, |run| run.set),
             true if stands_upright(c) => Set::Upright,
             true => Set::Sideways,
         };

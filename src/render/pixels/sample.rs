@@ -83,20 +83,3 @@ impl<'a> Source<'a> {
         total.map(|value| ((value + (1 << 21)) >> 22).clamp(0, 255) as u8)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pixel_middles_are_kept_and_flat_stays_flat() {
-        let pixels: Vec<u8> = (0..5 * 4 * 3).map(|at| (at * 4) as u8).collect();
-        let source = Source::new(5, 4, 3, Cow::Borrowed(&pixels));
-        assert_eq!(source.at(2.5, 1.5)[..3], pixels[(5 + 2) * 3..][..3]);
-        let flat = vec![200u8; 6 * 6 * 4];
-        let source = Source::new(6, 6, 4, Cow::Borrowed(&flat));
-        for (x, y) in [(0.0, 0.0), (3.3, 2.7), (6.0, 6.0), (-4.0, 9.0)] {
-            assert_eq!(source.at(x, y), [200; 4]);
-        }
-    }
-}
