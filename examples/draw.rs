@@ -6,6 +6,8 @@
 //! ```
 //! `--photo` stands in for every photo field in turn, `--params` replaces the sample, `--print` writes the print file.
 
+#![allow(clippy::disallowed_methods, reason = "a tool for the desk writes where it is told")]
+
 use petstar::catalog::layout::{FieldKind, Layer, ProductFile};
 use petstar::designs::scene::{PhotoValue, Value, Values, build_scene, sample_values};
 use petstar::render::{Area, Artwork, Canvas, Photos, Picture, draw, encode_png};

@@ -68,6 +68,7 @@ fn heart() -> serde_json::Value {
 
 /// Compares with a picture under `tests/golden`, block by block of 8 × 8 pixels. A picture that is not there is written and
 /// must be looked at.
+#[allow(clippy::disallowed_methods, reason = "a golden picture is written by hand, once")]
 fn compare(name: &str, picture: &Picture) {
     let file = folder().join("golden").join(name);
     if !file.exists() {
