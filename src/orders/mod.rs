@@ -90,20 +90,4 @@ pub fn todo(tx: &impl Snapshot) -> Result<Todo, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rules::tests::an_order;
-
-    #[test]
-    fn charges_are_the_amount() {
-        let mut order = an_order(Status::Draft, PaymentStatus::Pending, 2980);
-        order.totals.discount_total = 80;
-        order.totals.subtotal_after_discount = 2900;
-        order.totals.shipping_fee = 600;
-        order.totals.amount = 3500;
-        order.lines[0].discount = 80;
-        let charges = charges(&order);
-        assert_eq!(charges.iter().map(|charge| charge.amount).sum::<i64>(), order.totals.amount);
-        assert_eq!(charges.len(), 2);
-    }
-}
+mod tests;
