@@ -17,7 +17,7 @@ pub fn into_params(layout: &Layout, params: &mut Value) {
         let Some(typed) = members.remove(&field.id) else { continue };
         let value = match &field.kind {
             FieldKind::Photo => photo(typed),
-            FieldKind::Text(text) => words(typed, !text.default.is_empty()),
+            FieldKind::Text(_) => words(typed),
             FieldKind::Place { .. } => place(typed),
             FieldKind::Color { .. } | FieldKind::Choice { .. } | FieldKind::Date { .. } => {
                 Some(typed).filter(is_filled)
@@ -46,10 +46,7 @@ fn photo(typed: Value) -> Option<Value> {
     for (form, name) in [("across", "x"), ("down", "y")] {
         if let Some(percent) = typed.remove(form).filter(is_filled) {
             let share = match number(percent) {
-                Value::Number(percent) => {
-                    // Rounded, so that the per cent shown are the per cent stored.
-                    json!((percent.as_f64().unwrap_or_default() * 100.0).round() / 10_000.0)
-                }
+                Value::Number(percent) => json!(percent.as_f64().unwrap_or_default() / 100.0),
                 unread => unread,
             };
             photo.insert(name.to_owned(), share);
@@ -63,18 +60,15 @@ fn photo(typed: Value) -> Option<Value> {
     Some(Value::Object(photo))
 }
 
-/// Words that were deleted are a gap, unless the field would then show its default.
-fn words(typed: Value, has_default: bool) -> Option<Value> {
-    let text = typed.get("text").or(Some(&typed)).and_then(Value::as_str).unwrap_or_default();
-    if text.trim().is_empty() {
-        return has_default.then(|| json!({ "text": "" }));
+/// Words with the lettering chosen for them, or plain. Deleted words are an empty text, not a gap, so that no default comes back.
+fn words(typed: Value) -> Option<Value> {
+    let Value::Object(mut members) = typed else { return Some(typed) };
+    let text = members.remove("text")?;
+    let chosen: Vec<_> = members.into_iter().filter(|(_, value)| is_filled(value)).collect();
+    if chosen.is_empty() {
+        return Some(text);
     }
-    match typed {
-        Value::Object(members) => {
-            Some(Value::Object(members.into_iter().filter(|(_, value)| is_filled(value)).collect()))
-        }
-        typed => Some(typed),
-    }
+    Some(Value::Object([("text".to_owned(), text)].into_iter().chain(chosen).collect()))
 }
 
 fn place(typed: Value) -> Option<Value> {
@@ -123,17 +117,18 @@ mod tests {
     #[test]
     fn texts_become_values_and_empty_fields_gaps() {
         let mut params = json!({
-            "photo": { "photo_id": "p1", "across": "50", "down": "33.33", "zoom": "1.2", "rotation": "" },
-            "name": { "text": "", "font": "caveat" },
-            "since": { "text": " ", "font": "" },
+            "photo": { "photo_id": "p1", "across": "50", "down": "25", "zoom": "1.2", "rotation": "" },
+            "name": { "text": "Mika", "font": "caveat" },
+            "since": { "text": "", "font": "" },
             "look": "",
             "place": { "name": "Kyoto", "lat": "35.01", "lon": "135.77" },
             "other": "kept for the check",
         });
         into_params(&layout(), &mut params);
         let expected = json!({
-            "photo": { "photo_id": "p1", "x": 0.5, "y": 0.3333, "zoom": 1.2 },
-            "since": { "text": "" },
+            "photo": { "photo_id": "p1", "x": 0.5, "y": 0.25, "zoom": 1.2 },
+            "name": { "text": "Mika", "font": "caveat" },
+            "since": "",
             "place": { "name": "Kyoto", "lat": 35.01, "lon": 135.77 },
             "other": "kept for the check",
         });
