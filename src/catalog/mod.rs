@@ -2,6 +2,7 @@
 //!
 //! May touch: the rooms left of it. Begin with [`model`] (a product), [`layout`] (its design surface), [`shelf`] (all of it in memory).
 
+mod admin;
 pub mod finding;
 pub mod layout;
 pub mod model;

@@ -192,6 +192,8 @@ pub fn picture_name(slug: &str, surface_hash: &str, width: u32) -> String {
 #[derive(Clone, Debug)]
 pub struct PictureView {
     pub src: String,
+    /// The smallest.
+    pub small: String,
     pub srcset: String,
     pub width: u32,
     pub height: u32,
@@ -204,7 +206,8 @@ impl PictureView {
             .map(|width| format!("{} {width}w", picture_url(slug, surface_hash, *width)))
             .collect();
         let (width, height) = picture_size(layout, 800);
-        PictureView { src: picture_url(slug, surface_hash, 800), srcset: set.join(", "), width, height }
+        let small = picture_url(slug, surface_hash, PICTURE_WIDTHS[0]);
+        PictureView { src: picture_url(slug, surface_hash, 800), small, srcset: set.join(", "), width, height }
     }
 }
 

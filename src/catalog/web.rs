@@ -24,6 +24,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(show_product))
         .routes(routes!(show_sitemap))
         .routes(routes!(show_robots))
+        .merge(super::admin::routes())
 }
 
 /// How many products the front page shows.
@@ -187,6 +188,8 @@ struct ProductPage {
     #[serde(skip)]
     you_add: Vec<String>,
     #[serde(skip)]
+    you_choose: Vec<String>,
+    #[serde(skip)]
     lead_time_days: u32,
     #[serde(skip)]
     free_from: Option<Money>,
@@ -227,6 +230,11 @@ async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, P
         }
         let settings = visit.shop.settings();
         let lang = visit.lang;
+        let labels = |is_choice: bool| {
+            let fields = item.layout.fields.iter();
+            let fields = fields.filter(move |field| matches!(field.kind.name(), "choice" | "color") == is_choice);
+            fields.map(|field| field.label.get(lang).to_owned()).collect()
+        };
         let first_left = product.variants.iter().find(|variant| !variant.is_sold_out()).map(|variant| variant.id);
         let variants = product.variants.iter().map(|variant| VariantLine {
             id: variant.id.to_string(),
@@ -243,7 +251,8 @@ async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, P
             picture: PictureView::of_product(&product.slug, &item.layout, &item.surface_hash),
             variants: variants.collect(),
             dpi: item.layout.dpi,
-            you_add: item.layout.fields.iter().map(|field| field.label.get(lang).to_owned()).collect(),
+            you_add: labels(false),
+            you_choose: labels(true),
             lead_time_days: settings.lead_time_days,
             free_from: settings.shipping.free_from.map(|minor| Money::new(minor, settings.currency)),
             tax_included: settings.tax.included,

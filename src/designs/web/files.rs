@@ -8,6 +8,7 @@ use crate::designs::photos::blocking;
 use crate::designs::workshop::{preview_name, read_preview_name, workshop};
 use crate::designs::{lifecycle, table};
 use crate::kernel::{Code, Error, Fault, Message, Refusal};
+use crate::people;
 use crate::shop::Shop;
 use crate::web::{Problem, Reply, Visit};
 use axum::body::Body;
@@ -120,7 +121,7 @@ async fn download_final(
     Path(id): Path<DesignId>,
     Query(query): Query<FinalQuery>,
 ) -> Result<Reply, Problem> {
-    visit.staff()?;
+    people::require(&visit, people::rights::any)?;
     if !["", "png"].contains(&query.format.as_str()) {
         return Err(Refusal::field("format", Message::new("designs.format_unknown")).into());
     }

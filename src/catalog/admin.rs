@@ -1,0 +1,369 @@
+//! Products in the panel: what is on sale, at which price, and how many are left.
+
+use super::model::{Product, ProductId, ProductStatus, VariantId};
+use super::shelf::{Item, memory, shelf};
+use super::view::{Card, ProductView, category_name, size_text};
+use super::{finding, table};
+use crate::kernel::refusal::Mistakes;
+use crate::kernel::{Code, Currency, Error, Message, Money, Refusal};
+use crate::people::audit::{self, Actor, Entry};
+use crate::people::{require, rights};
+use crate::shop::Shop;
+use crate::web::input::optional_number;
+use crate::web::{Input, List, Page, Paging, Problem, Reply, Role, View, Visit, words};
+use askama::Template;
+use axum::extract::{Path, Query};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<Shop> {
+    OpenApiRouter::new().routes(routes!(list_all_products)).routes(routes!(show_any_product, change_product))
+}
+
+/// More than any shop charges for a printed thing, in minor units.
+const MAX_PRICE: i64 = 100_000_000;
+const MAX_STOCK: i64 = 1_000_000;
+
+#[derive(Template, Serialize)]
+#[template(path = "catalog/admin_products.html", blocks = ["content"])]
+struct ProductsPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(flatten)]
+    list: List<ProductView>,
+    #[serde(skip)]
+    lines: Vec<ProductLine>,
+}
+
+struct ProductLine {
+    url: String,
+    card: Card,
+    variants: usize,
+    status: &'static str,
+    status_word: String,
+}
+
+impl View for ProductsPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_content().render()
+    }
+}
+
+/// Every product, archived ones too, in the order of the shop.
+#[utoipa::path(get, path = "/admin/products", tag = "admin", params(Paging), responses((status = 200, body = List<ProductView>)))]
+async fn list_all_products(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
+    require(&visit, rights::reads_panel)?;
+    let (limit, after) = (paging.limit()?, paging.after_id::<ProductId>()?);
+    let shelf = shelf(&visit.shop)?;
+    let seen = after.map_or(0, |after| {
+        shelf.all().iter().position(|item| item.product.id == after).map_or(shelf.all().len(), |at| at + 1)
+    });
+    let items: Vec<&Arc<Item>> = shelf.all()[seen..].iter().take(limit + 1).collect();
+    let lines = items.iter().take(limit).map(|item| ProductLine {
+        url: format!("/admin/products/{}", item.product.id),
+        card: item.card(visit.lang).clone(),
+        variants: item.product.variants.len(),
+        status: item.product.status.name(),
+        status_word: format!("catalog.status.{}", item.product.status.name()),
+    });
+    let view = ProductsPage {
+        page: visit.page(),
+        lines: lines.collect(),
+        list: List::of(items.iter().map(|item| item.view(visit.lang).clone()).collect(), limit, |view| {
+            view.id.to_string()
+        }),
+    };
+    visit.reply(&view)
+}
+
+#[derive(Template, Serialize)]
+#[template(path = "catalog/admin_product.html", blocks = ["content"])]
+struct ProductPage {
+    #[serde(skip)]
+    page: Page,
+    #[serde(flatten)]
+    product: ProductView,
+    /// Of the row; give it back with a change.
+    version: u64,
+    #[serde(skip)]
+    card: Card,
+    #[serde(skip)]
+    category: String,
+    #[serde(skip)]
+    variants: Vec<VariantLine>,
+    #[serde(skip)]
+    may_change: bool,
+    #[serde(skip)]
+    is_active: bool,
+    #[serde(skip)]
+    errors: Vec<(String, String)>,
+    #[serde(skip)]
+    saved: bool,
+}
+
+struct VariantLine {
+    id: VariantId,
+    name: String,
+    size: String,
+    /// In the currency's own decimals, as typed.
+    amount: String,
+    stock: String,
+}
+
+impl View for ProductPage {
+    fn fragment(&self) -> askama::Result<String> {
+        self.as_content().render()
+    }
+}
+
+/// One product, archived or not.
+#[utoipa::path(get, path = "/admin/products/{id}", tag = "admin", params(("id" = String, Path)),
+    responses((status = 200, body = ProductView), (status = 404)))]
+async fn show_any_product(visit: Visit, Path(id): Path<ProductId>) -> Result<Reply, Problem> {
+    require(&visit, rights::reads_panel)?;
+    let saved = visit.query.split('&').any(|pair| pair == "saved=yes");
+    page(&visit, id, None, saved)
+}
+
+fn page(
+    visit: &Visit,
+    id: ProductId,
+    refused: Option<(&Refusal, &ProductChange)>,
+    saved: bool,
+) -> Result<Reply, Problem> {
+    let staff = require(visit, rights::reads_panel)?;
+    let shelf = shelf(&visit.shop)?;
+    let item = shelf.item(id).ok_or_else(Problem::not_found)?;
+    let product = &item.product;
+    let typed = |variant: VariantId| refused.and_then(|(_, change)| change.variants.iter().find(|c| c.id == variant));
+    let variants = product.variants.iter().map(|variant| {
+        let typed = typed(variant.id);
+        let stock = typed.and_then(|typed| typed.stock).unwrap_or(variant.stock);
+        VariantLine {
+            id: variant.id,
+            name: variant.name.get(visit.lang).to_owned(),
+            size: size_text(variant.width_mm, variant.height_mm),
+            amount: typed
+                .and_then(|typed| typed.amount.clone())
+                .unwrap_or_else(|| Money::new(variant.price, shelf.currency).digits()),
+            stock: stock.map(|stock| stock.to_string()).unwrap_or_default(),
+        }
+    });
+    let errors = refused.map(|(refusal, _)| {
+        refusal.errors.iter().map(|e| (e.field.clone(), words::message(visit.lang, &e.message))).collect()
+    });
+    let view = ProductPage {
+        page: visit.page(),
+        product: item.view(visit.lang).clone(),
+        version: product.version,
+        card: item.card(visit.lang).clone(),
+        category: category_name(&product.category, visit.lang),
+        variants: variants.collect(),
+        may_change: staff.role.changes_orders(),
+        is_active: product.is_active(),
+        errors: errors.unwrap_or_default(),
+        saved,
+    };
+    let reply = visit.reply(&view)?;
+    Ok(match refused {
+        Some((refusal, _)) => reply.status(refusal.code.status()),
+        None => reply,
+    })
+}
+
+/// What is to be different. What is left out stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct ProductChange {
+    status: Option<ProductStatus>,
+    #[serde(default)]
+    variants: Vec<VariantChange>,
+    /// The version this change was made from; another one is refused with `stale_version`.
+    #[serde(default, deserialize_with = "optional_number")]
+    #[schema(value_type = Option<u64>)]
+    version: Option<i64>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct VariantChange {
+    #[schema(value_type = String, format = Uuid)]
+    id: VariantId,
+    /// Minor units.
+    #[serde(default, deserialize_with = "optional_number")]
+    price: Option<i64>,
+    /// The price as people write it (`29.80`), from the form.
+    #[serde(default)]
+    #[schema(ignore)]
+    amount: Option<String>,
+    /// How many there are; `null` is not counted.
+    #[serde(default, deserialize_with = "given_number")]
+    #[schema(value_type = Option<i64>)]
+    stock: Option<Option<i64>>,
+}
+
+/// Tells a number that was left out from one that is empty.
+fn given_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    optional_number(deserializer).map(Some)
+}
+
+/// Changes status, prices and stock. Every change is in the audit log.
+#[utoipa::path(put, path = "/admin/products/{id}", tag = "admin", params(("id" = String, Path)), request_body = ProductChange,
+    responses((status = 200, body = ProductView), (status = 404), (status = 412, description = "stale_version"), (status = 422)))]
+async fn change_product(
+    visit: Visit,
+    Path(id): Path<ProductId>,
+    Input(change): Input<ProductChange>,
+) -> Result<Reply, Problem> {
+    require(&visit, Role::changes_orders)?;
+    match store_change(&visit, id, &change).await {
+        Ok(()) => {}
+        Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput && !visit.face.is_json() => {
+            return page(&visit, id, Some((&refusal, &change)), false);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    // The index is derived: an archived product must not be found, but no change waits for that.
+    let shop = visit.shop.clone();
+    tokio::task::spawn_blocking(move || {
+        if let Err(fault) = finding::refresh_index(&shop) {
+            tracing::warn!(%fault, "the search index was not refreshed");
+        }
+    });
+    let shelf = shelf(&visit.shop)?;
+    let item = shelf.item(id).ok_or_else(Problem::not_found)?;
+    visit.done(item.view(visit.lang), &format!("/admin/products/{id}?saved=yes"))
+}
+
+async fn store_change(visit: &Visit, id: ProductId, change: &ProductChange) -> Result<(), Error> {
+    let currency = visit.shop.settings().currency;
+    let variants = checked(&change.variants, currency)?;
+    let (status, seen) = (change.status, change.version.map(|version| version.unsigned_abs()));
+    let (actor, now, memory) = (Actor::of(visit), visit.now, memory(&visit.shop));
+    visit
+        .shop
+        .store()
+        .write(move |tx| {
+            let before = table::product(tx, id)?.ok_or_else(Refusal::not_found)?;
+            if seen.is_some_and(|seen| seen != before.version) {
+                return Err(Refusal::new(Code::StaleVersion, "catalog.stale_version").into());
+            }
+            let mut after = changed(&before, status, &variants)?;
+            let (old, new) = audit::changes(&facts(&before), &facts(&after));
+            if after == before {
+                return Ok(());
+            }
+            after.version += 1;
+            after.updated_at = now;
+            table::put_product(tx, &after, &memory)?;
+            audit::record(
+                tx,
+                Entry {
+                    actor,
+                    action: "product.changed",
+                    target_type: "product",
+                    target_id: id.to_string(),
+                    before: old,
+                    after: new,
+                    at: now,
+                },
+            )?;
+            Ok(())
+        })
+        .await
+}
+
+/// New price and stock of a variant.
+type Figures = (VariantId, Option<i64>, Option<Option<i64>>);
+
+fn checked(changes: &[VariantChange], currency: Currency) -> Result<Vec<Figures>, Refusal> {
+    let mut mistakes = Mistakes::new();
+    let mut figures = Vec::new();
+    for (at, change) in changes.iter().enumerate() {
+        let price = match &change.amount {
+            None => change.price,
+            Some(amount) => match minor_units(amount, currency) {
+                Some(minor) => Some(minor),
+                None => {
+                    mistakes.add(format!("variants.{at}.price"), Message::new("catalog.price_form"));
+                    None
+                }
+            },
+        };
+        if price.is_some_and(|price| !(0..=MAX_PRICE).contains(&price) || price % currency.step() != 0) {
+            mistakes.add(format!("variants.{at}.price"), Message::new("catalog.price_range"));
+        }
+        if change.stock.flatten().is_some_and(|stock| !(0..=MAX_STOCK).contains(&stock)) {
+            mistakes.add(format!("variants.{at}.stock"), Message::new("catalog.stock_range").with("max", MAX_STOCK));
+        }
+        figures.push((change.id, price, change.stock));
+    }
+    mistakes.into_result()?;
+    Ok(figures)
+}
+
+/// `29.80` in euros is 2980; `2,980` in yen is 2980.
+fn minor_units(text: &str, currency: Currency) -> Option<i64> {
+    let text: String = text.trim().chars().filter(|c| !matches!(c, ',' | ' ' | '¥' | '￥')).collect();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let decimals = currency.decimals() as usize;
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > decimals {
+        return None;
+    }
+    format!("{whole}{fraction:0<decimals$}").parse().ok()
+}
+
+fn changed(before: &Product, status: Option<ProductStatus>, figures: &[Figures]) -> Result<Product, Refusal> {
+    let mut after = before.clone();
+    after.status = status.unwrap_or(before.status);
+    for (at, (id, price, stock)) in figures.iter().enumerate() {
+        let variant = after
+            .variants
+            .iter_mut()
+            .find(|variant| variant.id == *id)
+            .ok_or_else(|| Refusal::field(format!("variants.{at}.id"), Message::new("catalog.variant_unknown")))?;
+        variant.price = price.unwrap_or(variant.price);
+        variant.stock = stock.unwrap_or(variant.stock);
+    }
+    Ok(after)
+}
+
+/// What the audit log keeps of a product.
+fn facts(product: &Product) -> Value {
+    let variants = product
+        .variants
+        .iter()
+        .map(|variant| (variant.key.clone(), json!({ "price": variant.price, "stock": variant.stock })));
+    json!({ "status": product.status, "variants": variants.collect::<serde_json::Map<_, _>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_read_as_people_write_them() {
+        let yen = |text| minor_units(text, Currency::JPY);
+        let euros = |text| minor_units(text, Currency::EUR);
+        assert_eq!(
+            [yen("2980"), yen(" ¥2,980 "), yen("2980.5"), yen(""), yen("-1")],
+            [Some(2980), Some(2980), None, None, None]
+        );
+        assert_eq!(
+            [euros("29.80"), euros("29.8"), euros("29"), euros("29.801")],
+            [Some(2980), Some(2980), Some(2900), None]
+        );
+    }
+
+    #[test]
+    fn a_number_left_out_is_not_an_empty_one() {
+        let read = |text: &str| serde_json::from_str::<VariantChange>(text).unwrap().stock;
+        let id = "00000000-0000-0000-0000-000000000001";
+        assert_eq!(read(&format!(r#"{{"id":"{id}"}}"#)), None);
+        assert_eq!(read(&format!(r#"{{"id":"{id}","stock":null}}"#)), Some(None));
+        assert_eq!(read(&format!(r#"{{"id":"{id}","stock":"7"}}"#)), Some(Some(7)));
+    }
+}
