@@ -173,3 +173,27 @@ async fn a_customer_may_come_back_to_change_an_unpaid_order() {
     customer.post(&format!("/orders/{id}/reopen"), &json!({})).await.refused(409, "order_not_payable");
     shop.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_page_outlives_a_restart_and_ends_by_the_clock() {
+    let shop = TestShop::start_with(&[("PETSTAR_STRIPE__RECONCILE_S", "1")]).await;
+    let customer = shop.visitor();
+    let (order, session) = shop.order_at_checkout(&customer).await;
+    let id = order["id"].as_str().unwrap().to_owned();
+    let cookie = format!("petstar_session={}", customer.cookie("petstar_session").unwrap());
+    let shop = shop.restart().await;
+    let customer = shop.visitor().with_header("cookie", &cookie);
+    // Nobody pays for three hours: Stripe closes the page, and the order can be paid anew.
+    shop.clock.advance_seconds(3 * 3600);
+    let path = format!("/orders/{id}");
+    shop.until("the payment to expire", async || {
+        (customer.get(&path).await.ok()["payment_status"] == "expired").then_some(())
+    })
+    .await;
+    assert!(shop.sandbox().act(&session, Action::Pay).is_err());
+    let again = customer.post(&format!("/orders/{id}/checkout"), &json!({})).await.ok();
+    let session = again["order"]["stripe_checkout_session_id"].as_str().unwrap();
+    shop.sandbox().act(session, Action::Pay).unwrap();
+    shop.order_in(&customer, &id, "paid").await;
+    shop.app.stop().await;
+}

@@ -77,7 +77,7 @@ impl TestShop {
     pub async fn restart(self) -> TestShop {
         let TestShop { app, clock, folder } = self;
         app.stop().await;
-        TestShop::start_on(folder, clock, &[]).await
+        TestShop::start_on(folder, clock, &[("PETSTAR_STRIPE__RECONCILE_S", "1")]).await
     }
 
     /// Somebody with an empty cookie jar.
