@@ -3,7 +3,7 @@
 use super::commands::Outcome;
 use crate::kernel::{Error, Fault};
 use crate::shop::Shop;
-use crate::{designs, mail, orders, people};
+use crate::{designs, mail, orders, people, queue};
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
@@ -49,6 +49,7 @@ fn look_inside(shop: &Shop, repair: bool) -> Result<Findings, Fault> {
     found.fine.push(format!("The database is whole: {rows} rows."));
 
     let mut wrong = designs::check(shop, &tx)?;
+    wrong.extend(queue::contradictions(&tx)?);
     orders::table::each(&tx, |order| {
         if let Some(what) = orders::table::inconsistency(&order) {
             wrong.push(format!("Order {}: {what}.", order.order_number));

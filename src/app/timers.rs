@@ -2,7 +2,7 @@
 
 use crate::kernel::Fault;
 use crate::shop::Shop;
-use crate::{designs, payments, people, web};
+use crate::{designs, payments, people, queue, web};
 use std::future::Future;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,6 +17,7 @@ impl Timers {
         timers.with(shop, hour, |shop| async move { web::idempotency::forget_expired(&shop).await.map(drop) });
         timers.with(shop, hour, |shop| async move { people::forget_expired(&shop).await });
         timers.with(shop, hour, |shop| async move { designs::sweep(&shop).await });
+        timers.with(shop, hour, |shop| async move { forget_old_jobs(&shop).await });
         let reconcile = Duration::from_secs(shop.config().stripe.reconcile_s);
         timers.with(shop, reconcile, |shop| async move { payments::reconcile(&shop).await });
         timers
@@ -58,6 +59,16 @@ impl Timers {
     pub fn stop(self) {
         if let Ok(tasks) = self.0.into_inner() {
             tasks.iter().for_each(JoinHandle::abort);
+        }
+    }
+}
+
+/// Jobs that ended a month ago are forgotten, some at a time. Failed ones stay until somebody has dealt with them.
+async fn forget_old_jobs(shop: &Shop) -> Result<(), Fault> {
+    let before = shop.now().plus_days(-30);
+    loop {
+        if shop.store().write(move |tx| queue::forget_settled(tx, before, 1000)).await? == 0 {
+            return Ok(());
         }
     }
 }

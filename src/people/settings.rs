@@ -318,7 +318,7 @@ fn minor_units(amount: &Amount, currency: Currency) -> Option<i64> {
             decimal(&plain, currency.decimals())?
         }
     };
-    ((0..=MAX_AMOUNT).contains(&minor) && minor % i64::from(currency.step()) == 0).then_some(minor)
+    ((0..=MAX_AMOUNT).contains(&minor) && minor % currency.step() == 0).then_some(minor)
 }
 
 /// An amount as people would type it in this currency.

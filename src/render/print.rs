@@ -92,7 +92,7 @@ pub fn print_png(
         let last = (first + in_flight).min(bands);
         let packed: Vec<deflate::Packed> = (first..last)
             .into_par_iter()
-            .map(|band| Ok(deflate::pack(&drawing.band(band)?, stride, band + 1 == bands)?))
+            .map(|band| deflate::pack(&drawing.band(band)?, stride, band + 1 == bands))
             .collect::<Result<_, Fault>>()?;
         for (band, packed) in (first..last).zip(packed) {
             sum.add(&packed);

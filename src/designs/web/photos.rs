@@ -134,6 +134,6 @@ async fn show_photo(visit: Visit, Path((id, photo_id)): Path<(DesignId, PhotoId)
     let photo = table::photo(&tx, id, photo_id)?.ok_or_else(Problem::not_found)?;
     drop(tx);
     let blobs = visit.shop.blobs().clone();
-    let bytes = blocking(move || Ok::<_, Fault>(blobs.read(&photo.proxy.sha256)?)).await?;
+    let bytes = blocking(move || blobs.read(&photo.proxy.sha256)).await?;
     Ok(super::files::picture(bytes, &photo.proxy_type, "private, max-age=31536000, immutable"))
 }

@@ -99,7 +99,7 @@ pub struct AttentionView {
 }
 
 fn percent<S: Serializer>(rate_bp: &u32, serializer: S) -> Result<S::Ok, S::Error> {
-    if rate_bp % 100 == 0 {
+    if rate_bp.is_multiple_of(100) {
         serializer.serialize_u32(rate_bp / 100)
     } else {
         serializer.serialize_f64(f64::from(*rate_bp) / 100.0)
