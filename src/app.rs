@@ -12,7 +12,7 @@ pub mod server;
 mod timers;
 
 use crate::config::Config;
-use crate::kernel::Fault;
+use crate::kernel::{Fault, Lang};
 use crate::queue::{Handlers, LaneSizes, Queue};
 use crate::shop::clock::Clock;
 use crate::shop::{Shop, Started};
@@ -66,7 +66,7 @@ impl App {
     /// Opens the data folder, fills it when it is new, starts workers, timers and the server.
     ///
     /// # Errors
-    /// A folder, database or port that cannot be had; live Stripe keys before the set-up is complete.
+    /// A folder, database or port that cannot be had.
     pub async fn start(start: Start) -> Result<App, Fault> {
         let Start { config, clock, program, with_control } = start;
         let shop = tokio::task::spawn_blocking({
@@ -256,6 +256,12 @@ pub fn welcome(app: &App) -> String {
     }
     if app.shop.is_sandbox() {
         text += "Payments are play money: no Stripe keys are set.\n";
+    }
+    if people::setup::refuses_live_payments(&app.shop) {
+        text += "Live payments are refused until this is filled in, in the panel's settings:\n";
+        for key in people::setup::missing(&app.shop.settings()) {
+            text += &format!("  - {}\n", web::words::text(Lang::En, key));
+        }
     }
     text
 }

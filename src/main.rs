@@ -103,7 +103,7 @@ fn role(text: &str) -> Result<Role, String> {
 
 fn main() -> ExitCode {
     // The child that decodes a photo must be small and quick: no runtime, no configuration, no log.
-    if std::env::args().nth(1).as_deref() == Some("decode-photo") {
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "decode-photo") {
         return petstar::render::photo::child_main();
     }
     let cli = Cli::parse();
@@ -113,7 +113,7 @@ fn main() -> ExitCode {
     };
     let overrides = Overrides { listen, data_dir: cli.data.clone() };
     let file = cli.config.clone().unwrap_or_else(|| "petstar.toml".into());
-    let config = match Config::load(&file, cli.config.is_some(), std::env::vars(), &overrides) {
+    let config = match Config::load(&file, cli.config.is_some(), environment(), &overrides) {
         Ok(config) => config,
         Err(error) => return complain(&error.to_string()),
     };
@@ -126,6 +126,11 @@ fn main() -> ExitCode {
     // Workers that did not end in time must not hold the exit up.
     runtime.shutdown_background();
     code
+}
+
+/// The environment, without what is not text and so not ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 async fn run(verb: Verb, config: Config) -> ExitCode {

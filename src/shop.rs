@@ -16,6 +16,7 @@ use metrics::Metrics;
 use settings::Settings;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use uuid::Uuid;
@@ -61,9 +62,10 @@ impl Shop {
     /// A folder or database that cannot be opened.
     pub fn open(config: Config, clock: Clock, program: PathBuf) -> Result<Shop, Fault> {
         let dir = config.data_dir.clone();
-        std::fs::create_dir_all(&dir)?;
+        // The database holds addresses and keys: nobody else on the machine looks inside the folder.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let store = Store::open(&dir.join("petstar.redb"))?;
-        let blobs = Blobs::open(&dir.join("blobs"))?;
+        let blobs = Blobs::open(dir.join("blobs"))?;
         Shop::assemble(config, clock, program, store, blobs)
     }
 

@@ -5,7 +5,7 @@ use crate::orders::{self, Todo};
 use crate::people::{self, mails, rights, setup};
 use crate::queue::{self, JobStatus};
 use crate::shop::Shop;
-use crate::web::{Page, Problem, Reply, View, Visit};
+use crate::web::{Page, Problem, Reply, Role, View, Visit};
 use askama::Template;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -118,6 +118,10 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
 /// What needs somebody now
 #[utoipa::path(get, path = "/admin", tag = "admin", responses((status = 200, body = Dashboard)))]
 async fn show_dashboard(visit: Visit) -> Result<Reply, Problem> {
+    // The print room begins with its orders.
+    if visit.staff()?.role == Role::Printer && !visit.face.is_json() {
+        return Ok(Reply::see_other(visit.face, "/admin/orders"));
+    }
     people::require(&visit, rights::reads_panel)?;
     let page = visit.page();
     let tx = visit.shop.store().read()?;

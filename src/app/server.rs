@@ -51,7 +51,11 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let patience = loop {
         let place = places.clone().acquire_owned();
-        let Ok(place) = place.await else { return };
+        let place = tokio::select! {
+            place = place => place,
+            patience = &mut stopped => break patience.unwrap_or_default(),
+        };
+        let Ok(place) = place else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             patience = &mut stopped => break patience.unwrap_or_default(),

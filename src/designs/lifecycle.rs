@@ -40,7 +40,26 @@ pub fn is_own(design: &Design, visit: &Visit) -> bool {
     visit.caller.staff.is_some() || visit.session().is_some_and(|session| design.belongs_to(session))
 }
 
-/// The caller's own design, or any for staff.
+/// True for the customer whose design it is, and for staff who may change what customers ordered.
+pub fn is_changeable(design: &Design, visit: &Visit) -> bool {
+    visit.session().is_some_and(|session| design.belongs_to(session))
+        || visit.caller.staff.as_ref().is_some_and(|staff| staff.role.changes_orders())
+}
+
+/// The caller's own design to change, or any for staff who may.
+///
+/// # Errors
+/// `not_found` for strangers, `forbidden` for staff who only look.
+pub fn changeable(tx: &impl Snapshot, visit: &Visit, id: DesignId) -> Result<Design> {
+    let design = own(tx, visit, id)?;
+    if is_changeable(&design, visit) {
+        Ok(design)
+    } else {
+        Err(Refusal::new(Code::Forbidden, "problem.forbidden").into())
+    }
+}
+
+/// The caller's own design to look at, or any for staff.
 ///
 /// # Errors
 /// `not_found` for everybody else.

@@ -19,8 +19,8 @@ mod workshop;
 pub use check::{check, sweep};
 pub use jobs::{OnFinal, handlers};
 pub use lifecycle::{
-    Frozen, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_own, lock, open_to, own,
-    own_name, picture_size, picture_url, set_staff_unlocked, title, unlock,
+    Frozen, changeable, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_changeable, is_own,
+    lock, open_to, own, own_name, picture_size, picture_url, set_staff_unlocked, title, unlock,
 };
 pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
 pub use table::{blobs_in_use, of_session};

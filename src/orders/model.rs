@@ -105,6 +105,9 @@ pub struct Order {
     #[serde(default)]
     pub holds_stock: bool,
     pub attention: Vec<Attention>,
+    /// What somebody has decided already: the same news does not ask again.
+    #[serde(default)]
+    pub decided: Vec<Attention>,
     pub tracking: Vec<Tracking>,
     pub staff_notes: Vec<StaffNote>,
     /// Goes up by one with every change.

@@ -290,7 +290,9 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
 
 fn needs_decision(tx: &WriteTx, mut order: Order, code: &str, received: &Received, now: Moment) -> Result<MarkedPaid> {
     let money = received.amount.show();
-    if raise(&mut order, code, &[("amount", money.clone())], now) {
+    // The intent tells one payment from another of the same amount.
+    let intent = received.intent.clone().unwrap_or_default();
+    if raise(&mut order, code, &[("amount", money.clone()), ("intent", intent)], now) {
         if order.stripe_payment_intent_id.is_none() {
             // The money can only be given back by its intent.
             order.stripe_payment_intent_id.clone_from(&received.intent);
@@ -370,10 +372,11 @@ pub fn record_refunded(tx: &WriteTx, id: OrderId, total: i64, now: Moment) -> Re
 
 /// Adds an attention entry to a row at hand. False when the same one stands there already.
 fn raise(order: &mut Order, code: &str, values: &[(&str, String)], now: Moment) -> bool {
-    if order.attention.iter().any(|entry| entry.code == code) {
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let is_decided = order.decided.iter().any(|entry| entry.code == code && entry.values == values);
+    if is_decided || order.attention.iter().any(|entry| entry.code == code) {
         return false;
     }
-    let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     order.attention.push(Attention { code: code.to_owned(), values, at: now });
     true
 }
@@ -396,9 +399,10 @@ pub fn add_attention(tx: &WriteTx, id: OrderId, code: &str, values: &[(&str, Str
 /// As [`add_attention`].
 pub fn clear_attention(tx: &WriteTx, id: OrderId, code: &str, now: Moment) -> Result<Order> {
     let mut order = require(tx, id)?;
-    let before = order.attention.len();
-    order.attention.retain(|entry| entry.code != code);
-    if order.attention.len() != before {
+    let (decided, open): (Vec<_>, Vec<_>) = order.attention.drain(..).partition(|entry| entry.code == code);
+    order.attention = open;
+    if !decided.is_empty() {
+        order.decided.extend(decided);
         save(tx, &mut order, now)?;
     }
     Ok(order)

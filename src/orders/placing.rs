@@ -199,6 +199,7 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         amount_refunded: 0,
         holds_stock: false,
         attention: Vec::new(),
+        decided: Vec::new(),
         tracking: Vec::new(),
         staff_notes: Vec::new(),
         version: 1,

@@ -47,7 +47,7 @@ pub fn price(tx: &impl Snapshot, visit: &Visit, wishes: &[Wish], to: &Address) -
             add_all(&mut mistakes, refusal);
         }
         let field = format!("lines[{at}].design_id");
-        let line = match designs::own(tx, visit, wish.design_id) {
+        let line = match designs::changeable(tx, visit, wish.design_id) {
             // Somebody else's design and none at all look the same.
             Err(Error::Refused(refusal)) if refusal.code == Code::NotFound => {
                 mistakes.add(field, Message::new("orders.design_unknown"));

@@ -3,7 +3,7 @@
 use super::table::{self, Attempt};
 use super::{lock, settle};
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result};
-use crate::orders::{self, Access, Begun, Order, OrderId, PaidBy, Received, Status};
+use crate::orders::{self, Access, Begun, Order, OrderId, PaidBy, PaymentStatus, Received, Status};
 use crate::people::setup;
 use crate::shop::Shop;
 use crate::store::WriteTx;
@@ -209,6 +209,10 @@ pub async fn reopen(shop: &Shop, id: OrderId) -> Result<Order> {
     let order = orders::find(&shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
     if order.paid_at.is_some() {
         return Err(Refusal::new(Code::OrderNotPayable, "payments.already_paid").into());
+    }
+    // A voucher of a convenience store can still be paid; a second payment must not be begun beside it.
+    if order.payment_status == PaymentStatus::Processing {
+        return Err(Refusal::new(Code::OrderNotPayable, "payments.on_its_way").into());
     }
     let (inner, now) = (shop.clone(), shop.now());
     shop.store().write(move |tx| orders::back_to_draft(tx, &inner, id, now)).await

@@ -22,7 +22,7 @@ use tokio::sync::OwnedMutexGuard;
 
 /// Works on one event from Stripe.
 pub static STRIPE_EVENT: JobKind =
-    JobKind { name: "stripe.event", lane: Lane::Quick, max_attempts: 8, first_delay_s: 2, time_limit_s: 60 };
+    JobKind { name: "stripe.event", lane: Lane::Quick, max_attempts: 5, first_delay_s: 2, time_limit_s: 60 };
 
 /// Registers the jobs of this room.
 pub fn handlers(shop: &Shop, handlers: Handlers) -> Handlers {

@@ -3,12 +3,13 @@
 use super::table;
 use super::{checkout, inbox, settle};
 use crate::kernel::{Error, Fault};
-use crate::orders::{self, OrderId, Status};
+use crate::orders::{self, OrderId, PaymentStatus, Status};
 use crate::shop::Shop;
 use crate::store::Order as Scan;
 use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
+use std::sync::Mutex;
 
-/// Orders asked about in one round; the rest come in the next.
+/// Orders asked about in one round; the next one goes on behind them.
 const ROUND: usize = 200;
 /// Pages of events read in one round.
 const PAGES: usize = 20;
@@ -18,26 +19,49 @@ const PAGES: usize = 20;
 /// # Errors
 /// Stripe silent, or a database that cannot be written; the next round tries again.
 pub async fn reconcile(shop: &Shop) -> Result<(), Fault> {
-    open_payments(shop).await?;
-    cancelled_with_open_page(shop).await?;
-    missed_events(shop).await
+    // Events first: they cost one call however many orders wait.
+    let events = missed_events(shop).await;
+    let open = open_payments(shop).await;
+    let cancelled = cancelled_with_open_page(shop).await;
+    events.and(open).and(cancelled)
 }
 
+/// Where the last round stopped, so that in the end every order is asked about, however many there are.
+#[derive(Default)]
+struct Place(Mutex<Option<OrderId>>);
+
 async fn open_payments(shop: &Shop) -> Result<(), Fault> {
-    let mut after: Option<OrderId> = None;
-    for _ in 0..ROUND / 50 {
+    let place = shop.kept(Place::default);
+    let mut after = place.0.lock().map(|at| *at).unwrap_or_default();
+    let mut asked = 0;
+    let mut trouble = Ok(());
+    while asked < ROUND {
         let waiting = orders::in_status(&shop.store().read()?, Status::PendingPayment, after, Scan::Rising, 50)?;
         for order in &waiting {
-            if order.stripe_checkout_session_id.is_some() {
-                settle::settle(shop, order.id).await?;
+            // Failed and expired are Stripe's last word on a page; late money comes as an event.
+            let is_open = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing);
+            if !is_open || order.stripe_checkout_session_id.is_none() {
+                continue;
+            }
+            asked += 1;
+            if let Err(fault) = settle::settle(shop, order.id).await {
+                let is_remote = matches!(fault, Fault::Remote(_));
+                trouble = Err(fault);
+                // With Stripe silent the others would only wait for the same answer.
+                if is_remote {
+                    return trouble;
+                }
             }
         }
-        after = waiting.last().map(|order| order.id);
-        if waiting.len() < 50 {
+        after = waiting.last().map(|order| order.id).filter(|_| waiting.len() == 50);
+        if after.is_none() {
             break;
         }
     }
-    Ok(())
+    if let Ok(mut at) = place.0.lock() {
+        *at = after;
+    }
+    trouble
 }
 
 /// An order called off by staff may still have a page that could be paid.

@@ -2,7 +2,7 @@
 
 use super::checkout::{self, Next};
 use super::{inbox, settle};
-use crate::kernel::{Code, Refusal};
+use crate::kernel::{Code, Error, Refusal};
 use crate::orders::{self, OrderView};
 use crate::shop::Shop;
 use crate::stripe::{Event, signature};
@@ -43,7 +43,17 @@ struct Checkout {
 async fn check_out(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
     let id = orders::read_id(&id)?;
     let access = changing_access(&visit, id)?;
-    match checkout::begin(&visit.shop, id, &access).await? {
+    let next = match checkout::begin(&visit.shop, id, &access).await {
+        Ok(next) => next,
+        // People see the order once more as it is now, with a word on what changed.
+        Err(Error::Refused(refusal)) if refusal.code == Code::OrderChanged && !visit.face.is_json() => {
+            let address = orders::confirm_address(id, &access);
+            let sign = if address.contains('?') { '&' } else { '?' };
+            return Ok(Reply::see_other(visit.face, &format!("{address}{sign}changed=1")));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match next {
         Next::Pay { url, order } => match visit.face {
             Face::Json => {
                 let order = orders::view(&order, visit.lang);

@@ -216,7 +216,7 @@ fn open_index(folder: &Path) -> tantivy::Result<Open> {
     let (schema, fields) = schema();
     let directory = tantivy::directory::MmapDirectory::open(folder)?;
     let index = Index::open_or_create(directory, schema)?;
-    index.tokenizers().register(TOKENIZER, TextAnalyzer::builder(WordTokenizer::default()).build());
+    index.tokenizers().register(TOKENIZER, TextAnalyzer::builder(WordTokenizer).build());
     let payload = index.load_metas()?.payload;
     if payload.is_some_and(|payload| !payload.starts_with(&format!("{SCHEMA};"))) {
         return Err(tantivy::TantivyError::SchemaError("the index was made by another version".into()));

@@ -91,6 +91,7 @@ impl Cache {
             return Err(Fault::bug(format!("`{name}` is no name for a cached file")));
         }
         let temporary = self.folder.join(format!("_{}", Uuid::now_v7().simple()));
+        #[expect(clippy::disallowed_methods, reason = "a cache file that is lost or torn is made again")]
         let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.folder.join(name)));
         if let Err(error) = written {
             let _ = fs::remove_file(&temporary);

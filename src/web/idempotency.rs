@@ -3,7 +3,8 @@
 use super::Kit;
 use super::caller::Caller;
 use super::input::body_problem;
-use super::problem::Problem;
+use super::page::Page;
+use super::problem::{self, Problem};
 use super::visit::RequestFacts;
 use crate::kernel::{Code, Fault, Moment};
 use crate::shop::Shop;
@@ -82,7 +83,8 @@ async fn with_key(kit: &Kit, request: Request, next: Next) -> Result<Response, P
     let Some(whose) = whose else { return Ok(next.run(request).await) };
     let key = (whose, text);
     let (parts, body) = request.into_parts();
-    let limit = shop.config().uploads.max_bytes as usize + 64 * 1024;
+    let is_upload = parts.uri.path().ends_with("/photos");
+    let limit = if is_upload { shop.config().uploads.max_bytes as usize + 64 * 1024 } else { MAX_ANSWER };
     let body = to_bytes(body, limit).await.map_err(|_| body_problem(413))?;
     let mut hash = Sha256::new();
     let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
@@ -105,16 +107,22 @@ async fn with_key(kit: &Kit, request: Request, next: Next) -> Result<Response, P
             Err(Problem::new(Code::IdempotencyKeyReused, "problem.idempotency_key_reused"))
         };
     }
-    let now = parts.extensions.get::<RequestFacts>().map_or_else(|| shop.now(), |facts| facts.now);
+    let facts = parts.extensions.get::<RequestFacts>().cloned();
+    let now = facts.as_ref().map_or_else(|| shop.now(), |facts| facts.now);
+    let path = parts.uri.path().to_owned();
     let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
         return Ok(response);
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        // A refusal is not kept: nothing was created, and its words depend on language and face.
-        response.extensions_mut().insert(problem);
-        return Ok(response);
+        let facts = facts.filter(|_| problem.0.code != Code::Unauthorized);
+        let Some(facts) = facts else {
+            response.extensions_mut().insert(problem);
+            return Ok(response);
+        };
+        let page = Page::new(shop, facts.lang, &path);
+        response = problem::respond(&problem, facts.face, &page, &facts.id.to_string());
     }
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, MAX_ANSWER).await.map_err(|_| Fault::bug("an answer too long to keep"))?;

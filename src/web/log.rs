@@ -9,7 +9,7 @@ use super::visit::RequestFacts;
 use crate::kernel::{Code, Fault, Lang};
 use crate::shop::Shop;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -46,7 +46,7 @@ pub async fn handle_request(State(shop): State<Shop>, mut request: Request, next
         Err(_) => Problem::from(Fault::bug("a handler panicked")).into_response(),
     };
     response = unknown_place(response).await;
-    if let Some(problem) = problem_of(&mut response) {
+    if let Some(problem) = problem_of(&method, &mut response) {
         response = shape(&shop, &facts, &path, &problem, response);
     }
     if let Some(session) = facts.new_session.lock().ok().and_then(|slot| *slot) {
@@ -79,7 +79,7 @@ async fn unknown_place(response: Response) -> Response {
 }
 
 /// Problems carry themselves as an extension; axum's own plain refusals (404, 405, 413 …) are turned into problems here.
-fn problem_of(response: &mut Response) -> Option<Problem> {
+fn problem_of(method: &Method, response: &mut Response) -> Option<Problem> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return Some(problem);
     }
@@ -96,6 +96,9 @@ fn problem_of(response: &mut Response) -> Option<Problem> {
         StatusCode::METHOD_NOT_ALLOWED => Some(Problem::new(Code::MethodNotAllowed, "problem.method_not_allowed")),
         StatusCode::REQUEST_TIMEOUT => Some(Problem::new(Code::RequestTimeout, "problem.request_timeout")),
         StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::new(Code::PayloadTooLarge, "problem.payload_too_large")),
+        StatusCode::BAD_REQUEST if *method == Method::GET => {
+            Some(Problem::new(Code::InvalidInput, "problem.query_form"))
+        }
         StatusCode::BAD_REQUEST => Some(Problem::new(Code::BadRequest, "problem.body_unreadable")),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::new(Code::UnsupportedMedia, "problem.unsupported_body")),
         StatusCode::UNPROCESSABLE_ENTITY => Some(Problem::new(Code::InvalidInput, "problem.invalid_input")),

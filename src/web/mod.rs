@@ -35,10 +35,18 @@ pub use visit::Visit;
 
 use crate::shop::Shop;
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
 use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
+use std::time::Duration;
+use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+/// A client that sends nothing of its body for so long is given up.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
 
 /// What the layers need besides the shop.
 #[derive(Clone)]
@@ -66,6 +74,11 @@ impl Kit {
             .layer(from_fn_with_state(shop.clone(), log::handle_request))
             .layer(from_fn_with_state(shop.clone(), headers::add_security_headers))
             .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+            .layer(
+                ServiceBuilder::new()
+                    .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+                    .map_request(|request: Request<_>| request.map(Body::new)),
+            )
             .with_state(shop.clone())
     }
 }

@@ -24,8 +24,8 @@ pub struct Page {
     pub time_zone: String,
     /// A member of the staff is looking.
     pub is_staff: bool,
-    /// This page in the other language.
-    pub other_lang_url: String,
+    /// This page with its query, to come back to; without `lang`, which would win over a language that is chosen.
+    pub here: String,
 }
 
 impl Page {
@@ -42,7 +42,7 @@ impl Page {
             staff_role: None,
             time_zone: settings.time_zone.clone(),
             is_staff: false,
-            other_lang_url: format!("{path}?lang={}", other(lang).tag()),
+            here: path.to_owned(),
         }
     }
 
@@ -71,6 +71,15 @@ impl Page {
         assets::url(name)
     }
 
+    /// The staff member may read the whole panel, not only the print room.
+    pub fn reads_panel(&self) -> bool {
+        self.staff_role.is_some_and(|role| role != super::Role::Printer)
+    }
+
+    pub fn is_owner(&self) -> bool {
+        self.staff_role == Some(super::Role::Owner)
+    }
+
     pub fn is_ja(&self) -> bool {
         self.lang == Lang::Ja
     }
@@ -94,8 +103,4 @@ impl Page {
         let zone = jiff::tz::TimeZone::get(&self.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
         timestamp.to_zoned(zone).strftime(format).to_string()
     }
-}
-
-fn other(lang: Lang) -> Lang {
-    if lang == Lang::En { Lang::Ja } else { Lang::En }
 }

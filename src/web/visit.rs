@@ -115,6 +115,11 @@ impl Visit {
     pub fn page(&self) -> Page {
         let mut page = Page::new(&self.shop, self.lang, &self.path);
         page.basket_count = self.basket_count;
+        let kept: Vec<&str> =
+            self.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang=")).collect();
+        if !kept.is_empty() {
+            page.here = format!("{}?{}", self.path, kept.join("&"));
+        }
         if let Some(staff) = &self.caller.staff {
             page.is_staff = true;
             page.staff_name = staff.name.clone();

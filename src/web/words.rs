@@ -45,7 +45,7 @@ pub fn find(lang: Lang, key: &str) -> Option<&'static str> {
 }
 
 /// The text under `key`. A missing one is logged and shows its key; a test makes sure that there is none.
-pub fn text<'a>(lang: Lang, key: &'a str) -> &'a str {
+pub fn text(lang: Lang, key: &str) -> &str {
     find(lang, key).or_else(|| find(Lang::En, key)).unwrap_or_else(|| {
         tracing::error!(key, "words are missing");
         key

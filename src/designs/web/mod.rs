@@ -176,7 +176,7 @@ async fn update_design(
     headers: HeaderMap,
     Input(mut change): Input<DesignChange>,
 ) -> Result<Reply, Problem> {
-    let design = lifecycle::own(&visit.shop.store().read()?, &visit, id)?;
+    let design = lifecycle::changeable(&visit.shop.store().read()?, &visit, id)?;
     let shelf = catalog::shelf(&visit.shop)?;
     if let (Some(params), true) = (&mut change.params, form::is_form(&headers)) {
         form::into_params(catalog::surface(&visit.shop, design.product_id, design.layout_version)?.layout(), params);
@@ -263,7 +263,7 @@ struct Finalized {
 #[utoipa::path(post, path = "/designs/{id}/finalize", tag = "designs", params(("id" = String, Path)),
     responses((status = 202, body = Finalized), (status = 404), (status = 422, description = "Required fields are empty")))]
 async fn finalize_design(visit: Visit, Path(id): Path<DesignId>) -> Result<Reply, Problem> {
-    let design = lifecycle::own(&visit.shop.store().read()?, &visit, id)?;
+    let design = lifecycle::changeable(&visit.shop.store().read()?, &visit, id)?;
     let (shop, now) = (visit.shop.clone(), visit.now);
     let result: Result<(Design, JobRow), Error> =
         visit.shop.store().write(move |tx| lifecycle::finalize(tx, &shop, id, true, now)).await;

@@ -8,11 +8,12 @@ use crate::designs::content::{assess, fill};
 use crate::designs::model::{Design, DesignId, Photo, PhotoId};
 use crate::designs::photos::{blocking, check_room, develop, receive};
 use crate::designs::{lifecycle, rules, table};
-use crate::kernel::{Code, Error, Fault, Message, Refusal};
+use crate::kernel::{Code, Error, Message, Refusal};
 use crate::queue;
 use crate::shop::Shop;
 use crate::web::input::body_problem;
 use crate::web::{Face, Problem, Reply, Visit};
+use axum::extract::multipart::Field;
 use axum::extract::{DefaultBodyLimit, Multipart, Path};
 use axum::http::header;
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
               (status = 413, description = "payload_too_large, image_too_large"), (status = 415, description = "unsupported_media"),
               (status = 422, description = "image_unreadable")))]
 async fn add_photo(visit: Visit, Path(id): Path<DesignId>, body: Multipart) -> Result<Reply, Problem> {
-    let design = lifecycle::own(&visit.shop.store().read()?, &visit, id)?;
+    let design = lifecycle::changeable(&visit.shop.store().read()?, &visit, id)?;
     let (photo, field) = match take_in(&visit, &design, body).await {
         Ok(taken) => taken,
         // Somebody without a script stays on the page, with what went wrong beside the button.
@@ -61,9 +62,9 @@ async fn take_in(visit: &Visit, design: &Design, mut body: Multipart) -> Result<
         match part.name() {
             Some("file") if original.is_none() => original = Some(receive(shop, part).await?),
             Some("field") => {
-                into = Some(part.text().await.map_err(|error| body_problem(error.status().as_u16()))?);
+                into = Some(short_text(part).await?);
             }
-            _ => {}
+            _ => drop(short_text(part).await?),
         }
     }
     let original = original.ok_or_else(|| Refusal::field("file", Message::new("designs.photo_absent")))?;
@@ -78,6 +79,18 @@ async fn take_in(visit: &Visit, design: &Design, mut body: Multipart) -> Result<
         })
         .await?;
     Ok((photo, into))
+}
+
+/// A field's id. Longer than any id is none of ours.
+async fn short_text(mut part: Field<'_>) -> Result<String, Problem> {
+    let mut text = Vec::new();
+    while let Some(chunk) = part.chunk().await.map_err(|error| body_problem(error.status().as_u16()))? {
+        if text.len() + chunk.len() > 100 {
+            return Err(body_problem(413));
+        }
+        text.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// For the form without a script: puts the new photo into `field`, or the first empty frame, or the first one.

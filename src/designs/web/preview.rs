@@ -80,7 +80,7 @@ async fn preview_design(
     Input(input): Input<PreviewInput>,
 ) -> Result<Reply, Problem> {
     let shop = &visit.shop;
-    let design = lifecycle::own(&shop.store().read()?, &visit, id)?;
+    let design = lifecycle::changeable(&shop.store().read()?, &visit, id)?;
     let shelf = catalog::shelf(shop)?;
     let is_high = match query.quality.as_str() {
         "" | "low" => false,

@@ -180,7 +180,7 @@ async fn add_to_basket(visit: Visit, Input(form): Input<AddForm>) -> Result<Repl
         .shop
         .store()
         .write(move |tx| -> Result<()> {
-            let design = designs::find(tx, form.design_id)?.filter(|design| designs::is_own(design, &asker));
+            let design = designs::find(tx, form.design_id)?.filter(|design| designs::is_changeable(design, &asker));
             let unknown = || Refusal::field("design_id", Message::new("orders.design_unknown"));
             let design = design.ok_or_else(unknown)?;
             add(tx, session, fresh, design.id, form.quantity.unwrap_or(1), now)

@@ -18,10 +18,11 @@ async fn a_repeated_order_is_the_same_order() {
     let mut other = body.clone();
     other["note"] = json!("another");
     keyed.post("/orders", &other).await.refused(422, "idempotency_key_reused");
-    // A refusal is not kept: corrected input may come with the same key.
+    // A refusal is an answer like any other: corrected input comes with a key of its own.
     let fresh = customer.clone().with_header("idempotency-key", "second");
-    fresh.post("/orders", &json!({})).await.refused(422, "invalid_input");
-    assert_eq!(fresh.post("/orders", &body).await.status, 201);
+    let refused = fresh.post("/orders", &json!({})).await.refused(422, "invalid_input");
+    assert_eq!(fresh.post("/orders", &json!({})).await.refused(422, "invalid_input"), refused);
+    fresh.post("/orders", &body).await.refused(422, "idempotency_key_reused");
     shop.app.stop().await;
 }
 
