@@ -16,6 +16,8 @@ pub fn routes() -> OpenApiRouter<crate::shop::Shop> {
     OpenApiRouter::new().routes(routes!(list_audit))
 }
 
+const SHOWN_CHARACTERS: usize = 200;
+
 /// Who did what to what.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = AuditEntry)]
@@ -54,11 +56,14 @@ impl From<AuditRow> for AuditView {
 }
 
 impl AuditView {
-    /// `name: value` for each member, as people read it.
+    /// `name: value` for each member, as people read it; long texts are cut, the JSON face has them whole.
     pub fn shown(value: &Value) -> Vec<(String, String)> {
-        let plain = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let plain = |value: &Value| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            match text.char_indices().nth(SHOWN_CHARACTERS) {
+                Some((at, _)) => format!("{}…", &text[..at]),
+                None => text,
+            }
         };
         match value {
             Value::Null => Vec::new(),
