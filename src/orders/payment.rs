@@ -183,7 +183,9 @@ pub fn set_intent(tx: &WriteTx, id: OrderId, intent: &str, now: Moment) -> Resul
 /// An order that does not exist, a database that cannot be written.
 pub fn mark_processing(tx: &WriteTx, id: OrderId, now: Moment) -> Result<Order> {
     let mut order = require(tx, id)?;
-    if order.status == Status::PendingPayment && order.payment_status == PaymentStatus::Pending {
+    // After a declined card the payment page stays open, and the customer may choose another means there.
+    let waits = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Failed);
+    if order.status == Status::PendingPayment && waits {
         order.payment_status = PaymentStatus::Processing;
         save(tx, &mut order, now)?;
         table::record(tx, id, &HistoryEntry::new(now, Actor::Stripe, "payment_processing"))?;

@@ -240,9 +240,23 @@ pub async fn update(visit: &Visit, id: OrderId, input: OrderInput) -> Result<Ord
             if !access.changes() {
                 return Err(Refusal::new(Code::Forbidden, "problem.forbidden").into());
             }
+            if access.is_customer() {
+                open_designs(tx, &asker, &old)?;
+            }
             update_in(tx, &asker, &input, old)
         })
         .await
+}
+
+/// Lets a customer who came back to an order on another device change its designs there as well.
+pub fn open_designs(tx: &WriteTx, visit: &Visit, order: &Order) -> Result<()> {
+    let session = visit.open_session();
+    if session != order.session {
+        for line in &order.lines {
+            designs::open_to(tx, line.design_id, session)?;
+        }
+    }
+    Ok(())
 }
 
 fn update_in(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Order) -> Result<Order> {

@@ -43,17 +43,17 @@ struct Checkout {
 async fn check_out(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
     let id = orders::read_id(&id)?;
     let access = changing_access(&visit, id)?;
-    let next = match checkout::begin(&visit.shop, id, &access).await {
-        Ok(next) => next,
-        // People see the order once more as it is now, with a word on what changed.
-        Err(Error::Refused(refusal)) if refusal.code == Code::OrderChanged && !visit.face.is_json() => {
-            let address = orders::confirm_address(id, &access);
-            let sign = if address.contains('?') { '&' } else { '?' };
-            return Ok(Reply::see_other(visit.face, &format!("{address}{sign}changed=1")));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    match next {
+    let begun = checkout::begin(&visit.shop, id, &access).await;
+    if let Err(Error::Refused(refusal)) = &begun
+        && refusal.code == Code::OrderChanged
+        && !visit.face.is_json()
+    {
+        // People see the order as it is now, with a word about it, and confirm it once more.
+        let confirm = orders::confirm_address(id, &access);
+        let mark = if confirm.contains('?') { '&' } else { '?' };
+        return Ok(Reply::see_other(visit.face, &format!("{confirm}{mark}changed=1")));
+    }
+    match begun? {
         Next::Pay { url, order } => match visit.face {
             Face::Json => {
                 let order = orders::view(&order, visit.lang);

@@ -155,6 +155,13 @@ async fn an_order_is_seen_only_by_those_it_concerns() {
     room.get(by_link, &room.stranger()).await.ok();
     let page = room.look(by_link, &room.stranger(), "en").await;
     assert!(page.page(200).contains(&format!("{path}/confirm?key=")), "{}", page.body);
+    // Who came by the link, on another device, can finish what was begun.
+    let phone = room.customer();
+    let edit = by_link.replace("?key=", "/edit?key=");
+    assert!(room.look(&edit, &phone, "en").await.page(200).contains("Chelsea"));
+    let design = format!("/designs/{}", order["lines"][0]["design_id"].as_str().unwrap());
+    room.get(&design, &phone).await.ok();
+    room.send("PUT", by_link, &phone, json!({"note": "to the back door"})).await.ok();
     let second = room.draft(&mika, 1).await;
     let forged = by_link.replace(order["id"].as_str().unwrap(), second["id"].as_str().unwrap());
     assert_eq!(room.get(&forged, &room.stranger()).await.status, 404);

@@ -1,32 +1,26 @@
-//! One order in the panel: everything about it, its next step, and the changes staff make.
+//! One order in the panel: everything about it, and its next step.
 
 use super::parts::{LineRow, TotalRow, address_lines, line_row, total_rows};
 use super::view::{StaffOrder, staff_view};
 use crate::designs::{self, Design};
-use crate::kernel::text::{clean_block, clean_line};
-use crate::kernel::{Code, Message, Moment, Refusal, Result};
+use crate::kernel::Moment;
 use crate::orders::access::read_id;
-use crate::orders::letters;
-use crate::orders::model::{
-    Actor, HistoryEntry, Line, LineId, Order, OrderId, Production, StaffNote, Status, Tracking,
-};
-use crate::orders::payment::{call_off, require, save};
+use crate::orders::model::{Actor, HistoryEntry, Line, LineId, Order, OrderId, Production, Status, Tracking};
+use crate::orders::payment::require;
 use crate::orders::rules;
 use crate::orders::table;
-use crate::people::audit::{self, Entry};
 use crate::people::mails::{self, web::MailView};
 use crate::people::{self, rights};
 use crate::shop::Shop;
-use crate::store::{Snapshot, WriteTx};
-use crate::web::{Input, Page, Problem, Reply, View, Visit, input, words};
+use crate::store::Snapshot;
+use crate::web::{Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use axum::extract::Path;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 #[derive(Template, Serialize)]
 #[template(path = "orders/admin_show.html", blocks = ["content"])]
-struct AdminOrderPage {
+pub struct AdminOrderPage {
     #[serde(skip)]
     page: Page,
     #[serde(flatten)]
@@ -135,7 +129,7 @@ pub async fn show_order_to_staff(visit: Visit, Path(id): Path<String>) -> Result
     visit.reply(&order_page(&tx, &visit, &order)?)
 }
 
-fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<AdminOrderPage, Problem> {
+pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<AdminOrderPage, Problem> {
     let role = visit.staff()?.role;
     let (page, lang, sees_customers) = (visit.page(), visit.lang, role.sees_customers());
     let entries = table::history(tx, order.id)?;
@@ -294,237 +288,7 @@ fn admin_line(
 }
 
 /// There is a print file, and it is of what was bought.
-fn is_ready(design: &Design, line: &Line) -> bool {
+pub fn is_ready(design: &Design, line: &Line) -> bool {
     design.status == designs::Status::Ready
         && line.frozen.as_ref().is_none_or(|frozen| frozen.params_crc32 == design.params_crc32)
-}
-
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-pub struct ParcelForm {
-    #[serde(default)]
-    carrier: String,
-    #[serde(default)]
-    number: String,
-}
-
-/// What staff change about an order.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-pub struct StaffForm {
-    /// `processing`, `shipped`, `delivered` or `cancelled`, each only from the state before it.
-    #[serde(default, deserialize_with = "input::optional_text")]
-    status: Option<String>,
-    /// Added to the parcels of the order.
-    tracking: Option<ParcelForm>,
-    /// A note of the staff's, added to those there are; the customer does not see it.
-    #[serde(default, deserialize_with = "input::optional_text")]
-    note: Option<String>,
-    /// The code of an attention entry that was dealt with.
-    #[serde(default, deserialize_with = "input::optional_text")]
-    resolve: Option<String>,
-    /// The version that was looked at; 412 when somebody else changed the order since.
-    #[serde(default, deserialize_with = "input::optional_number")]
-    #[schema(value_type = Option<u64>)]
-    version: Option<i64>,
-}
-
-/// Move an order on, add a parcel or a note
-#[utoipa::path(put, path = "/admin/orders/{id}", tag = "panel", request_body = StaffForm,
-    params(("id" = String, Path, format = Uuid)),
-    responses((status = 200, body = StaffOrder), (status = 401), (status = 403), (status = 404),
-        (status = 409, description = "`invalid_status_transition`, with the states `allowed`"),
-        (status = 412, description = "`stale_version`")))]
-pub async fn change_order_by_staff(
-    visit: Visit,
-    Path(id): Path<String>,
-    Input(form): Input<StaffForm>,
-) -> Result<Reply, Problem> {
-    people::require(&visit, |role| role.changes_orders())?;
-    let id: OrderId = read_id(&id)?;
-    let asker = visit.clone();
-    let order = visit.shop.store().write(move |tx| change(tx, &asker, id, form)).await?;
-    let document = order_page(&visit.shop.store().read()?, &visit, &order)?;
-    visit.done(&document, &format!("/admin/orders/{id}"))
-}
-
-fn check_version(order: &Order, version: Option<i64>) -> Result<(), Refusal> {
-    match version {
-        Some(version) if u64::try_from(version) != Ok(order.version) => {
-            Err(Refusal::new(Code::StaleVersion, "orders.stale"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) -> Result<Order> {
-    let now = visit.now;
-    let staff = visit.caller.staff.as_ref().map(|staff| staff.name.clone()).unwrap_or_default();
-    let mut order = require(tx, id)?;
-    check_version(&order, form.version)?;
-    let before = audited(&order);
-    let by = || Actor::Staff(staff.clone());
-    let mut entries = Vec::new();
-
-    if let Some(parcel) =
-        form.tracking.filter(|parcel| !(parcel.carrier.trim().is_empty() && parcel.number.trim().is_empty()))
-    {
-        let parcel = checked_parcel(&parcel)?;
-        entries.push(
-            HistoryEntry::new(now, by(), "parcel").with("carrier", &parcel.carrier).with("number", &parcel.number),
-        );
-        order.tracking.push(parcel);
-    }
-    if let Some(note) = form.note {
-        let text = clean_block(&note, 2000)
-            .map_err(|_| Refusal::field("note", Message::new("orders.too_long").with("max", 2000)))?;
-        order.staff_notes.push(StaffNote { at: now, by: staff.clone(), text });
-        entries.push(HistoryEntry::new(now, by(), "noted"));
-    }
-    if let Some(code) = form.resolve {
-        let count = order.attention.len();
-        order.attention.retain(|entry| entry.code != code);
-        if order.attention.len() == count {
-            return Err(Refusal::field("resolve", Message::new("orders.attention_unknown")).into());
-        }
-        entries.push(HistoryEntry::new(now, by(), "resolved"));
-    }
-    let mut letter: Option<fn(&WriteTx, &Shop, &Order, Moment) -> Result<(), crate::kernel::Fault>> = None;
-    if let Some(name) = form.status {
-        let unknown = || Refusal::field("status", Message::new("orders.status_unknown"));
-        let to = Status::from_name(&name).ok_or_else(unknown)?;
-        rules::check_staff_move(order.status, to)?;
-        match to {
-            Status::Cancelled => call_off(tx, &visit.shop, &mut order, now)?,
-            Status::Shipped => {
-                order.shipped_at = Some(now);
-                letter = Some(letters::post_shipped);
-            }
-            Status::Delivered => {
-                order.delivered_at = Some(now);
-                letter = Some(letters::post_delivered);
-            }
-            _ => {}
-        }
-        order.status = to;
-        entries.push(HistoryEntry::new(now, by(), to.name()));
-    }
-    if entries.is_empty() {
-        return Ok(order);
-    }
-    save(tx, &mut order, now)?;
-    for entry in entries {
-        table::record(tx, id, &entry)?;
-    }
-    if let Some(post) = letter {
-        post(tx, &visit.shop, &order, now)?;
-    }
-    record_change(tx, visit, &order, before, audited(&order))?;
-    Ok(order)
-}
-
-fn checked_parcel(parcel: &ParcelForm) -> Result<Tracking, Refusal> {
-    let line = |text: &str, field: &str| {
-        clean_line(text, 60).map_err(|_| Refusal::field(field, Message::new("orders.too_long").with("max", 60)))
-    };
-    let (carrier, number) = (line(&parcel.carrier, "tracking.carrier")?, line(&parcel.number, "tracking.number")?);
-    if number.is_empty() {
-        return Err(Refusal::field("tracking.number", Message::new("orders.tracking_number_needed")));
-    }
-    let url = rules::tracking_url(&carrier, &number);
-    Ok(Tracking { carrier, number, url })
-}
-
-/// What the audit log keeps of an order: nothing that names the customer.
-fn audited(order: &Order) -> Value {
-    let lines: serde_json::Map<String, Value> = order
-        .lines
-        .iter()
-        .map(|line| (line.id.to_string(), json!({"production": line.production, "hold": line.hold})))
-        .collect();
-    json!({
-        "status": order.status,
-        "tracking": order.tracking,
-        "staff_notes": order.staff_notes.len(),
-        "attention": order.attention.iter().map(|entry| &entry.code).collect::<Vec<_>>(),
-        "lines": lines,
-    })
-}
-
-fn record_change(tx: &WriteTx, visit: &Visit, order: &Order, before: Value, after: Value) -> Result<()> {
-    let (before, after) = audit::changes(&before, &after);
-    audit::record(
-        tx,
-        Entry {
-            actor: audit::Actor::of(visit),
-            action: "order.changed",
-            target_type: "order",
-            target_id: order.id.to_string(),
-            before,
-            after,
-            at: visit.now,
-        },
-    )?;
-    Ok(())
-}
-
-/// What the print room changes about a line.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-pub struct ProductionForm {
-    /// `printed`, `packed`, `on_hold`, or `ready_to_print` (reprint, or off a hold).
-    production: String,
-    /// Needed for a hold and for a reprint.
-    #[serde(default)]
-    reason: String,
-    /// The version that was looked at; 412 when somebody else changed the order since.
-    #[serde(default, deserialize_with = "input::optional_number")]
-    #[schema(value_type = Option<u64>)]
-    version: Option<i64>,
-}
-
-/// Move a line through the print room
-#[utoipa::path(put, path = "/admin/orders/{id}/lines/{line}", tag = "panel", request_body = ProductionForm,
-    params(("id" = String, Path, format = Uuid), ("line" = String, Path, format = Uuid)),
-    responses((status = 200, body = StaffOrder), (status = 401), (status = 403), (status = 404),
-        (status = 409, description = "`invalid_status_transition`, with the states `allowed`"),
-        (status = 412, description = "`stale_version`")))]
-pub async fn change_production(
-    visit: Visit,
-    Path((id, line)): Path<(String, String)>,
-    Input(form): Input<ProductionForm>,
-) -> Result<Reply, Problem> {
-    people::require(&visit, |role| role.changes_production())?;
-    let (id, line): (OrderId, LineId) = (read_id(&id)?, read_id(&line)?);
-    let asker = visit.clone();
-    let order = visit.shop.store().write(move |tx| move_line(tx, &asker, id, line, &form)).await?;
-    let document = order_page(&visit.shop.store().read()?, &visit, &order)?;
-    visit.done(&document, &format!("/admin/orders/{id}"))
-}
-
-fn move_line(tx: &WriteTx, visit: &Visit, id: OrderId, line: LineId, form: &ProductionForm) -> Result<Order> {
-    let now = visit.now;
-    let mut order = require(tx, id)?;
-    check_version(&order, form.version)?;
-    let before = audited(&order);
-    let at = order.lines.iter().position(|known| known.id == line).ok_or_else(Refusal::not_found)?;
-    let to = Production::from_name(&form.production)
-        .ok_or_else(|| Refusal::field("production", Message::new("orders.status_unknown")))?;
-    let reason = clean_line(&form.reason, 300)
-        .map_err(|_| Refusal::field("reason", Message::new("orders.too_long").with("max", 300)))?;
-    let line = &order.lines[at];
-    let ready = designs::find(tx, line.design_id)?.is_some_and(|design| is_ready(&design, line));
-    let moved = rules::move_production(&order, line, to, &reason, ready)?;
-    let what = format!("line_{}", moved.production.name());
-    order.lines[at] = moved;
-    if order.lines.iter().all(|line| line.production != Production::OnHold) {
-        order.attention.retain(|entry| entry.code != "final_failed");
-    }
-    save(tx, &mut order, now)?;
-    let staff = visit.caller.staff.as_ref().map(|staff| staff.name.clone()).unwrap_or_default();
-    let mut entry = HistoryEntry::new(now, Actor::Staff(staff), &what);
-    if !reason.is_empty() {
-        entry.what = format!("{what}_because");
-        entry = entry.with("reason", &reason);
-    }
-    table::record(tx, id, &entry)?;
-    record_change(tx, visit, &order, before, audited(&order))?;
-    Ok(order)
 }

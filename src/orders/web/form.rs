@@ -7,7 +7,7 @@ use crate::orders::access::{confirm_address, owned, read_id};
 use crate::orders::address::{AddressInput, PREFECTURES, countries};
 use crate::orders::basket;
 use crate::orders::model::{Order, OrderId, Status};
-use crate::orders::placing::{LineInput, OrderInput};
+use crate::orders::placing::{LineInput, OrderInput, open_designs};
 use crate::orders::pricing;
 use crate::orders::table;
 use crate::people::customers;
@@ -159,11 +159,15 @@ pub async fn show_order_form(visit: Visit) -> Result<Reply, Problem> {
     responses((status = 200, description = "a page"), (status = 303), (status = 404)))]
 pub async fn edit_order_form(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
     let id: OrderId = read_id(&id)?;
-    let tx = visit.shop.store().read()?;
-    let (order, access) = owned(&visit, &tx, id)?;
+    let (order, access) = owned(&visit, &visit.shop.store().read()?, id)?;
     if order.status != Status::Draft || !access.changes() {
         return Ok(Reply::see_other(visit.face, &confirm_address(id, &access)));
     }
+    if access.is_customer() && visit.session() != Some(order.session) {
+        let (asker, order) = (visit.clone(), order.clone());
+        visit.shop.store().write(move |tx| open_designs(tx, &asker, &order)).await?;
+    }
+    let tx = visit.shop.store().read()?;
     let filled = Filled::of(&order);
     let target = Some((&order, access.query()));
     visit.reply(&form_page(&tx, &visit, target, String::new(), filled, None)?)

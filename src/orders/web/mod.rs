@@ -1,6 +1,7 @@
 //! Routes of orders: the customer's pages and the panel's.
 
 mod admin;
+mod admin_change;
 mod admin_order;
 mod confirm;
 mod customer;
@@ -23,7 +24,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(confirm::confirm_order))
         .routes(routes!(customer::reorder))
         .routes(routes!(admin::list_orders_for_staff))
-        .routes(routes!(admin_order::show_order_to_staff, admin_order::change_order_by_staff))
-        .routes(routes!(admin_order::change_production))
+        .routes(routes!(admin_order::show_order_to_staff, admin_change::change_order_by_staff))
+        .routes(routes!(admin_change::change_production))
         .merge(super::basket::routes())
 }
