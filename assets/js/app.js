@@ -36,7 +36,8 @@
     if (form && form.dataset.auto === "submit") form.requestSubmit();
   });
 
-  // "Copy" beside a link or a secret shown once.
+  // "Copy" beside a link or a secret shown once; browsers allow it on safe connections only.
+  if (navigator.clipboard) for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button || !navigator.clipboard) return;
