@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod architecture;
+mod browser;
 mod corpus;
 mod flows;
 mod kit;
