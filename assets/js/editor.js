@@ -683,7 +683,8 @@
         return;
       }
       isLeaving = true;
-      form.requestSubmit(button);
+      // Not before this submit event has ended: a form does not submit from within its own.
+      setTimeout(() => form.requestSubmit(button));
     });
   });
 
