@@ -13,6 +13,7 @@
   const preview = document.getElementById("preview");
   const saved = document.getElementById("saved");
   if (data.is_locked) {
+    saved.dataset.saved = "closed";
     saved.textContent = say("Locked");
     return;
   }

@@ -1,5 +1,6 @@
 //! The page on which a design is made. All of it works as a plain form.
 
+use super::color_names::color_words;
 use super::view::{DesignView, photo_url};
 use crate::catalog::layout::{Colors, Field, FieldKind, Layer, Layout};
 use crate::catalog::view::FieldView as FieldDocument;
@@ -359,7 +360,7 @@ fn control(field: &Field, layout: &Layout, value: Option<&Value>, lang: Lang) ->
                     })
                     .collect(),
                 colors: (limits.colors.iter())
-                    .map(|each| Pick { id: each.to_string(), label: each.to_string(), is_chosen: Some(*each) == color })
+                    .map(|each| Pick { id: each.to_string(), label: color_words(*each, lang), is_chosen: Some(*each) == color })
                     .collect(),
             }
         }
@@ -373,7 +374,7 @@ fn control(field: &Field, layout: &Layout, value: Option<&Value>, lang: Lang) ->
                 value: chosen.to_string(),
                 is_any: *colors == Colors::Any,
                 colors: (list.into_iter())
-                    .map(|each| Pick { id: each.to_string(), label: each.to_string(), is_chosen: each == chosen })
+                    .map(|each| Pick { id: each.to_string(), label: color_words(each, lang), is_chosen: each == chosen })
                     .collect(),
             }
         }

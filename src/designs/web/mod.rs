@@ -1,5 +1,6 @@
 //! Designs over HTTP: making and changing them, photos, previews, jobs, sharing.
 
+mod color_names;
 mod editor;
 mod files;
 mod form;

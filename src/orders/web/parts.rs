@@ -86,25 +86,30 @@ pub fn region_name(country: &str, region: &str, lang: Lang) -> String {
     }
 }
 
+fn is_kana_or_kanji(letter: char) -> bool {
+    matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}')
+}
+
 /// An address as it stands on a letter in that country, line by line.
 pub fn address_lines(address: &Address, lang: Lang) -> Vec<String> {
     let Address { name, postal_code, country, region, city, line1, line2, phone } = address;
-    let region = region_name(country, region, lang);
+    // A Japanese address written in Japanese stays in the order its carrier reads, whatever language the page has.
+    let is_japanese = country == "JP" && (lang == Lang::Ja || format!("{city}{line1}").chars().any(is_kana_or_kanji));
+    let region = region_name(country, region, if is_japanese { Lang::Ja } else { lang });
     let joined = |parts: &[&str], between: &str| {
         let filled: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
         filled.join(between)
     };
-    let lines = match (country.as_str(), lang) {
-        ("JP", Lang::Ja) => {
-            vec![format!("〒{postal_code}"), joined(&[&region, city, line1], ""), line2.clone(), name.clone()]
-        }
-        _ => vec![
+    let lines = if is_japanese {
+        vec![format!("〒{postal_code}"), joined(&[&region, city, line1], ""), line2.clone(), name.clone()]
+    } else {
+        vec![
             name.clone(),
             line1.clone(),
             line2.clone(),
             joined(&[city, &region, postal_code], " "),
             country_name(country, lang),
-        ],
+        ]
     };
     lines.into_iter().chain([phone.clone()]).filter(|line| !line.is_empty()).collect()
 }
@@ -173,7 +178,9 @@ mod tests {
             phone: String::new(),
         };
         assert_eq!(address_lines(&address, Lang::Ja), ["〒604-8005", "京都府京都市中京区恵比須町427", "佐藤 美香"]);
-        let lines = address_lines(&address, Lang::En);
-        assert_eq!(lines[..3], ["佐藤 美香", "恵比須町427", "京都市中京区 Kyoto 604-8005"]);
+        assert_eq!(address_lines(&address, Lang::En), address_lines(&address, Lang::Ja));
+        let roman =
+            Address { city: "Kyoto-shi".into(), line1: "427 Ebisu-cho".into(), name: "Mika Sato".into(), ..address };
+        assert_eq!(address_lines(&roman, Lang::En)[..3], ["Mika Sato", "427 Ebisu-cho", "Kyoto-shi Kyoto 604-8005"]);
     }
 }
