@@ -203,8 +203,10 @@ pub(super) fn finalize(
             table::put_design(tx, &queued)?;
             let payload = json!({ "design_id": design.id, "key": design.key });
             let new = NewJob { id: job, ..NewJob::new(&RENDER_FINAL, payload, now) };
-            // The key of what is drawn, and the version in which it came about: the same params are one job.
-            let job = queue::enqueue(tx, new.about(design.id).keyed(format!("{}:{}", design.key, design.version)))?;
+            // The design, what is drawn of it, and the version in which that came about: the same params are one job, but two
+            // designs that look the same are two.
+            let key = format!("{}:{}:{}", design.id, design.key, design.version);
+            let job = queue::enqueue(tx, new.about(design.id).keyed(key))?;
             Ok((queued, job))
         }
     }

@@ -110,3 +110,15 @@ async fn somebody_elses_things_do_not_exist() {
     assert_eq!(order["amount"].as_i64().unwrap(), sum.iter().sum::<i64>());
     shop.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn designs_that_look_the_same_get_a_print_file_each() {
+    let shop = TestShop::start().await;
+    let (first, second) = (shop.visitor(), shop.visitor());
+    for customer in [&first, &second] {
+        let order = shop.paid_order(customer).await;
+        let design = order["lines"][0]["design_id"].as_str().unwrap().to_owned();
+        shop.design_in(customer, &design, "ready").await;
+    }
+    shop.app.stop().await;
+}
