@@ -381,7 +381,8 @@
   function showErrors(problem) {
     for (const error of problem.errors || []) {
       const block = blockOf(error.field.replace(/^params\./, "").split(".")[0]);
-      if (block) setError(block, error.message);
+      // What the counter says already needs no second voice.
+      if (block && !block.querySelector(".counter-over")) setError(block, error.message);
     }
   }
 
@@ -671,8 +672,10 @@
     const missing = blocks.find((block) => required.has(block.dataset.field) && !filled(block));
     if (missing) {
       const isPhoto = missing.dataset.kind === "photo";
-      if (isPhoto) document.getElementById("upload-error").textContent = say("Needed");
-      else setError(missing, say("Needed"));
+      if (isPhoto) {
+        document.getElementById("upload-state").textContent = "";
+        document.getElementById("upload-error").textContent = say("NeededPhoto", { field: labels.get(missing.dataset.field) });
+      } else setError(missing, say("Needed"));
       (isPhoto ? upload : missing).scrollIntoView({ block: "center" });
       (isPhoto ? file : missing.querySelector("input, textarea, select")).focus({ preventScroll: true });
       return;
