@@ -62,11 +62,17 @@ impl Window {
         self.driver.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": is_phone})).await;
     }
 
+    /// Day or night, at once: nothing is to be measured half way.
     pub async fn set_dark(&self, is_dark: bool) {
+        let stop = "
+            const still = new CSSStyleSheet();
+            still.replaceSync('*, *::before, *::after { transition: none !important; animation: none !important }');
+            document.adoptedStyleSheets = [still];";
+        self.run(stop, vec![]).await;
         let value = if is_dark { "dark" } else { "light" };
-        // No motion, so that nothing is measured half way.
-        let features = json!([{"name": "prefers-color-scheme", "value": value}, {"name": "prefers-reduced-motion", "value": "reduce"}]);
+        let features = json!([{"name": "prefers-color-scheme", "value": value}]);
         self.driver.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
+        self.run_until_done("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))", vec![]).await;
     }
 
     /// Takes over somebody's cookies, and only theirs.
