@@ -55,6 +55,9 @@ async fn look_at_everything(window: &Window, shop: &TestShop) {
 
 async fn look_at(window: &Window, name: &str, path: &str, troubles: &mut Vec<String>) {
     window.go(path).await;
+    if window.has("main.problem").await != (name == "problem") {
+        troubles.push(format!("{name}: {path} is not the page it should be"));
+    }
     for device in [Device::Desktop, Device::Phone] {
         window.hold_as(device).await;
         let shown = format!("{name}-{}", if device == Device::Phone { "phone" } else { "desktop" });

@@ -297,10 +297,10 @@ impl Window {
             .run("const d = document.documentElement; return [d.clientWidth, d.scrollHeight, innerHeight]", vec![])
             .await;
         let height = size[1].as_f64().unwrap_or(0.0).min(6000.0);
-        self.capture(&format!("{number:02}-{name}"), json!({})).await;
+        self.capture(&format!("{number:03}-{name}"), json!({})).await;
         if height > size[2].as_f64().unwrap_or(0.0) {
             let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
-            self.capture(&format!("{number:02}-{name}-whole"), json!({"captureBeyondViewport": true, "clip": clip}))
+            self.capture(&format!("{number:03}-{name}-whole"), json!({"captureBeyondViewport": true, "clip": clip}))
                 .await;
         }
     }
