@@ -9,6 +9,13 @@
     summary.focus();
   }
 
+  // Rows of links that scroll sideways on a phone show where one is.
+  for (const link of document.querySelectorAll(".panel-links [aria-current], .tabs [aria-current]")) {
+    const row = link.closest("ul, nav");
+    const [inside, outside] = [link.getBoundingClientRect(), row.getBoundingClientRect()];
+    row.scrollLeft += inside.left - outside.left - (outside.width - inside.width) / 2;
+  }
+
   // A form posts once: a second press while the answer is on its way does nothing. htmx guards its own forms.
   document.addEventListener("submit", (event) => {
     const form = event.target;
