@@ -360,7 +360,11 @@ fn control(field: &Field, layout: &Layout, value: Option<&Value>, lang: Lang) ->
                     })
                     .collect(),
                 colors: (limits.colors.iter())
-                    .map(|each| Pick { id: each.to_string(), label: color_words(*each, lang), is_chosen: Some(*each) == color })
+                    .map(|each| Pick {
+                        id: each.to_string(),
+                        label: color_words(*each, lang),
+                        is_chosen: Some(*each) == color,
+                    })
                     .collect(),
             }
         }
@@ -374,7 +378,11 @@ fn control(field: &Field, layout: &Layout, value: Option<&Value>, lang: Lang) ->
                 value: chosen.to_string(),
                 is_any: *colors == Colors::Any,
                 colors: (list.into_iter())
-                    .map(|each| Pick { id: each.to_string(), label: color_words(each, lang), is_chosen: each == chosen })
+                    .map(|each| Pick {
+                        id: each.to_string(),
+                        label: color_words(each, lang),
+                        is_chosen: each == chosen,
+                    })
                     .collect(),
             }
         }

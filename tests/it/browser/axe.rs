@@ -28,10 +28,8 @@ pub async fn findings(window: &Window, only_contrast: bool) -> Vec<String> {
 
 /// Keys of words that stand where the words should: a word is missing in this language.
 pub async fn bare_keys(window: &Window) -> Vec<String> {
-    const SLICES: [&str; 11] = [
-        "web", "problem", "catalog", "editor", "designs", "orders", "payments", "people", "app", "sandbox",
-        "search",
-    ];
+    const SLICES: [&str; 11] =
+        ["web", "problem", "catalog", "editor", "designs", "orders", "payments", "people", "app", "sandbox", "search"];
     let text = window.run("return document.title + ' ' + document.body.innerText", vec![]).await;
     let is_key = |word: &&str| {
         word.split_once('.').is_some_and(|(slice, rest)| {
