@@ -27,9 +27,11 @@ impl fmt::Display for ArtworkProblem {
 impl std::error::Error for ArtworkProblem {}
 
 type Key = ((u32, usize), Vec<(Color, Color)>);
+/// By key: when it was last used, counted up, and the tree.
+type Cache = HashMap<Key, (u64, Arc<usvg::Tree>)>;
 
 /// Recoloured trees, newest use last. Few: a product has a handful of papers.
-static CACHE: Mutex<Option<HashMap<Key, (u64, Arc<usvg::Tree>)>>> = Mutex::new(None);
+static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
 const CACHE_SIZE: usize = 160;
 
 impl Artwork {

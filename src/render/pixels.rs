@@ -6,7 +6,7 @@ mod resize;
 mod sample;
 mod soften;
 
-pub use compose::{Fade, Ink, Region, compose, opaque_rgb};
+pub use compose::{Fade, Finish, Ink, Region, compose, opaque_rgb};
 pub use filter::filter_rows;
 pub use resize::{Filter, Rows, resize};
 pub use sample::Source;

@@ -6,7 +6,7 @@ use super::paint;
 use crate::kernel::Fault;
 use crate::render::Color;
 use crate::render::picture::Picture;
-use crate::render::pixels::{Fade, Filter, Ink, Region, Rows, Source, compose, resize};
+use crate::render::pixels::{Fade, Filter, Finish, Ink, Region, Rows, Source, compose, resize};
 use crate::render::scene::{Affine, Canvas, DrawnPhoto, PhotoLook};
 use resvg::tiny_skia::{FillRule, LineJoin, Mask, Path, PathBuilder, Pixmap, Rect, Stroke};
 use shadow::SoftShape;
@@ -155,7 +155,8 @@ impl<'a> ReadyPhoto<'a> {
         let opacity = (self.drawn.opacity.clamp(0.0, 1.0) * 256.0).round() as u32;
         let stride = pixmap.width() as usize * 4;
         let look = look(self.drawn.look);
-        compose(pixmap.data_mut(), stride, region, mask.data(), ink, look.as_ref(), opacity, fade.as_ref());
+        let finish = Finish { look: look.as_ref(), opacity, fade: fade.as_ref() };
+        compose(pixmap.data_mut(), stride, region, mask.data(), ink, &finish);
     }
 
     /// Where no photo is yet: warm grey with a paw, so that a draft reads as "your photo goes here".

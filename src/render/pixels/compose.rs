@@ -47,19 +47,17 @@ impl Fade {
     }
 }
 
+/// What is done to ink before it is laid down.
+pub struct Finish<'a> {
+    /// Maps colours linearly: rows of red, green, blue in 1/256 and a constant in 1/256 of a step.
+    pub look: Option<&'a [[i32; 4]; 3]>,
+    /// 0–256.
+    pub opacity: u32,
+    pub fade: Option<&'a Fade>,
+}
+
 /// Lays ink over an opaque RGBA band of `stride` bytes a row, where `cover` (one byte a pixel of the region) says.
-///
-/// `look` maps colours linearly: rows of red, green, blue in 1/256 and a constant in 1/256 of a step. `opacity` is 0–256.
-pub fn compose(
-    band: &mut [u8],
-    stride: usize,
-    region: &Region,
-    cover: &[u8],
-    ink: &Ink,
-    look: Option<&[[i32; 4]; 3]>,
-    opacity: u32,
-    fade: Option<&Fade>,
-) {
+pub fn compose(band: &mut [u8], stride: usize, region: &Region, cover: &[u8], ink: &Ink, finish: &Finish) {
     for y in 0..region.height {
         let cover = &cover[(y * region.width) as usize..][..region.width as usize];
         let start = (region.y + y - region.band_top) as usize * stride + region.x as usize * 4;
@@ -67,12 +65,12 @@ pub fn compose(
         match ink {
             Ink::Rows(rows) => {
                 let row = rows.row(y);
-                lay(line, cover, region, y, look, opacity, fade, |x| rows.at(row, x));
+                lay(line, cover, region, y, finish, |x| rows.at(row, x));
             }
             Ink::Sampled { source, from_canvas } => {
                 let (u, v) = from_canvas.map(f64::from(region.x) + 0.5, f64::from(region.y + y) + 0.5);
                 let (a, b) = (from_canvas.a, from_canvas.b);
-                lay(line, cover, region, y, look, opacity, fade, |x| {
+                lay(line, cover, region, y, finish, |x| {
                     let along = f64::from(x);
                     source.at(u + a * along, v + b * along)
                 });
@@ -82,26 +80,17 @@ pub fn compose(
 }
 
 #[inline]
-fn lay(
-    line: &mut [u8],
-    cover: &[u8],
-    region: &Region,
-    y: u32,
-    look: Option<&[[i32; 4]; 3]>,
-    opacity: u32,
-    fade: Option<&Fade>,
-    pixel: impl Fn(u32) -> [u8; 4],
-) {
+fn lay(line: &mut [u8], cover: &[u8], region: &Region, y: u32, finish: &Finish, pixel: impl Fn(u32) -> [u8; 4]) {
     for (x, (cover, under)) in cover.iter().zip(line.chunks_exact_mut(4)).enumerate() {
         if *cover == 0 {
             continue;
         }
         let mut over = pixel(x as u32);
-        if let Some(look) = look {
+        if let Some(look) = finish.look {
             over = through(look, over);
         }
-        let mut part = ((u32::from(*cover) + u32::from(*cover >> 7)) * opacity) >> 8;
-        if let Some(fade) = fade {
+        let mut part = ((u32::from(*cover) + u32::from(*cover >> 7)) * finish.opacity) >> 8;
+        if let Some(fade) = finish.fade {
             let left = fade.at(f64::from(region.x) + x as f64 + 0.5, f64::from(region.y + y) + 0.5);
             part = (f64::from(part) * left) as u32;
         }

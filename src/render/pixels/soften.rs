@@ -25,7 +25,7 @@ impl SoftMask {
         (self.width, self.height)
     }
 
-    /// Lays `color` with `strength` (0–1) over the rows and columns given of an opaque RGBA band of `columns` pixels a row.
+    /// Lays `color` (alpha last, not premultiplied) over the rows and columns given of an opaque RGBA band of `columns` pixels a row.
     /// `from_band` leads from the band's pixels to the cover's.
     pub fn lay(
         &self,
@@ -34,10 +34,10 @@ impl SoftMask {
         (x0, x1): (usize, usize),
         (y0, y1): (usize, usize),
         from_band: &Map,
-        color: [u8; 3],
-        strength: f32,
+        color: [u8; 4],
     ) {
-        let color = color.map(f32::from);
+        let [red, green, blue, alpha] = color.map(f32::from);
+        let (color, strength) = ([red, green, blue], alpha / 255.0);
         for y in y0..y1 {
             let line = &mut band[(y * columns + x0) * 4..(y * columns + x1.max(x0)) * 4];
             for (x, pixel) in line.chunks_exact_mut(4).enumerate() {

@@ -91,6 +91,9 @@ pub struct Line {
     pub width: f64,
 }
 
+/// Start and end of each line, by paragraph.
+type Breaks = Vec<Vec<(usize, usize)>>;
+
 /// Lines, and the size at which they fit.
 pub struct Fit {
     pub lines: Vec<Line>,
@@ -106,7 +109,7 @@ pub fn fit(paragraphs: &[Paragraph], block: &TextBlock, along: f64, across: f64)
         let size = block.size.min(across).min(if line.width > 0.0 { along / line.width } else { block.size });
         return Fit { too_long: size < block.min_size - 1e-9, lines: vec![line], size };
     }
-    let wrap = |size: f64, anywhere: bool| -> Option<Vec<Vec<(usize, usize)>>> {
+    let wrap = |size: f64, anywhere: bool| -> Option<Breaks> {
         let wrapped: Vec<_> =
             paragraphs.iter().map(|paragraph| paragraph.wrap(along / size, anywhere)).collect::<Option<_>>()?;
         // An empty paragraph is an empty line.
@@ -115,7 +118,7 @@ pub fn fit(paragraphs: &[Paragraph], block: &TextBlock, along: f64, across: f64)
         (count <= block.max_lines.max(paragraphs.len()) && height <= across + 1e-9).then_some(wrapped)
     };
     // Words are broken only when nothing else helps, and only then does text become smaller than its least size.
-    let largest = |low: f64, high: f64, anywhere: bool| -> Option<(f64, Vec<Vec<(usize, usize)>>)> {
+    let largest = |low: f64, high: f64, anywhere: bool| -> Option<(f64, Breaks)> {
         if let Some(wrapped) = wrap(high, anywhere) {
             return Some((high, wrapped));
         }

@@ -53,8 +53,7 @@ impl SoftShape {
             (clip(left.floor(), columns), clip(right.ceil(), columns)),
             (clip(top.floor(), rows), clip(bottom.ceil(), rows)),
             &from_band.pixels(),
-            [color.red, color.green, color.blue],
-            f32::from(color.alpha) / 255.0,
+            [color.red, color.green, color.blue, color.alpha],
         );
     }
 }
