@@ -174,7 +174,7 @@ fn font_view(id: &str, lang: Lang) -> LabelledView {
 }
 
 /// The widths in pixels that product pictures come in.
-pub const PICTURE_WIDTHS: [u32; 3] = [400, 800, 1600];
+pub const PICTURE_WIDTHS: [u32; 5] = [200, 400, 600, 800, 1600];
 /// Raised when the renderer draws the same layout differently, so that browsers fetch anew.
 const PICTURE_STYLE: u32 = 1;
 
@@ -195,9 +195,14 @@ pub struct PictureView {
     /// The smallest.
     pub small: String,
     pub srcset: String,
+    /// What part of its square wall's width the picture takes up, for `sizes`: "0.55".
+    pub share: String,
     pub width: u32,
     pub height: u32,
 }
+
+/// The part of a wall inside its margins, as the style sheet has it.
+const INSIDE_WALL: f64 = 0.78;
 
 impl PictureView {
     pub fn of_product(slug: &str, layout: &Layout, surface_hash: &str) -> PictureView {
@@ -207,7 +212,8 @@ impl PictureView {
             .collect();
         let (width, height) = picture_size(layout, 800);
         let small = picture_url(slug, surface_hash, PICTURE_WIDTHS[0]);
-        PictureView { src: picture_url(slug, surface_hash, 800), small, srcset: set.join(", "), width, height }
+        let share = format!("{:.2}", INSIDE_WALL * f64::from(width.min(height)) / f64::from(height));
+        PictureView { src: picture_url(slug, surface_hash, 800), small, srcset: set.join(", "), share, width, height }
     }
 }
 

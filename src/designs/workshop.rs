@@ -28,7 +28,7 @@ const PICTURE_CACHE_BYTES: u64 = 64 << 20;
 const PROXY_MEMORY_BYTES: usize = 32 << 20;
 const MOST_WAITING: usize = 100;
 const PREVIEW_QUALITY: u8 = 88;
-const PICTURE_QUALITY: u8 = 86;
+const PICTURE_QUALITY: u8 = 80;
 /// Raised when the renderer draws the same design differently.
 const STYLE: u8 = 1;
 
