@@ -1,6 +1,6 @@
 //! What the shop sells: blanks with a layout to personalise and variants with a price each.
 //!
-//! May touch: the rooms left of it. Begin with [`model`] (a product), [`layout`] (its design surface), [`shelf`] (all of it in memory).
+//! May touch: the rooms left of it. Begin with [`model`] (a product), [`layout`] (its design surface), [`mod@shelf`] (all of it in memory).
 
 mod admin;
 pub mod finding;

@@ -1,6 +1,6 @@
 //! Payments: from "pay" to "paid", whatever is lost, late, repeated or slow on the way.
 //!
-//! May touch: orders and everything left of it, Stripe's client. Begin with [`checkout`] (a session for an order) and [`settle`]
+//! May touch: orders and everything left of it, Stripe's client. Begin with `checkout` (a session for an order) and `settle`
 //! (the order follows Stripe's present state); webhook, return page and reconciler only call `settle`.
 
 mod checkout;

@@ -1,7 +1,7 @@
 //! Durable jobs: enqueued in the transaction of their cause, run on threads of their own, finished in one short write.
 //!
 //! May touch: its tables in the store; it knows no kind of job, only what [`Handlers`] says about each.
-//! Begin with [`table`] (what can be done with a job inside a write), then [`run`] (how jobs are worked on).
+//! Begin with `table` (what can be done with a job inside a write), then `run` (how jobs are worked on).
 
 mod bell;
 mod handlers;
