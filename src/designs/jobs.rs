@@ -115,10 +115,7 @@ fn render_final(shop: &Shop, running: &Running, on_final: &OnFinal) -> Result<Do
     let filling = filling(shop, &tx, &design)?;
     drop(tx);
     let workshop = workshop(shop);
-    let preview = match &design.preview {
-        Some(preview) => preview.clone(),
-        None => approve(shop, &workshop, &design, &filling)?,
-    };
+    let preview = approve(shop, &workshop, &design, &filling)?;
     running.progress(5);
 
     // Somebody else's render of the very same thing is waited for, and then found.
@@ -143,7 +140,7 @@ fn render_final(shop: &Shop, running: &Running, on_final: &OnFinal) -> Result<Do
     Ok(Done::with(result, move |tx| finish_final(tx, &wish, job, &picture, &preview, &on_final, shop.now())))
 }
 
-/// The preview the customer saw last, or one made now, kept for good.
+/// The preview the customer saw last, or one made now, kept for good: orders show it whatever becomes of the design.
 fn approve(shop: &Shop, workshop: &Workshop, design: &Design, filling: &Filling) -> Result<Approved, Fault> {
     let name = preview_name(shop, design.id, &design.key, LOW_SIDE);
     let jpeg = match workshop.cached_preview(&name) {

@@ -59,6 +59,18 @@ pub fn as_fault(problem: &PhotoProblem) -> Fault {
 /// # Errors
 /// `unsupported_media`, `image_unreadable` by its first bytes, `payload_too_large`, or a disk that is full.
 pub async fn receive(shop: &Shop, mut field: Field<'_>) -> Result<BlobRef, Problem> {
+    let stored = store(shop, &mut field).await;
+    if stored.is_err() {
+        // Browsers that are still sending when the answer comes show a broken connection in its place.
+        let mut left = shop.config().uploads.max_bytes.saturating_mul(2);
+        while let (Ok(Some(piece)), true) = (field.chunk().await, left > 0) {
+            left = left.saturating_sub(piece.len() as u64);
+        }
+    }
+    stored
+}
+
+async fn store(shop: &Shop, field: &mut Field<'_>) -> Result<BlobRef, Problem> {
     let max_bytes = shop.config().uploads.max_bytes;
     let blobs = shop.blobs().clone();
     let mut writer = blocking(move || blobs.writer()).await?;

@@ -50,11 +50,16 @@ impl View for JobPage {
 }
 
 impl JobPage {
-    fn new(page: Page, row: &JobRow) -> JobPage {
+    /// Why it failed is told to staff only in full: the reason may speak of files and machines.
+    fn new(page: Page, row: &JobRow, for_staff: bool) -> JobPage {
         let picture = row.result.as_ref().and_then(|result| result.get("preview_image_url"));
+        let mut job = JobView::new(row);
+        if !for_staff {
+            job.failure_reason = job.failure_reason.map(|_| page.t("designs.job_failed").to_owned());
+        }
         JobPage {
             page,
-            job: JobView::new(row),
+            job,
             design_url: row.owner.filter(|_| row.kind.starts_with("render.")).map(|id| format!("/designs/{id}")),
             picture_url: picture.and_then(|url| url.as_str()).map(str::to_owned),
             is_settled: row.status.is_settled(),
@@ -79,7 +84,7 @@ fn own_job(visit: &Visit, id: JobId) -> Result<JobRow, Problem> {
     responses((status = 200, body = JobView), (status = 404)))]
 async fn show_job(visit: Visit, Path(id): Path<JobId>) -> Result<Reply, Problem> {
     let job = own_job(&visit, id)?;
-    visit.reply(&JobPage::new(visit.page(), &job))
+    visit.reply(&JobPage::new(visit.page(), &job, visit.caller.staff.is_some()))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -102,27 +107,34 @@ async fn follow_job(
 ) -> Result<Response, Problem> {
     own_job(&visit, id)?;
     let news = visit.shop.queue().watch(id)?.ok_or_else(Problem::not_found)?;
-    let page = (query.shape == "html").then(|| visit.page());
+    let shown = Shown { page: visit.page(), as_html: query.shape == "html", for_staff: visit.caller.staff.is_some() };
     // Nothing but pings and closes is expected from the other side.
     let upgrade = upgrade.max_message_size(4096).max_frame_size(4096);
-    Ok(upgrade.on_upgrade(move |socket| follow(socket, news, page)).into_response())
+    Ok(upgrade.on_upgrade(move |socket| follow(socket, news, shown)).into_response())
 }
 
-fn message(job: &JobRow, page: Option<&Page>) -> Result<String, Fault> {
-    match page {
-        None => Ok(serde_json::to_string(&JobView::new(job))?),
-        Some(page) => {
-            JobPage::new(page.clone(), job).fragment().map_err(|error| Fault::bug(format!("template: {error}")))
-        }
+/// How a follower wants to see the job.
+struct Shown {
+    page: Page,
+    as_html: bool,
+    for_staff: bool,
+}
+
+fn message(row: &JobRow, shown: &Shown) -> Result<String, Fault> {
+    let view = JobPage::new(shown.page.clone(), row, shown.for_staff);
+    if shown.as_html {
+        view.fragment().map_err(|error| Fault::bug(format!("template: {error}")))
+    } else {
+        Ok(serde_json::to_string(&view)?)
     }
 }
 
-async fn follow(mut socket: WebSocket, mut news: watch::Receiver<JobRow>, page: Option<Page>) {
+async fn follow(mut socket: WebSocket, mut news: watch::Receiver<JobRow>, shown: Shown) {
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.tick().await;
     loop {
         let job = news.borrow_and_update().clone();
-        let Ok(text) = message(&job, page.as_ref()) else { return };
+        let Ok(text) = message(&job, &shown) else { return };
         if socket.send(Message::Text(text.into())).await.is_err() {
             return;
         }
