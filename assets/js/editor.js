@@ -357,7 +357,8 @@
       }
     }
     if (event.target.name === "variant_id") {
-      document.getElementById("price").textContent = data.variants[variant()]?.price || "";
+      const price = document.getElementById("price");
+      if (price) price.textContent = data.variants[variant()]?.price || "";
       saveSoon(0);
     }
     changed();

@@ -82,7 +82,8 @@ async fn list_jobs(visit: Visit, Query(filter): Query<Filter>, Query(paging): Qu
     let kind = Some(filter.kind.as_str()).filter(|kind| !kind.is_empty());
     let limit = paging.limit()?;
     let tx = visit.shop.store().read()?;
-    let rows = queue::list(&tx, status, kind, paging.after_id::<JobId>()?, limit + 1)?;
+    let after = paging.after(|id: JobId| Ok(queue::job(&tx, id)?.map(|job| job.id)))?;
+    let rows = queue::list(&tx, status, kind, after, limit + 1)?;
     // A running job's progress is known to the queue before it is stored.
     let rows = rows.into_iter().map(|row| match row.status {
         JobStatus::Processing => visit.shop.queue().job(row.id).ok().flatten().unwrap_or(row),

@@ -57,12 +57,10 @@ impl View for ProductsPage {
 #[utoipa::path(get, path = "/admin/products", tag = "admin", params(Paging), responses((status = 200, body = List<ProductView>)))]
 async fn list_all_products(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
     require(&visit, rights::reads_panel)?;
-    let (limit, after) = (paging.limit()?, paging.after_id::<ProductId>()?);
+    let limit = paging.limit()?;
     let shelf = shelf(&visit.shop)?;
-    let seen = after.map_or(0, |after| {
-        shelf.all().iter().position(|item| item.product.id == after).map_or(shelf.all().len(), |at| at + 1)
-    });
-    let items: Vec<&Arc<Item>> = shelf.all()[seen..].iter().take(limit + 1).collect();
+    let last = paging.after(|id: ProductId| Ok(shelf.all().iter().position(|item| item.product.id == id)))?;
+    let items: Vec<&Arc<Item>> = shelf.all()[last.map_or(0, |last| last + 1)..].iter().take(limit + 1).collect();
     let lines = items.iter().take(limit).map(|item| ProductLine {
         url: format!("/admin/products/{}", item.product.id),
         card: item.card(visit.lang).clone(),

@@ -70,7 +70,7 @@ pub struct Variant {
     pub name: Words,
     pub width_mm: f64,
     pub height_mm: f64,
-    /// In the minor unit of the shop's currency (yen), tax included.
+    /// In the minor unit of the shop's currency (yen), with or without tax as the shop's settings say.
     pub price: i64,
     pub size_class: SizeClass,
 }

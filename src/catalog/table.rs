@@ -100,7 +100,7 @@ pub fn take_stock(
     let Some(variant) = product.variants.iter_mut().find(|variant| variant.id == variant_id) else { return Ok(()) };
     let Some(stock) = variant.stock else { return Ok(()) };
     if quantity > stock {
-        let message = Message::new("catalog.out_of_stock").with("name", &name.en).with("left", stock.max(0));
+        let message = Message::new("catalog.out_of_stock").with_words("name", &name).with("left", stock.max(0));
         return Err(Refusal::because(Code::OutOfStock, message).into());
     }
     variant.stock = Some(stock - quantity);

@@ -35,7 +35,7 @@ pub struct VariantView {
     pub name: String,
     pub width_mm: f64,
     pub height_mm: f64,
-    /// Minor units of `currency`, tax included.
+    /// Minor units of `currency`; whether tax is in it is a setting of the shop's, and an order's totals say what is added.
     pub price: i64,
     /// How many are left; `null` is not counted.
     pub stock: Option<i64>,

@@ -131,13 +131,11 @@ async fn list_products(
 ) -> Result<Reply, Problem> {
     let view = || {
         let shelf = shelf(&visit.shop)?;
-        let (limit, after) = (paging.limit()?, paging.after_id()?);
+        let limit = paging.limit()?;
         let category = Some(query.category.trim()).filter(|category| !category.is_empty());
         let mut items = finding::find(&visit.shop, &shelf, &query.q, category);
-        if let Some(after) = after {
-            let seen = items.iter().position(|item| item.product.id == after).map_or(items.len(), |at| at + 1);
-            items.drain(..seen);
-        }
+        let last = paging.after(|id| Ok(items.iter().position(|item| item.product.id == id)))?;
+        items.drain(..last.map_or(0, |last| last + 1));
         items.truncate(limit + 1);
         let more = items.len() > limit;
         let shown: Vec<&Arc<Item>> = items.iter().take(limit).collect();

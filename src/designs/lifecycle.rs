@@ -231,7 +231,7 @@ pub fn copy_for_reorder(
         return Err(Refusal::new(Code::InvalidInput, "designs.product_gone").into());
     };
     if product.variant(variant_id).is_none() {
-        let message = Message::new("designs.variant_gone").with("name", product.name.get(Lang::En));
+        let message = Message::new("designs.variant_gone").with_words("name", &product.name);
         return Err(Refusal::because(Code::InvalidInput, message).into());
     }
     let photos = table::photos(tx, original.id)?;

@@ -1,22 +1,31 @@
 //! A rule's expected "no". A refusal is not a failure of the machine: it changes nothing and tells the caller what to do.
 
 use super::Code;
+use super::lang::Words;
 
 /// Words to show, by key into `assets/words`, with the values its `{name}` places take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub key: &'static str,
     pub values: Vec<(&'static str, String)>,
+    /// Values that are texts of the owner's: they are shown in the language the message is read in.
+    pub words: Vec<(&'static str, Words)>,
 }
 
 impl Message {
     pub fn new(key: &'static str) -> Self {
-        Self { key, values: Vec::new() }
+        Self { key, values: Vec::new(), words: Vec::new() }
     }
 
     /// Sets the value of the place `{name}`.
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.values.push((name, value.to_string()));
+        self
+    }
+
+    /// Sets the value of the place `{name}` to a text that exists in every language.
+    pub fn with_words(mut self, name: &'static str, words: &Words) -> Self {
+        self.words.push((name, words.clone()));
         self
     }
 }

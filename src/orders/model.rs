@@ -178,10 +178,11 @@ pub struct Line {
 }
 
 impl Line {
-    /// "Chelsea · Written in the stars (A4 · 21 × 29.7 cm)".
+    /// "Chelsea · Written in the stars (A4 · 21 × 29.7 cm)". A variant that has brackets of its own is not put into others.
     pub fn name(&self, lang: Lang) -> String {
         match self.variant_name.get(lang) {
             "" => self.title.get(lang).to_owned(),
+            variant if variant.contains(['(', '（']) => format!("{}／{variant}", self.title.get(lang)),
             variant if lang == Lang::Ja => format!("{}（{variant}）", self.title.get(lang)),
             variant => format!("{} ({variant})", self.title.get(lang)),
         }

@@ -187,10 +187,9 @@ pub fn of_customer(
     tx: &impl Snapshot,
     session: Option<SessionId>,
     emails: &[String],
-    after: Option<OrderId>,
+    after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Order>, Fault> {
-    let after = place_of(tx, after)?;
     // Each list alone is newest first; the newest of all of them together are among the first `limit` of each.
     let mut found: BTreeSet<(Moment, OrderId)> = BTreeSet::new();
     if let Some(session) = session {
@@ -211,12 +210,12 @@ pub fn of_customer(
 pub fn in_status(
     tx: &impl Snapshot,
     status: Status,
-    after: Option<OrderId>,
+    after: Option<Place>,
     direction: Direction,
     limit: usize,
 ) -> Result<Vec<Order>, Fault> {
     let status = status.name().to_owned();
-    let behind = place_of(tx, after)?.map(|(at, id)| (status.clone(), at, id));
+    let behind = after.map(|(at, id)| (status.clone(), at, id));
     let keys = BY_STATUS.prefix(tx, &status, behind.as_ref(), direction, limit)?;
     rows(tx, keys.into_iter().map(|(_, _, id)| id))
 }
@@ -263,8 +262,7 @@ impl Sought {
 const SEARCHED: usize = 2000;
 
 /// The orders sought, newest first, behind `after`. By words it finds a number, or the beginning of a name or an e-mail address.
-pub fn seek(tx: &impl Snapshot, sought: &Sought, after: Option<OrderId>, limit: usize) -> Result<Vec<Order>, Fault> {
-    let after = place_of(tx, after)?;
+pub fn seek(tx: &impl Snapshot, sought: &Sought, after: Option<Place>, limit: usize) -> Result<Vec<Order>, Fault> {
     if !sought.words.trim().is_empty() {
         return seek_words(tx, sought, after, limit);
     }
@@ -287,7 +285,7 @@ pub fn seek(tx: &impl Snapshot, sought: &Sought, after: Option<OrderId>, limit: 
 fn seek_words(
     tx: &impl Snapshot,
     sought: &Sought,
-    after: Option<(Moment, OrderId)>,
+    after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Order>, Fault> {
     let words = sought.words.trim();
@@ -321,9 +319,25 @@ fn folded(name: &str) -> String {
     name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
 }
 
-fn place_of(tx: &impl Snapshot, id: Option<OrderId>) -> Result<Option<(Moment, OrderId)>, Fault> {
-    let Some(id) = id else { return Ok(None) };
+/// Where an order stands in every list by age.
+pub type Place = (Moment, OrderId);
+
+pub fn place_of(tx: &impl Snapshot, id: OrderId) -> Result<Option<Place>, Fault> {
     Ok(ORDERS.get(tx, &id)?.map(|order| (order.created_at, id)))
+}
+
+/// The place of one of this customer's own orders. Nobody learns from a list whether there is an order of somebody else's.
+pub fn place_for_customer(
+    tx: &impl Snapshot,
+    session: Option<SessionId>,
+    emails: &[String],
+    id: OrderId,
+) -> Result<Option<Place>, Fault> {
+    let order = ORDERS.get(tx, &id)?.filter(|order| {
+        let email = customers::normal(&order.email);
+        session == Some(order.session) || emails.iter().any(|proven| customers::normal(proven) == email)
+    });
+    Ok(order.map(|order| (order.created_at, id)))
 }
 
 fn rows(tx: &impl Snapshot, ids: impl Iterator<Item = OrderId>) -> Result<Vec<Order>, Fault> {

@@ -3,7 +3,7 @@
 use super::table;
 use super::{checkout, inbox, settle};
 use crate::kernel::{Error, Fault};
-use crate::orders::{self, OrderId, PaymentStatus, Status};
+use crate::orders::{self, PaymentStatus, Status};
 use crate::shop::Shop;
 use crate::store::Order as Scan;
 use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
@@ -28,7 +28,7 @@ pub async fn reconcile(shop: &Shop) -> Result<(), Fault> {
 
 /// Where the last round stopped, so that in the end every order is asked about, however many there are.
 #[derive(Default)]
-struct Place(Mutex<Option<OrderId>>);
+struct Place(Mutex<Option<orders::Place>>);
 
 async fn open_payments(shop: &Shop) -> Result<(), Fault> {
     let place = shop.kept(Place::default);
@@ -53,7 +53,7 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
                 }
             }
         }
-        after = waiting.last().map(|order| order.id).filter(|_| waiting.len() == 50);
+        after = waiting.last().map(|order| (order.created_at, order.id)).filter(|_| waiting.len() == 50);
         if after.is_none() {
             break;
         }

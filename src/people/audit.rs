@@ -139,15 +139,20 @@ pub fn changes(before: &Value, after: &Value) -> (Value, Value) {
     (differing(old, new), differing(new, old))
 }
 
-/// Entries from the newest to the oldest, behind the entry `after`.
+/// Where an entry stands in the chain.
 ///
 /// # Errors
 /// A database that cannot be read.
-pub fn list(tx: &impl Snapshot, after: Option<AuditId>, limit: usize) -> Result<Vec<AuditRow>, Fault> {
-    let end = match after {
-        Some(id) => NUMBERS.get(tx, &id)?.unwrap_or(0),
-        None => u64::MAX,
-    };
+pub fn number(tx: &impl Snapshot, id: AuditId) -> Result<Option<u64>, Fault> {
+    NUMBERS.get(tx, &id)
+}
+
+/// Entries from the newest to the oldest, behind the one with the number `after`.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn list(tx: &impl Snapshot, after: Option<u64>, limit: usize) -> Result<Vec<AuditRow>, Fault> {
+    let end = after.unwrap_or(u64::MAX);
     Ok(ENTRIES.range(tx, ..end, Order::Falling, limit)?.into_iter().map(|(_, row)| row).collect())
 }
 
@@ -243,7 +248,7 @@ mod tests {
         let tx = store.read().unwrap();
         let page = list(&tx, None, 2).unwrap();
         assert_eq!(page.iter().map(|row| row.number).collect::<Vec<_>>(), [3, 2]);
-        let rest = list(&tx, Some(page[1].id), 2).unwrap();
+        let rest = list(&tx, number(&tx, page[1].id).unwrap(), 2).unwrap();
         assert_eq!(rest.iter().map(|row| row.number).collect::<Vec<_>>(), [1]);
         assert_eq!(of_target(&tx, "staff", "1", 9).unwrap().len(), 1);
         assert_eq!(of_target(&tx, "staff", "12", 9).unwrap().len(), 0);

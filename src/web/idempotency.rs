@@ -3,7 +3,6 @@
 use super::Kit;
 use super::caller::Caller;
 use super::input::body_problem;
-use super::page::Page;
 use super::problem::{self, Problem};
 use super::visit::RequestFacts;
 use crate::kernel::{Code, Fault, Moment};
@@ -125,7 +124,7 @@ async fn with_key(kit: &Kit, request: Request, next: Next) -> Result<Response, P
             response.extensions_mut().insert(problem);
             return Ok(response);
         };
-        let page = Page::new(shop, facts.lang, &path);
+        let page = facts.page(shop, &path);
         response = problem::respond(&problem, facts.face, &page, &facts.id.to_string());
     }
     let (parts, body) = response.into_parts();

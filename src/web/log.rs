@@ -3,7 +3,6 @@
 use super::caller::Caller;
 use super::cookie;
 use super::face::Face;
-use super::page::Page;
 use super::problem::{self, Problem};
 use super::visit::RequestFacts;
 use crate::kernel::{Code, Fault, Lang};
@@ -32,6 +31,7 @@ pub async fn handle_request(State(shop): State<Shop>, mut request: Request, next
         now: shop.now(),
         new_session: Arc::new(Mutex::new(None)),
         session,
+        basket_count: Arc::default(),
     };
     let caller = Caller { session: session.map(|session| session.id), staff: None, address };
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -121,7 +121,7 @@ fn shape(shop: &Shop, facts: &RequestFacts, path: &str, problem: &Problem, origi
         };
         return super::reply::Reply::see_other(facts.face, &location).into_response();
     }
-    let page = Page::new(shop, facts.lang, path);
+    let page = facts.page(shop, path);
     let mut response = problem::respond(problem, facts.face, &page, &facts.id.to_string());
     if let Some(allow) = original.headers().get(header::ALLOW) {
         response.headers_mut().insert(header::ALLOW, allow.clone());

@@ -1,6 +1,6 @@
 //! Lists: `?limit=` (1–100) and `?after=`, answered as `{"items": […], "next": … | null}`.
 
-use crate::kernel::{Message, Refusal};
+use crate::kernel::{Message, Refusal, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -28,16 +28,18 @@ impl Paging {
         }
     }
 
+    /// Where the list goes on: what `find` knows of the item that `after` names. `find` must not find what the caller cannot see.
+    ///
     /// # Errors
-    /// 422 when `after` is not an id.
-    pub fn after_id<T: From<Uuid>>(&self) -> Result<Option<T>, Refusal> {
-        match self.after.as_deref().filter(|text| !text.is_empty()) {
-            None => Ok(None),
-            Some(text) => match Uuid::try_parse(text) {
-                Ok(id) => Ok(Some(id.into())),
-                Err(_) => Err(Refusal::field("after", Message::new("problem.after_unknown"))),
-            },
-        }
+    /// 422 when `after` is no id, or of nothing in the list: to begin again from the top would show the same items twice.
+    pub fn after<T: From<Uuid>, P>(&self, find: impl FnOnce(T) -> Result<Option<P>>) -> Result<Option<P>> {
+        let Some(text) = self.after.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let place = match Uuid::try_parse(text) {
+            Ok(id) => find(id.into())?,
+            Err(_) => None,
+        };
+        let unknown = || Refusal::field("after", Message::new("problem.after_unknown"));
+        Ok(Some(place.ok_or_else(unknown)?))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::shop::Shop;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Serialize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
@@ -25,6 +26,17 @@ pub struct RequestFacts {
     pub new_session: Arc<Mutex<Option<cookie::Session>>>,
     /// What the visitor's cookie said.
     pub session: Option<cookie::Session>,
+    /// Lines in the visitor's basket, told by the room that knows baskets. Problems are given their page on the way out, so it is kept
+    /// here and not in the request.
+    pub basket_count: Arc<AtomicUsize>,
+}
+
+impl RequestFacts {
+    /// What a page at `path` knows that is not shown by a handler.
+    pub fn page(&self, shop: &Shop, path: &str) -> Page {
+        let basket_count = self.basket_count.load(Ordering::Relaxed);
+        Page { basket_count, ..Page::new(shop, self.lang, path) }
+    }
 }
 
 /// What a handler is given.
@@ -41,12 +53,7 @@ pub struct Visit {
     pub request_id: Uuid,
     pub now: Moment,
     facts: RequestFacts,
-    basket_count: usize,
 }
-
-/// Lines in the visitor's basket, put into the request by the room that knows baskets.
-#[derive(Clone, Copy, Debug)]
-pub struct BasketCount(pub usize);
 
 impl FromRequestParts<Shop> for Visit {
     type Rejection = Problem;
@@ -66,7 +73,6 @@ impl FromRequestParts<Shop> for Visit {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             request_id: facts.id,
             now: facts.now,
-            basket_count: parts.extensions.get::<BasketCount>().map_or(0, |count| count.0),
             facts,
         })
     }
@@ -101,7 +107,7 @@ impl Visit {
 
     /// Lines in the visitor's basket.
     pub fn basket_count(&self) -> usize {
-        self.basket_count
+        self.facts.basket_count.load(Ordering::Relaxed)
     }
 
     /// The staff member asking.
@@ -113,8 +119,7 @@ impl Visit {
     }
 
     pub fn page(&self) -> Page {
-        let mut page = Page::new(&self.shop, self.lang, &self.path);
-        page.basket_count = self.basket_count;
+        let mut page = self.facts.page(&self.shop, &self.path);
         let kept: Vec<&str> =
             self.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang=")).collect();
         if !kept.is_empty() {

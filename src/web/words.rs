@@ -80,7 +80,9 @@ pub fn fill<V: AsRef<str>>(template: &str, values: &[(&str, V)]) -> String {
 
 /// A message in the words of `lang`.
 pub fn message(lang: Lang, message: &Message) -> String {
-    fill(text(lang, message.key), &message.values)
+    let values = message.values.iter().map(|(name, value)| (*name, value.as_str()));
+    let words = message.words.iter().map(|(name, words)| (*name, words.get(lang)));
+    fill(text(lang, message.key), &values.chain(words).collect::<Vec<_>>())
 }
 
 /// The text for a number of things: `key.one` for exactly one, `key.other` otherwise, with `{n}` filled in.
@@ -92,11 +94,20 @@ pub fn count(lang: Lang, key: &str, n: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::lang::Words;
 
     #[test]
     fn places_are_filled_and_unknown_ones_left() {
         assert_eq!(fill("{a} and {b} {", &[("a", "x{b}"), ("b", "y")]), "x{b} and y {");
         assert_eq!(fill("{c}", &[("a", "x")]), "{c}");
+    }
+
+    #[test]
+    fn the_owners_texts_are_read_in_the_visitors_language() {
+        let name = Words::new("Round tag", "丸いタグ");
+        let told = Message::new("catalog.out_of_stock").with_words("name", &name).with("left", 2);
+        assert!(message(Lang::En, &told).contains("“Round tag” only 2"));
+        assert!(message(Lang::Ja, &told).contains("「丸いタグ」の残りは2"));
     }
 
     #[test]

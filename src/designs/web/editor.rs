@@ -1,7 +1,7 @@
 //! The page on which a design is made. All of it works as a plain form.
 
 use super::color_names::color_words;
-use super::view::{DesignView, photo_url};
+use super::view::{self, DesignView, photo_url};
 use crate::catalog::layout::{Colors, Field, FieldKind, Layer, Layout};
 use crate::catalog::view::FieldView as FieldDocument;
 use crate::catalog::{self, Product, VariantId};
@@ -98,6 +98,10 @@ struct EditorPage {
     variants: Vec<VariantPick>,
     #[serde(skip)]
     price: String,
+    #[serde(skip)]
+    sees_prices: bool,
+    #[serde(skip)]
+    tax_included: bool,
     #[serde(skip)]
     warnings: Vec<WarningLine>,
     #[serde(skip)]
@@ -211,7 +215,9 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
     let photos = table::photos(&shop.store().read()?, design.id)?;
     let params = told.params.as_ref().unwrap_or(&design.params);
     let variant_id = told.variant_id.unwrap_or(design.variant_id);
-    let money = |minor: i64| Money::new(minor, shelf.currency).show();
+    let sees_prices = view::sees_prices(visit);
+    // The print room is shown no price, neither on the page nor in what the page tells its script.
+    let money = |minor: i64| if sees_prices { Money::new(minor, shelf.currency).show() } else { String::new() };
     let fields: Vec<FieldView> = layout
         .fields
         .iter()
@@ -251,6 +257,8 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
             })
             .collect(),
         price: chosen.map(|variant| money(variant.price)).unwrap_or_default(),
+        sees_prices,
+        tax_included: shop.settings().tax.included,
         warnings: super::view::WarningView::all(&design.warnings, lang)
             .into_iter()
             .map(|warning| WarningLine { message: warning.message })

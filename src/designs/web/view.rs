@@ -80,7 +80,6 @@ impl DesignView {
     /// As `visit`'s caller may see it. `product` is the design's.
     pub fn new(visit: &Visit, design: &Design, product: Option<&Product>) -> DesignView {
         let staff = visit.caller.staff.as_ref();
-        let sees_prices = staff.is_none_or(|staff| staff.role.sees_customers());
         let variant = product.and_then(|product| product.variant(design.variant_id));
         DesignView {
             id: design.id,
@@ -96,7 +95,7 @@ impl DesignView {
             warnings: WarningView::all(&design.warnings, visit.lang),
             preview_image_url: design.preview.as_ref().map(|preview| workshop::preview_url(&preview.name)),
             final_image_url: lifecycle::final_url(design),
-            price: variant.map(|variant| variant.price).filter(|_| sees_prices),
+            price: variant.map(|variant| variant.price).filter(|_| sees_prices(visit)),
             currency: visit.shop.settings().currency,
             failure_reason: design.failure_reason.clone().filter(|_| staff.is_some()),
             locked: design.is_locked(),
@@ -104,6 +103,11 @@ impl DesignView {
             updated_at: design.updated_at,
         }
     }
+}
+
+/// Everybody but the print room.
+pub fn sees_prices(visit: &Visit) -> bool {
+    visit.caller.staff.as_ref().is_none_or(|staff| staff.role.sees_customers())
 }
 
 /// An uploaded picture.

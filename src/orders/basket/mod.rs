@@ -9,12 +9,13 @@ use crate::designs::DesignId;
 use crate::kernel::{Fault, Message, Moment, Refusal, Result};
 use crate::shop::Shop;
 use crate::store::{Order as Direction, Snapshot, Table, WriteTx};
-use crate::web::visit::BasketCount;
+use crate::web::visit::RequestFacts;
 use crate::web::{Caller, SessionId};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
 
 pub use web::routes;
 
@@ -89,12 +90,16 @@ pub(super) fn let_go(tx: &WriteTx, order: &Order) -> Result<(), Fault> {
 }
 
 /// A layer that tells every page how many lines the visitor's basket has. Costs nothing without a session.
-pub async fn count_lines(State(shop): State<Shop>, mut request: Request, next: Next) -> Response {
+pub async fn count_lines(State(shop): State<Shop>, request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Caller>().and_then(|caller| caller.session);
     if let Some(session) = session.filter(|_| !request.uri().path().starts_with("/assets/")) {
         let counted = shop.store().read().and_then(|tx| lines(&tx, session));
         match counted {
-            Ok(lines) => drop(request.extensions_mut().insert(BasketCount(lines.len()))),
+            Ok(lines) => {
+                if let Some(facts) = request.extensions().get::<RequestFacts>() {
+                    facts.basket_count.store(lines.len(), Ordering::Relaxed);
+                }
+            }
             // The number in the header is not worth a failed page.
             Err(fault) => tracing::error!(%fault, "the basket could not be counted"),
         }

@@ -5,7 +5,7 @@ use crate::designs::{self, DesignId};
 use crate::kernel::{Currency, Message, Money, Refusal, Result};
 use crate::orders::model::{Line, LineId};
 use crate::orders::pricing;
-use crate::orders::web::parts::{Picture, TotalRow};
+use crate::orders::web::parts::{Picture, TotalRow, estimate_rows};
 use crate::shop::Shop;
 use crate::store::Snapshot;
 use crate::web::{Face, Input, Page, Problem, Reply, View, Visit, input, words};
@@ -112,21 +112,18 @@ fn basket_page(visit: &Visit) -> Result<BasketPage> {
         priced.extend(line.ok());
     }
     let orderable = !views.is_empty() && priced.len() == views.len();
-    let (subtotal, shipping_fee, amount) = match priced.is_empty() {
-        true => (0, 0, 0),
-        false => {
-            let totals = pricing::estimate(shop, priced)?.totals;
-            (totals.subtotal, totals.shipping_fee, totals.amount)
-        }
+    let totals = match priced.is_empty() {
+        true => None,
+        false => Some(pricing::estimate(shop, priced)?.totals),
     };
+    let (subtotal, shipping_fee, amount) =
+        totals.as_ref().map_or((0, 0, 0), |totals| (totals.subtotal, totals.shipping_fee, totals.amount));
     let page = visit.page();
     let money = |minor| Money::new(minor, currency).show();
-    let mut totals = vec![TotalRow::plain(page.t("orders.subtotal"), money(subtotal))];
-    if subtotal > 0 {
-        let shipping = if shipping_fee == 0 { page.t("orders.free").to_owned() } else { money(shipping_fee) };
-        totals.push(TotalRow::plain(page.t("orders.shipping_home"), shipping));
-        totals.push(TotalRow::sum(page.t("orders.amount"), money(amount)));
-    }
+    let totals = match totals {
+        Some(totals) => estimate_rows(&totals, &page),
+        None => vec![TotalRow::plain(page.t("orders.subtotal"), money(0))],
+    };
     let free_from = shop.settings().shipping.free_from;
     let until_free = free_from.filter(|from| subtotal > 0 && subtotal < *from).map(|from| money(from - subtotal));
     let basket = BasketView { lines: views, currency, subtotal, shipping_fee, amount };

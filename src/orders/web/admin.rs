@@ -2,7 +2,7 @@
 
 use super::view::{StaffOrder, staff_view};
 use crate::kernel::{Message, Moment, Refusal};
-use crate::orders::model::{OrderId, Production, Status};
+use crate::orders::model::{Production, Status};
 use crate::orders::table::{self, Sought};
 use crate::people;
 use crate::web::{List, Page, Paging, Problem, Reply, View, Visit};
@@ -83,9 +83,9 @@ pub async fn list_orders_for_staff(
     let staff = people::require(&visit, people::rights::any)?;
     let sees_customers = staff.role.sees_customers();
     let limit = paging.limit()?;
-    let after: Option<OrderId> = paging.after_id()?;
     let sought = sought(&visit, &filter, sees_customers)?;
     let tx = visit.shop.store().read()?;
+    let after = paging.after(|id| Ok(table::place_of(&tx, id)?))?;
     let orders = table::seek(&tx, &sought, after, limit + 1)?;
     let page = visit.page();
     let list = List::of(orders, limit, |order| order.id.to_string());

@@ -50,13 +50,13 @@ impl View for ListPage {
 #[utoipa::path(get, path = "/orders", tag = "shop", params(Paging), responses((status = 200, body = List<OrderView>)))]
 pub async fn list_orders(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
     let limit = paging.limit()?;
-    let after: Option<OrderId> = paging.after_id()?;
     let tx = visit.shop.store().read()?;
     let session = visit.session();
     let emails = match session {
         Some(session) => customers::proven_emails(&tx, session)?,
         None => Vec::new(),
     };
+    let after = paging.after(|id| Ok(table::place_for_customer(&tx, session, &emails, id)?))?;
     let orders = table::of_customer(&tx, session, &emails, after, limit + 1)?;
     let page = visit.page();
     let list = List::of(orders, limit, |order| order.id.to_string());

@@ -1,6 +1,6 @@
 //! The order form: e-mail address, where it goes, what to tell us. Made from the basket, or for a draft.
 
-use super::parts::{TotalRow, country_name, region_name, total_rows};
+use super::parts::{TotalRow, country_name, estimate_rows, region_name, total_rows};
 use crate::designs::{self, DesignId};
 use crate::kernel::{Money, Refusal, Result};
 use crate::orders::access::{confirm_address, owned, read_id};
@@ -238,7 +238,7 @@ fn form_page(
     let totals = match &target {
         Some((order, _)) => total_rows(order, &page),
         None if priced.is_empty() => Vec::new(),
-        None => estimate_rows(visit, &page, priced)?,
+        None => estimate_rows(&pricing::estimate(shop, priced)?.totals, &page),
     };
     let (email, rows, note) = fields(visit, &page, &filled, &errors);
     let (action, back_url) = match &target {
@@ -280,17 +280,6 @@ fn pairs(values: &[(String, String)]) -> Vec<(&str, &str)> {
 fn id_of(field: &str) -> String {
     let last = field.rsplit('.').next().unwrap_or(field);
     if field.starts_with("lines") { "pieces".to_owned() } else { last.to_owned() }
-}
-
-fn estimate_rows(visit: &Visit, page: &Page, lines: Vec<crate::orders::model::Line>) -> Result<Vec<TotalRow>> {
-    let totals = pricing::estimate(&visit.shop, lines)?.totals;
-    let money = |minor| Money::new(minor, totals.currency).show();
-    let shipping = if totals.shipping_fee == 0 { page.t("orders.free").to_owned() } else { money(totals.shipping_fee) };
-    Ok(vec![
-        TotalRow::plain(page.t("orders.subtotal"), money(totals.subtotal)),
-        TotalRow::plain(page.t("orders.shipping_home"), shipping),
-        TotalRow::sum(page.t("orders.amount"), money(totals.amount)),
-    ])
 }
 
 fn fields(

@@ -2,9 +2,9 @@
 
 use super::view::{hold_reason, percent_text};
 use crate::designs;
-use crate::kernel::{Fault, Lang};
+use crate::kernel::{Fault, Lang, Money};
 use crate::orders::address::PREFECTURES;
-use crate::orders::model::{Address, Line, Order};
+use crate::orders::model::{Address, Line, Order, Totals};
 use crate::shop::Shop;
 use crate::store::Snapshot;
 use crate::web::{Page, words};
@@ -42,14 +42,28 @@ impl TotalRow {
 
 /// What an order costs, row by row, as frozen on it.
 pub fn total_rows(order: &Order, page: &Page) -> Vec<TotalRow> {
-    let totals = &order.totals;
-    let money = |minor| order.money(minor).show();
+    let mut rows = sum_rows(&order.totals, "orders.shipping", page);
+    if order.amount_refunded > 0 {
+        rows.push(TotalRow::plain(page.t("orders.refunded_sum"), order.money(order.amount_refunded).show()));
+    }
+    rows
+}
+
+/// The rows of what something would cost if it were sent within the shop's own country.
+pub fn estimate_rows(totals: &Totals, page: &Page) -> Vec<TotalRow> {
+    sum_rows(totals, "orders.shipping_home", page)
+}
+
+/// Rows that add up to the amount, with the words under `shipping` for the fee of the way.
+fn sum_rows(totals: &Totals, shipping: &str, page: &Page) -> Vec<TotalRow> {
+    let money = |minor| Money::new(minor, totals.currency).show();
+    let shipping_name = page.t(shipping);
     let mut rows = vec![TotalRow::plain(page.t("orders.subtotal"), money(totals.subtotal))];
     if totals.discount_total > 0 {
         rows.push(TotalRow::plain(page.t("orders.discount"), money(-totals.discount_total)));
     }
-    let shipping = if totals.shipping_fee == 0 { page.t("orders.free").to_owned() } else { money(totals.shipping_fee) };
-    rows.push(TotalRow::plain(page.t("orders.shipping"), shipping));
+    let fee = if totals.shipping_fee == 0 { page.t("orders.free").to_owned() } else { money(totals.shipping_fee) };
+    rows.push(TotalRow::plain(shipping_name, fee));
     if totals.payment_fee > 0 {
         rows.push(TotalRow::plain(page.t("orders.payment_fee"), money(totals.payment_fee)));
     }
@@ -65,9 +79,6 @@ pub fn total_rows(order: &Order, page: &Page) -> Vec<TotalRow> {
             let label = page.f1("orders.tax_within", "rate", percent_text(part.rate_bp));
             rows.push(TotalRow::part(label, money(part.tax)));
         }
-    }
-    if order.amount_refunded > 0 {
-        rows.push(TotalRow::plain(page.t("orders.refunded_sum"), money(order.amount_refunded)));
     }
     rows
 }

@@ -92,8 +92,10 @@ impl View for AuditPage {
 #[utoipa::path(get, path = "/admin/audit", tag = "admin", params(Paging), responses((status = 200, body = List<AuditView>)))]
 async fn list_audit(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
     rights::require(&visit, rights::reads_panel)?;
-    let (limit, after) = (paging.limit()?, paging.after_id()?);
-    let rows = super::list(&visit.shop.store().read()?, after, limit + 1)?;
+    let limit = paging.limit()?;
+    let tx = visit.shop.store().read()?;
+    let after = paging.after(|id| Ok(super::number(&tx, id)?))?;
+    let rows = super::list(&tx, after, limit + 1)?;
     let items = rows.into_iter().map(AuditView::from).collect();
     let list = List::of(items, limit, |entry: &AuditView| entry.id.to_string());
     visit.reply(&AuditPage { page: visit.page(), list })

@@ -106,7 +106,7 @@ async fn list_mails(
 ) -> Result<Reply, Problem> {
     let staff = rights::require(&visit, rights::reads_panel)?;
     let may_change = rights::changes_settings(staff.role);
-    let (limit, after) = (paging.limit()?, paging.after_id()?);
+    let limit = paging.limit()?;
     let state = match filter.status.as_deref().filter(|text| !text.is_empty()) {
         None => None,
         Some(name) => {
@@ -114,7 +114,9 @@ async fn list_mails(
             Some(state.ok_or_else(|| Refusal::field("status", Message::new("people.mail_state_unknown")))?)
         }
     };
-    let rows = super::list(&visit.shop.store().read()?, state, after, limit + 1)?;
+    let tx = visit.shop.store().read()?;
+    let after = paging.after(|id: MailId| Ok(super::find(&tx, id)?.map(|mail| mail.id)))?;
+    let rows = super::list(&tx, state, after, limit + 1)?;
     let items = rows.iter().map(|row| MailView::of(row, visit.lang)).collect();
     let list = List::of(items, limit, |mail: &MailView| mail.id.to_string());
     let is_outbox = visit.shop.config().mail.smtp_url.is_none();

@@ -45,12 +45,30 @@ pub fn template(page: &str, lang: Lang, settings: &Settings) -> String {
         (Lang::Ja, Some(from)) => format!("{}（{}以上のご注文は無料）", money(settings.shipping.home_fee), money(from)),
         (Lang::Ja, None) => money(settings.shipping.home_fee),
     };
+    let rate = percent(settings.tax.rate_bp);
+    let (prices, tax_note) = match (lang, settings.tax.included) {
+        (Lang::En, true) => {
+            (format!("Prices include {rate} % tax unless the page says otherwise."), format!("{rate} % tax included"))
+        }
+        (Lang::En, false) => {
+            (format!("{rate} % tax is added to the prices shown when you order."), format!("plus {rate} % tax"))
+        }
+        (Lang::Ja, true) => (
+            format!("表示価格は、特に記載のないかぎり {rate}% の消費税を含みます。"),
+            format!("消費税 {rate}% 込み"),
+        ),
+        (Lang::Ja, false) => (
+            format!("表示価格は税別です。ご注文のときに {rate}% の消費税が加わります。"),
+            format!("税別、消費税 {rate}%"),
+        ),
+    };
     let values = [
         ("shop", settings.shop_name.clone()),
         ("email", email),
         ("shipping", shipping),
         ("days", settings.lead_time_days.to_string()),
-        ("tax", percent(settings.tax.rate_bp)),
+        ("prices", prices),
+        ("tax_note", tax_note),
     ];
     fill(text.trim_end(), &values)
 }
@@ -127,8 +145,12 @@ mod tests {
     #[test]
     fn every_template_is_filled_in_and_leaves_only_marked_blanks() {
         let settings = Settings { contact_email: "hello@example.jp".into(), ..Settings::default() };
+        let mut added = settings.clone();
+        added.tax.included = false;
         for page in PAGES {
             for lang in Lang::ALL {
+                let text_with_tax = template(page, lang, &added);
+                assert!(!text_with_tax.contains('{'), "{page} {}: {text_with_tax}", lang.tag());
                 let text = template(page, lang, &settings);
                 assert!(text.contains("petstar"), "{page} {}", lang.tag());
                 assert!(!text.contains('{'), "{page} {}: {text}", lang.tag());

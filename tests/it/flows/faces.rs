@@ -50,6 +50,12 @@ async fn problems_have_two_faces_too() {
     let page = shop.visitor().browsing().get("/no/such/page").await;
     assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
     shop.visitor().get("/no/such/page").await.refused(404, "not_found");
+    // A page that says no is a page of the shop like any other: what lies in the basket is still counted.
+    let customer = shop.visitor();
+    let design = shop.design(&customer).await;
+    customer.post("/basket", &json!({"design_id": design["id"]})).await.ok();
+    let missing = customer.browsing().get("/no/such/page").await.text();
+    assert!(missing.contains("<span class=\"basket-count\">1</span>"), "{missing}");
     shop.visitor().delete("/products").await.refused(405, "method_not_allowed");
     shop.visitor().send("POST", "/designs", Some("application/json"), b"{".to_vec()).await.refused(400, "invalid_json");
     let wrong = shop.visitor().post("/designs", &json!({})).await.refused(422, "invalid_input");

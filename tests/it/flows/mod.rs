@@ -5,6 +5,8 @@ mod faces;
 mod full_disk;
 mod idempotency;
 mod kill_and_restart;
+mod lists;
+mod prices;
 mod purchase;
 mod script;
 mod staff;

@@ -50,6 +50,10 @@ async fn the_printer_sees_no_prices_and_no_addresses_of_mail() {
             assert!(!text.contains('¥'), "{path} shows a price");
         }
     }
+    let editor = format!("/designs/{}", order["lines"][0]["design_id"].as_str().unwrap());
+    assert!(customer.clone().browsing().get(&editor).await.text().contains('¥'));
+    assert!(!printer.clone().with_header("accept", "text/html").get(&editor).await.text().contains('¥'));
+    assert!(printer.get(&editor).await.ok()["price"].is_null());
     let seen = printer.get(&format!("/admin/orders/{}", order["id"].as_str().unwrap())).await.ok();
     assert!(seen.get("amount").is_none_or(serde_json::Value::is_null), "{seen}");
     let status = json!({"status": "processing"});
