@@ -52,4 +52,14 @@
     await navigator.clipboard.writeText(source.value || source.textContent.trim());
     if (button.dataset.copied) button.textContent = button.dataset.copied;
   });
+
+  // "Send" opens the system's own sheet where there is one: phones above all.
+  if (navigator.share) for (const button of document.querySelectorAll("[data-share]")) button.hidden = false;
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-share]");
+    if (!button || !navigator.share) return;
+    const url = document.getElementById(button.dataset.share).value;
+    // Closing the sheet again is no mistake.
+    navigator.share({ url, title: button.dataset.title || document.title }).catch(() => {});
+  });
 })();

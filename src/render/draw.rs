@@ -5,6 +5,8 @@
 
 mod photo;
 
+pub use photo::look;
+
 use super::picture::{Photos, Picture};
 use super::scene::{Affine, Area, Canvas, DrawnArtwork, DrawnText, Scene, SceneLayer};
 use super::{Color, scene};
@@ -58,10 +60,17 @@ impl<'a> Drawing<'a> {
 
     /// Draws a band, opaque, as RGB rows.
     pub fn band(&self, band: u32) -> Result<Vec<u8>, Fault> {
+        let ground = Color { alpha: 255, ..self.background };
+        Ok(crate::render::pixels::opaque_rgb(self.paint(band, Some(ground))?.data()))
+    }
+
+    fn paint(&self, band: u32, ground: Option<Color>) -> Result<Pixmap, Fault> {
         let top = band * BAND_ROWS;
         let rows = BAND_ROWS.min(self.canvas.height.saturating_sub(top));
         let mut pixmap = Pixmap::new(self.canvas.width, rows).ok_or_else(|| Fault::bug("a band without pixels"))?;
-        pixmap.fill(skia_color(Color { alpha: 255, ..self.background }));
+        if let Some(ground) = ground {
+            pixmap.fill(skia_color(ground));
+        }
         let to_band = self.canvas.to_pixels.then(Affine::translate(0.0, -f64::from(top)));
         for layer in &self.layers {
             match layer {
@@ -75,7 +84,7 @@ impl<'a> Drawing<'a> {
                 Ready::Text(text) => draw_text(&mut pixmap, text, to_band.skia()),
             }
         }
-        Ok(crate::render::pixels::opaque_rgb(pixmap.data()))
+        Ok(pixmap)
     }
 }
 
@@ -85,6 +94,18 @@ pub fn draw(scene: &Scene, photos: &Photos, canvas: &Canvas) -> Result<Picture, 
     let bands: Vec<Vec<u8>> =
         (0..drawing.bands()).into_par_iter().map(|band| drawing.band(band)).collect::<Result<_, Fault>>()?;
     Picture::new(canvas.width, canvas.height, 3, bands.concat()).ok_or_else(|| Fault::bug("bands do not add up"))
+}
+
+/// As [`draw`], but nothing lies under the layers: the picture has alpha.
+pub fn draw_clear(scene: &Scene, photos: &Photos, canvas: &Canvas) -> Result<Picture, Fault> {
+    let drawing = Drawing::new(scene, photos, canvas)?;
+    let straight = |band| {
+        let pixmap = drawing.paint(band, None)?;
+        let colors = pixmap.pixels().iter().map(|pixel| pixel.demultiply());
+        Ok(colors.flat_map(|color| [color.red(), color.green(), color.blue(), color.alpha()]).collect())
+    };
+    let bands: Vec<Vec<u8>> = (0..drawing.bands()).into_par_iter().map(straight).collect::<Result<_, Fault>>()?;
+    Picture::new(canvas.width, canvas.height, 4, bands.concat()).ok_or_else(|| Fault::bug("bands do not add up"))
 }
 
 /// The longest side of each photo (whole, upright) beyond which the canvas shows no more detail, in pixels.

@@ -17,7 +17,7 @@ pub mod text;
 
 pub use artwork::{Artwork, ArtworkProblem};
 pub use color::Color;
-pub use draw::{draw, needed_pixels, preview};
+pub use draw::{draw, draw_clear, needed_pixels, preview};
 pub use picture::{Photos, Picture, encode_jpeg, encode_png};
 pub use print::{PrintProblem, print_png};
 pub use scene::{Affine, Area, Canvas, Frame, Scene};

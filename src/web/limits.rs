@@ -83,7 +83,7 @@ fn class_of(method: &Method, path: &str) -> Option<Class> {
     Some(match path {
         _ if reads => Class::Read,
         "/admin/login" | "/sign-in" => Class::Login,
-        path if path.ends_with("/preview") => Class::Preview,
+        path if path.ends_with("/preview") || path.ends_with("/layers") => Class::Preview,
         path if path.ends_with("/photos") => Class::Upload,
         _ => Class::Write,
     })
@@ -118,6 +118,7 @@ mod tests {
         assert_eq!(class("GET", "/products"), Some(Class::Read));
         assert_eq!(class("POST", "/designs/x/photos"), Some(Class::Upload));
         assert_eq!(class("POST", "/designs/x/preview"), Some(Class::Preview));
+        assert_eq!(class("POST", "/designs/x/layers"), Some(Class::Preview));
         assert_eq!(class("POST", "/admin/login"), Some(Class::Login));
         assert_eq!(class("PUT", "/designs/x"), Some(Class::Write));
         assert_eq!(class("POST", "/webhooks/stripe"), None);

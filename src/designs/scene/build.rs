@@ -19,6 +19,8 @@ pub const SHARP_DPI: f64 = 150.0;
 #[derive(Debug)]
 pub struct Built {
     pub scene: Scene,
+    /// For each layer of the scene, which of the layout's it is.
+    pub origins: Vec<usize>,
     pub warnings: Vec<Warning>,
     pub photos: Vec<PhotoQuality>,
 }
@@ -75,7 +77,8 @@ pub fn build_scene(
         photos: Vec::new(),
     };
     let mut layers = Vec::new();
-    for layer in &layout.layers {
+    let mut origins = Vec::new();
+    for (origin, layer) in layout.layers.iter().enumerate() {
         if !builder.shows(layer) {
             continue;
         }
@@ -88,6 +91,7 @@ pub fn build_scene(
             Layer::Photo(layer) => layers.extend(builder.photo(layer, photo_size).map(SceneLayer::Photo)),
             Layer::Text(layer) => layers.extend(builder.text(layer).map(SceneLayer::Text)),
         }
+        origins.resize(layers.len(), origin);
     }
     let scene = Scene {
         width_mm: size.width_mm,
@@ -96,7 +100,7 @@ pub fn build_scene(
         background: builder.color(&layout.background),
         layers,
     };
-    Ok(Built { scene, warnings: builder.warnings, photos: builder.photos })
+    Ok(Built { scene, origins, warnings: builder.warnings, photos: builder.photos })
 }
 
 struct Builder<'a> {

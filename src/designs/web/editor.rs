@@ -7,8 +7,10 @@ use crate::catalog::view::FieldView as FieldDocument;
 use crate::catalog::{self, Product, VariantId};
 use crate::designs::model::{Design, DesignId, Params, Photo, PhotoId};
 use crate::designs::{lifecycle, table};
-use crate::kernel::{Lang, Money, Refusal};
+use crate::kernel::{Code, Lang, Money, Refusal};
+use crate::render::draw::look;
 use crate::render::fonts;
+use crate::render::scene::PhotoLook;
 use crate::web::{Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use serde::Serialize;
@@ -24,6 +26,8 @@ pub struct Told {
     params: Option<Params>,
     variant_id: Option<VariantId>,
     refusal: Option<Refusal>,
+    /// The form was begun before somebody saved elsewhere.
+    is_stale: bool,
 }
 
 impl Told {
@@ -40,6 +44,13 @@ impl Told {
             refusal: Some(refusal.clone()),
             ..Told::default()
         }
+    }
+
+    /// A form that would have overwritten what was saved elsewhere meanwhile.
+    pub fn stale(params: Option<Value>, variant_id: VariantId) -> Told {
+        let params = params.and_then(|params| params.as_object().cloned());
+        let status = Some(Code::StaleVersion.status());
+        Told { status, params, variant_id: Some(variant_id), is_stale: true, ..Told::default() }
     }
 
     /// A photo that was not taken.
@@ -80,6 +91,11 @@ struct EditorPage {
     product_slug: String,
     #[serde(skip)]
     is_locked: bool,
+    #[serde(skip)]
+    is_stale: bool,
+    /// The version the form begins with.
+    #[serde(skip)]
+    seen_version: u64,
     #[serde(skip)]
     preview_url: String,
     #[serde(skip)]
@@ -205,6 +221,7 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
         params: None,
         variant_id: None,
         refusal: told.refusal.clone(),
+        is_stale: told.is_stale,
     };
     said.put_into_words(lang);
     let shelf = catalog::shelf(shop)?;
@@ -239,6 +256,8 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
         product_name: product.name.get(lang).to_owned(),
         product_slug: product.slug.clone(),
         is_locked: design.is_locked(),
+        is_stale: said.is_stale,
+        seen_version: design.version,
         preview_url: lifecycle::picture_url(shop, design),
         preview_width,
         preview_height,
@@ -291,10 +310,12 @@ fn data(
     let frames: Vec<_> = layout
         .layers
         .iter()
-        .filter_map(|layer| match layer {
+        .enumerate()
+        .filter_map(|(at, layer)| match layer {
             Layer::Photo(photo) => Some(json!({
                 "field": photo.field, "x": photo.x, "y": photo.y, "width": photo.width, "height": photo.height,
-                "rotation": photo.rotation, "mask": photo.mask, "look": photo.look,
+                "rotation": photo.rotation, "mask": photo.mask, "look": photo.look, "when": photo.when,
+                "opacity": photo.opacity, "fade": photo.fade, "layer": at,
             })),
             _ => None,
         })
@@ -309,7 +330,12 @@ fn data(
     let variants: Map<String, Value> = product
         .variants
         .iter()
-        .map(|variant| (variant.id.to_string(), json!({ "price": money(variant.price) })))
+        .map(|variant| {
+            let size = json!({
+                "price": money(variant.price), "width_mm": variant.width_mm, "height_mm": variant.height_mm,
+            });
+            (variant.id.to_string(), size)
+        })
         .collect();
     json!({
         "design_id": design.id,
@@ -322,8 +348,19 @@ fn data(
         "frames": frames,
         "photos": photos,
         "variants": variants,
+        "looks": { "mono": color_matrix(PhotoLook::Mono), "warm": color_matrix(PhotoLook::Warm) },
         "max_bytes": visit.shop.config().uploads.max_bytes,
     })
+}
+
+/// A look as the `values` of SVG's `feColorMatrix`, so that a photo under the hand has the colours it will be printed in.
+fn color_matrix(kind: PhotoLook) -> String {
+    let rows = look(kind).unwrap_or([[256, 0, 0, 0], [0, 256, 0, 0], [0, 0, 256, 0]]);
+    let row = |[red, green, blue, plus]: [i32; 4]| {
+        let share = |part: i32| f64::from(part) / 256.0;
+        format!("{} {} {} 0 {:.5}", share(red), share(green), share(blue), share(plus) / 255.0)
+    };
+    format!("{} 0 0 0 1 0", rows.map(row).join(" "))
 }
 
 fn control(field: &Field, layout: &Layout, value: Option<&Value>, lang: Lang) -> Control {
@@ -436,7 +473,15 @@ fn plain(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{PhotoLook, color_matrix, plain};
+
+    #[test]
+    fn a_look_is_twenty_numbers() {
+        let mono = color_matrix(PhotoLook::Mono);
+        assert!(mono.starts_with("0.32421875 0.6328125 0.125 0 -0.02911 "), "{mono}");
+        assert_eq!(mono.split(' ').count(), 20);
+        assert_eq!(color_matrix(PhotoLook::Plain), "1 0 0 0 0.00000 0 1 0 0 0.00000 0 0 1 0 0.00000 0 0 0 1 0");
+    }
 
     #[test]
     fn numbers_are_shown_as_people_write_them() {

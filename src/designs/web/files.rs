@@ -39,6 +39,9 @@ pub fn picture(bytes: Vec<u8>, kind: &str, cache: &str) -> Reply {
 #[utoipa::path(get, path = "/previews/{name}", tag = "designs", params(("name" = String, Path)),
     responses((status = 200, content_type = "image/jpeg"), (status = 404)))]
 async fn show_preview(visit: Visit, Path(name): Path<String>) -> Result<Reply, Problem> {
+    if name.ends_with(".png") {
+        return show_over(&visit, name).await;
+    }
     let (id, side) = read_preview_name(&name).ok_or_else(Problem::not_found)?;
     let shop = visit.shop.clone();
     let known = {
@@ -69,6 +72,13 @@ async fn show_preview(visit: Visit, Path(name): Path<String>) -> Result<Reply, P
     })
     .await?;
     Ok(picture(jpeg, "image/jpeg", FOR_EVER_PRIVATELY))
+}
+
+/// What lies over a photo. An editor that does not find it any more asks for it anew.
+async fn show_over(visit: &Visit, name: String) -> Result<Reply, Problem> {
+    let shop = visit.shop.clone();
+    let png = blocking(move || Ok::<_, Fault>(workshop(&shop).cached_preview(&name))).await?;
+    Ok(picture(png.ok_or_else(Problem::not_found)?, "image/png", FOR_EVER_PRIVATELY))
 }
 
 /// A product's own picture. Its name comes with the product and changes with what it shows.

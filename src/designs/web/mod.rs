@@ -5,8 +5,10 @@ mod editor;
 mod files;
 mod form;
 mod jobs;
+mod layers;
 mod photos;
 mod preview;
+mod resume;
 mod share;
 pub mod view;
 
@@ -38,9 +40,11 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(finalize_design))
         .merge(photos::routes())
         .merge(preview::routes())
+        .merge(layers::routes())
         .merge(files::routes())
         .merge(jobs::routes())
         .merge(share::routes())
+        .merge(resume::routes())
 }
 
 /// A new design. Fields may still be empty.
@@ -190,6 +194,11 @@ async fn update_design(
         // A refused form comes back with what was typed.
         Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput && !visit.face.is_json() => {
             return editor::show(&visit, &design, &editor::Told::refused(&refusal, typed, Some(variant_id)));
+        }
+        // So does one that was begun before another device saved: pressing the button again is then a choice.
+        Err(Error::Refused(refusal)) if refusal.code == Code::StaleVersion && !visit.face.is_json() => {
+            let current = lifecycle::changeable(&visit.shop.store().read()?, &visit, id)?;
+            return editor::show(&visit, &current, &editor::Told::stale(typed, variant_id));
         }
         Err(error) => return Err(error.into()),
     };

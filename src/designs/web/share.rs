@@ -65,6 +65,9 @@ struct SharedPage {
     /// What the design is called.
     title: String,
     product_slug: String,
+    #[serde(skip)]
+    #[schema(ignore)]
+    product_id: catalog::ProductId,
     picture_url: String,
     width: u32,
     height: u32,
@@ -98,6 +101,7 @@ async fn show_shared(visit: Visit, Path(token): Path<String>) -> Result<Reply, P
         page: visit.page(),
         title: lifecycle::title(&design, product, visit.lang),
         product_slug: product.slug.clone(),
+        product_id: product.id,
         picture_url: lifecycle::picture_url(&visit.shop, &design),
         width,
         height,

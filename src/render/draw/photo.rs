@@ -45,6 +45,7 @@ impl<'a> ReadyPhoto<'a> {
             clip(bottom.ceil(), canvas.height),
         ];
         let pixels = match picture {
+            Some(_) if drawn.opacity <= 0.0 => Pixels::None,
             None => Pixels::None,
             Some(picture) => Self::pixels(drawn, picture, to_canvas, bounds)?,
         };
@@ -123,6 +124,8 @@ impl<'a> ReadyPhoto<'a> {
                 band_top: top,
             };
             match &self.pixels {
+                // Left out on purpose: only its shadow and border are wanted.
+                Pixels::None if self.drawn.opacity <= 0.0 => {}
                 Pixels::None => self.draw_stand_in(pixmap, to_band),
                 Pixels::Upright { picture, from_canvas } => {
                     let rows = upright(picture, *from_canvas, &region)?;
@@ -223,7 +226,7 @@ fn upright(picture: &Picture, from_canvas: Affine, region: &Region) -> Result<Ro
 }
 
 /// A look as a linear map of colours in 1/256, and what is added in 1/256 of a step.
-fn look(look: PhotoLook) -> Option<[[i32; 4]; 3]> {
+pub fn look(look: PhotoLook) -> Option<[[i32; 4]; 3]> {
     match look {
         PhotoLook::Plain => None,
         // Rec. 601 luma, with a little more contrast than the eye would give it.

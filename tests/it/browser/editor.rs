@@ -6,10 +6,10 @@ use base64::Engine;
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
-const SETTINGS: Settings = Settings { story: "editor", device: Device::Desktop, scripts: true, lang: "en" };
+pub const SETTINGS: Settings = Settings { story: "editor", device: Device::Desktop, scripts: true, lang: "en" };
 
 /// Opens a fresh design of the first product that `fits`.
-async fn open_design(window: &Window, shop: &TestShop, fits: impl Fn(&Value) -> bool) -> (Visitor, String) {
+pub async fn open_design(window: &Window, shop: &TestShop, fits: impl Fn(&Value) -> bool) -> (Visitor, String) {
     let customer = shop.visitor();
     let products = customer.get("/products?limit=100").await.ok();
     let product = products["items"]
@@ -26,12 +26,12 @@ async fn open_design(window: &Window, shop: &TestShop, fits: impl Fn(&Value) -> 
     (customer, path)
 }
 
-fn photo_fields(product: &Value) -> usize {
+pub fn photo_fields(product: &Value) -> usize {
     product["layout"]["fields"].as_array().expect("fields").iter().filter(|field| field["kind"] == "photo").count()
 }
 
 /// What the server has for the first photo field.
-async fn saved_photo(customer: &Visitor, path: &str) -> Value {
+pub async fn saved_photo(customer: &Visitor, path: &str) -> Value {
     let design = customer.get(path).await.ok();
     let params = design["params"].as_object().expect("params").clone();
     params.into_iter().map(|(_, value)| value).find(|value| value["photo_id"].is_string()).unwrap_or(Value::Null)

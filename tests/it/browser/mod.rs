@@ -6,6 +6,8 @@ mod access;
 mod axe;
 mod driver;
 mod editor;
+mod editor_devices;
+mod editor_moves;
 mod panel;
 mod purchase;
 mod steps;

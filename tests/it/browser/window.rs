@@ -305,13 +305,25 @@ impl Window {
         }
     }
 
-    async fn capture(&self, name: &str, mut params: Value) {
+    /// What an element looks like now, pixel by pixel.
+    pub async fn look_at(&self, css: &str) -> image::RgbImage {
+        let script = "const b = document.querySelector(arguments[0]).getBoundingClientRect(); return [b.left, b.top, b.width, b.height]";
+        let area = self.run(script, vec![css.into()]).await;
+        let clip = json!({"x": area[0], "y": area[1], "width": area[2], "height": area[3], "scale": 1});
+        let bytes = self.shoot(json!({"clip": clip})).await;
+        image::load_from_memory(&bytes).expect("a picture").to_rgb8()
+    }
+
+    async fn shoot(&self, mut params: Value) -> Vec<u8> {
         params["format"] = json!("png");
         params["optimizeForSpeed"] = json!(true);
         let shot = self.driver.devtools("Page.captureScreenshot", params).await;
-        let bytes = base64::engine::general_purpose::STANDARD
-            .decode(shot["data"].as_str().unwrap_or_default())
-            .expect("a picture");
+        let text = shot["data"].as_str().unwrap_or_default();
+        base64::engine::general_purpose::STANDARD.decode(text).expect("a picture")
+    }
+
+    async fn capture(&self, name: &str, params: Value) {
+        let bytes = self.shoot(params).await;
         std::fs::write(self.pictures.join(format!("{name}.png")), bytes).expect("the picture is kept");
     }
 
