@@ -282,12 +282,7 @@ pub fn seek(tx: &impl Snapshot, sought: &Sought, after: Option<Place>, limit: us
     rows(tx, ids.into_iter())
 }
 
-fn seek_words(
-    tx: &impl Snapshot,
-    sought: &Sought,
-    after: Option<Place>,
-    limit: usize,
-) -> Result<Vec<Order>, Fault> {
+fn seek_words(tx: &impl Snapshot, sought: &Sought, after: Option<Place>, limit: usize) -> Result<Vec<Order>, Fault> {
     let words = sought.words.trim();
     let mut ids: BTreeSet<OrderId> = BTreeSet::new();
     if let Some(number) = number_in(words) {

@@ -53,10 +53,9 @@ pub fn template(page: &str, lang: Lang, settings: &Settings) -> String {
         (Lang::En, false) => {
             (format!("{rate} % tax is added to the prices shown when you order."), format!("plus {rate} % tax"))
         }
-        (Lang::Ja, true) => (
-            format!("表示価格は、特に記載のないかぎり {rate}% の消費税を含みます。"),
-            format!("消費税 {rate}% 込み"),
-        ),
+        (Lang::Ja, true) => {
+            (format!("表示価格は、特に記載のないかぎり {rate}% の消費税を含みます。"), format!("消費税 {rate}% 込み"))
+        }
         (Lang::Ja, false) => (
             format!("表示価格は税別です。ご注文のときに {rate}% の消費税が加わります。"),
             format!("税別、消費税 {rate}%"),

@@ -13,7 +13,8 @@ async fn a_place_that_is_not_in_the_list_is_refused() {
     let owner = shop.staff(Role::Owner).await;
     let known = order["id"].as_str().unwrap();
     let unknown = "0192d5f0-0000-7000-8000-000000000001";
-    let lists = ["/products", "/orders", "/admin/orders", "/admin/products", "/admin/jobs", "/admin/mails", "/admin/audit"];
+    let lists =
+        ["/products", "/orders", "/admin/orders", "/admin/products", "/admin/jobs", "/admin/mails", "/admin/audit"];
     for path in lists {
         for after in [unknown, "second"] {
             let problem = owner.get(&format!("{path}?after={after}")).await.refused(422, "invalid_input");
