@@ -1,20 +1,22 @@
 //! From what a customer sends to a stored draft: made, changed, or repeated.
 
-use super::access::owned;
+use super::access::{Access, confirm_address, owned};
 use super::address::{self, AddressInput};
 use super::model::{Actor, Address, HistoryEntry, Order, OrderId, PaymentStatus, Status};
 use super::payment::save;
 use super::pricing::{self, Wish};
 use super::rules;
 use super::table;
-use crate::designs::{self, Design, DesignId};
+use super::web::view::{OrderView, view};
+use crate::catalog;
+use crate::designs::{self, Design, DesignId, DesignView};
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{TextProblem, clean_block, looks_like_email};
 use crate::kernel::{Code, Error, FieldError, Message, Refusal, Result};
 use crate::people::customers;
 use crate::store::WriteTx;
-use crate::web::{Visit, input};
-use serde::Deserialize;
+use crate::web::{Made, SessionId, Visit, input};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// So many pieces of a design.
@@ -160,20 +162,32 @@ pub async fn create(visit: &Visit, input: OrderInput) -> Result<Order> {
         .shop
         .store()
         .write(move |tx| {
-            if let Some(form) = input.form {
-                match table::by_form(tx, session, form)? {
-                    Some(old) if old.status == Status::Draft => return update_in(tx, &asker, &input, old),
-                    // The form was sent a second time after the customer went to pay.
-                    Some(old) => return Ok(old),
-                    None => table::index_form(tx, session, form, id)?,
-                }
-            }
-            let wanted = check(tx, &asker, &input, None)?;
-            let order = draft(tx, &asker, id, wanted)?;
-            insert(tx, &asker, &order)?;
+            let order = create_in(tx, &asker, session, id, &input)?;
+            asker.keep(tx, || made(&asker, &order))?;
             Ok(order)
         })
         .await
+}
+
+fn create_in(tx: &WriteTx, visit: &Visit, session: SessionId, id: OrderId, input: &OrderInput) -> Result<Order> {
+    if let Some(form) = input.form {
+        match table::by_form(tx, session, form)? {
+            Some(old) if old.status == Status::Draft => return update_in(tx, visit, input, old),
+            // The form was sent a second time after the customer went to pay.
+            Some(old) => return Ok(old),
+            None => table::index_form(tx, session, form, id)?,
+        }
+    }
+    let wanted = check(tx, visit, input, None)?;
+    let order = draft(tx, visit, id, wanted)?;
+    insert(tx, visit, &order)?;
+    Ok(order)
+}
+
+/// The answer to whoever made `order`.
+pub fn made(visit: &Visit, order: &Order) -> Result<Made> {
+    let made = Made::new(&view(order, visit.lang), &format!("/orders/{}", order.id))?;
+    Ok(made.leading_to(&confirm_address(order.id, &Access::Own)))
 }
 
 fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Order> {
@@ -321,7 +335,24 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
             insert(tx, &asker, &order)?;
             let entry = HistoryEntry::new(asker.now, actor(&asker, &order), "repeats").with("number", old.order_number);
             table::record(tx, order.id, &entry)?;
+            asker.keep(tx, || made_again(&asker, &order, &copies))?;
             Ok((order, copies))
         })
         .await
+}
+
+/// A new order and its designs.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Reordered {
+    order: OrderView,
+    designs: Vec<DesignView>,
+}
+
+/// The answer to whoever ordered the same again.
+pub fn made_again(visit: &Visit, order: &Order, copies: &[Design]) -> Result<Made> {
+    let shelf = catalog::shelf(&visit.shop)?;
+    let view_of = |design: &Design| DesignView::new(visit, design, shelf.product(design.product_id));
+    let document = Reordered { order: view(order, visit.lang), designs: copies.iter().map(view_of).collect() };
+    let made = Made::new(&document, &format!("/orders/{}", order.id))?;
+    Ok(made.leading_to(&confirm_address(order.id, &Access::Own)))
 }

@@ -1,13 +1,24 @@
 //! `Idempotency-Key`: the same key and body give the first answer again for 24 hours, per session or token.
+//!
+//! Handlers that make something put their answer into the transaction that makes it ([`Visit::keep`]), so that neither a crash nor a
+//! client that hangs up can part the two. All other answers are kept after they are known; to lose one of those is to do something
+//! again that may be done again.
+
+mod made;
+mod ticket;
+
+pub use made::Made;
+pub use ticket::Ticket;
 
 use super::Kit;
-use super::caller::Caller;
+use super::caller::{Caller, SessionId};
+use super::cookie;
 use super::input::body_problem;
 use super::problem::{self, Problem};
 use super::visit::RequestFacts;
 use crate::kernel::{Code, Fault, Moment};
 use crate::shop::Shop;
-use crate::store::{Index, Order, Table};
+use crate::store::{Index, Order, Table, WriteTx};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -18,6 +29,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use uuid::Uuid;
 
@@ -37,6 +49,48 @@ struct Answer {
     headers: Vec<(String, String)>,
     /// Base64.
     body: String,
+    /// The session the request opened: a client that never got the first answer has no cookie of it yet.
+    #[serde(default)]
+    session: Option<SessionId>,
+}
+
+impl Answer {
+    fn new(request: &str, response: &axum::http::response::Parts, body: &[u8], session: Option<SessionId>) -> Answer {
+        let kept = [header::CONTENT_TYPE, header::LOCATION, HeaderName::from_static("hx-redirect")];
+        let headers = kept.iter().filter_map(|name| {
+            let value = response.headers.get(name)?.to_str().ok()?;
+            Some((name.as_str().to_owned(), value.to_owned()))
+        });
+        Answer {
+            request: request.to_owned(),
+            status: response.status.as_u16(),
+            headers: headers.collect(),
+            body: STANDARD.encode(body),
+            session,
+        }
+    }
+
+    fn replay(&self) -> Result<Response, Problem> {
+        let body = STANDARD.decode(&self.body).map_err(|_| Fault::Corrupt("a kept answer".into()))?;
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+        Ok(response)
+    }
+}
+
+/// Keeps `answer` for each of `owners` until `until`.
+fn store(tx: &WriteTx, owners: &[Uuid], key: &str, until: Moment, answer: &Answer) -> Result<(), Fault> {
+    for owner in owners {
+        ANSWERS.put(tx, &(*owner, key.to_owned()), answer)?;
+        EXPIRY.put(tx, &(until, *owner, key.to_owned()))?;
+    }
+    Ok(())
 }
 
 /// Keys whose first request is still being worked on.
@@ -76,79 +130,99 @@ async fn with_key(kit: &Kit, request: Request, next: Next) -> Result<Response, P
     let Some(text) = value.to_str().ok().filter(|text| !text.is_empty() && text.len() <= 255).map(str::to_owned) else {
         return Err(Problem::new(Code::BadRequest, "problem.idempotency_key_form"));
     };
-    let caller = request.extensions().get::<Caller>();
-    let whose = caller.and_then(|caller| caller.staff.as_ref().map(|s| s.id).or(caller.session.map(|id| id.0)));
+    let facts = request.extensions().get::<RequestFacts>().cloned();
+    let caller = request.extensions().get::<Caller>().cloned();
+    let (Some(facts), Some(caller)) = (facts, caller) else {
+        return Err(Fault::bug("a route outside the web kit's layers").into());
+    };
     // A new API token is shown once and stored nowhere, so its answer is not kept either.
     if request.uri().path() == "/admin/tokens" {
         return Ok(next.run(request).await);
     }
-    // Without a session or token there is nobody to give the first answer to again.
-    let Some(whose) = whose else { return Ok(next.run(request).await) };
-    let key = (whose, text);
-    let (parts, body) = request.into_parts();
+    let known = caller.staff.as_ref().map(|staff| staff.id).or(caller.session.map(|session| session.0));
+    if known.is_none() && !is_random(&text) {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, body) = request.into_parts();
     let is_upload = parts.uri.path().ends_with("/photos");
     let limit = if is_upload { shop.config().uploads.max_bytes as usize + 64 * 1024 } else { MAX_ANSWER };
     let body = to_bytes(body, limit).await.map_err(|_| body_problem(413))?;
-    let mut hash = Sha256::new();
-    let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    // A multipart boundary is new on every try, so only the kind before it counts.
-    let kind = kind.split(|b| *b == b';').next().unwrap_or_default();
-    for piece in [parts.uri.to_string().as_bytes(), kind, &normalized(kind, &parts.headers, &body)] {
-        hash.update((piece.len() as u64).to_be_bytes());
-        hash.update(piece);
-    }
-    let fingerprint = hex::encode(hash.finalize());
+    let fingerprint = fingerprint(&parts, &body);
+    let whose = known.unwrap_or_else(|| stranger(&text, caller.address, &fingerprint));
+    let key = (whose, text);
 
     let Some(claim) = kit.in_progress.claim(&key) else {
         return Err(Problem::new(Code::IdempotencyInProgress, "problem.idempotency_in_progress"));
     };
     let stored = ANSWERS.get(&shop.store().read()?, &key)?;
     if let Some(answer) = stored {
-        return if answer.request == fingerprint {
-            replay(&answer)
-        } else {
-            Err(Problem::new(Code::IdempotencyKeyReused, "problem.idempotency_key_reused"))
-        };
+        if answer.request != fingerprint {
+            return Err(Problem::new(Code::IdempotencyKeyReused, "problem.idempotency_key_reused"));
+        }
+        if let (Some(id), None, Ok(mut slot)) = (answer.session, caller.session, facts.new_session.lock()) {
+            *slot = Some(cookie::Session { id, lang: None });
+        }
+        return answer.replay();
     }
-    let facts = parts.extensions.get::<RequestFacts>().cloned();
-    let now = facts.as_ref().map_or_else(|| shop.now(), |facts| facts.now);
+    let until = facts.now.plus_seconds(KEPT_HOURS * 3600);
+    let ticket = Ticket::new(known, key, fingerprint, until, &facts);
+    parts.extensions.insert(ticket.clone());
     let path = parts.uri.path().to_owned();
     let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let status = response.status();
-    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+    if ticket.is_used() || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+        return Ok(response);
+    }
+    // Nothing was begun for a stranger who still is one.
+    let owners = ticket.owners();
+    if known.is_none() && owners.len() == 1 {
         return Ok(response);
     }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let facts = facts.filter(|_| problem.0.code != Code::Unauthorized);
-        let Some(facts) = facts else {
+        if problem.0.code == Code::Unauthorized {
             response.extensions_mut().insert(problem);
             return Ok(response);
-        };
+        }
         let page = facts.page(shop, &path);
         response = problem::respond(&problem, facts.face, &page, &facts.id.to_string());
     }
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, MAX_ANSWER).await.map_err(|_| Fault::bug("an answer too long to keep"))?;
-    let kept = [header::CONTENT_TYPE, header::LOCATION, HeaderName::from_static("hx-redirect")];
-    let headers = kept.iter().filter_map(|name| {
-        let value = parts.headers.get(name)?.to_str().ok()?;
-        Some((name.as_str().to_owned(), value.to_owned()))
-    });
-    let answer = Answer {
-        request: fingerprint,
-        status: parts.status.as_u16(),
-        headers: headers.collect(),
-        body: STANDARD.encode(&body),
-    };
-    let until = now.plus_seconds(KEPT_HOURS * 3600);
-    shop.store()
-        .write(move |tx| {
-            ANSWERS.put(tx, &key, &answer)?;
-            EXPIRY.put(tx, &(until, key.0, key.1.clone()))
-        })
-        .await?;
+    let answer = ticket.answer(&parts, &body);
+    let late = shop.store().write(move |tx| if ticket.is_answered(tx)? { Ok(()) } else { ticket.store(tx, &answer) });
+    late.await?;
     drop(claim);
     Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// Without a session the key alone says who is asking, so only one that nobody guesses counts: a UUID made of random bits.
+fn is_random(key: &str) -> bool {
+    Uuid::try_parse(key).is_ok_and(|key| matches!(key.get_version_num(), 4 | 7))
+}
+
+/// Whose the key of a caller without a session is: whoever sends the same words from the same address. A version 8 UUID, which no
+/// session or token has.
+fn stranger(key: &str, address: IpAddr, fingerprint: &str) -> Uuid {
+    let mut hash = Sha256::new();
+    for piece in ["idempotency", key, &address.to_string(), fingerprint] {
+        hash.update((piece.len() as u64).to_be_bytes());
+        hash.update(piece);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn fingerprint(parts: &axum::http::request::Parts, body: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    // A multipart boundary is new on every try, so only the kind before it counts.
+    let kind = kind.split(|b| *b == b';').next().unwrap_or_default();
+    for piece in [parts.uri.to_string().as_bytes(), kind, &normalized(kind, &parts.headers, body)] {
+        hash.update((piece.len() as u64).to_be_bytes());
+        hash.update(piece);
+    }
+    hex::encode(hash.finalize())
 }
 
 /// The body with its multipart boundary taken out.
@@ -174,19 +248,6 @@ fn normalized(kind: &[u8], headers: &axum::http::HeaderMap, body: &[u8]) -> Vec<
     }
 }
 
-fn replay(answer: &Answer) -> Result<Response, Problem> {
-    let body = STANDARD.decode(&answer.body).map_err(|_| Fault::Corrupt("a kept answer".into()))?;
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    for (name, value) in &answer.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value)) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
-    Ok(response)
-}
-
 /// Forgets answers older than a day, some at a time. Returns how many.
 ///
 /// # Errors
@@ -204,3 +265,6 @@ pub async fn forget_expired(shop: &Shop) -> Result<usize, Fault> {
         })
         .await
 }
+
+#[cfg(test)]
+mod tests;

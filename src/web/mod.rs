@@ -26,6 +26,7 @@ pub mod words;
 
 pub use caller::{Caller, Role, SessionId, StaffCaller};
 pub use face::Face;
+pub use idempotency::Made;
 pub use input::Input;
 pub use page::Page;
 pub use paging::{List, Paging};

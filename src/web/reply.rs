@@ -49,7 +49,12 @@ impl Reply {
     /// A value that does not serialise, which is a mistake in the program.
     pub fn json(value: &impl Serialize) -> Result<Reply, Fault> {
         let body = serde_json::to_vec(value).map_err(|error| Fault::bug(error.to_string()))?;
-        Ok(Reply(([(header::CONTENT_TYPE, "application/json")], body).into_response()))
+        Ok(Reply::json_bytes(body))
+    }
+
+    /// A JSON document that is written already.
+    pub fn json_bytes(body: Vec<u8>) -> Reply {
+        Reply(([(header::CONTENT_TYPE, "application/json")], body).into_response())
     }
 
     pub fn html(body: String) -> Reply {

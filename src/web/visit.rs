@@ -3,6 +3,7 @@
 use super::caller::{Caller, SessionId, StaffCaller};
 use super::cookie;
 use super::face::Face;
+use super::idempotency::Ticket;
 use super::page::Page;
 use super::problem::Problem;
 use super::reply::{Reply, View};
@@ -53,6 +54,8 @@ pub struct Visit {
     pub request_id: Uuid,
     pub now: Moment,
     facts: RequestFacts,
+    /// There when the request has an `Idempotency-Key`.
+    pub(super) ticket: Option<Ticket>,
 }
 
 impl FromRequestParts<Shop> for Visit {
@@ -74,6 +77,7 @@ impl FromRequestParts<Shop> for Visit {
             request_id: facts.id,
             now: facts.now,
             facts,
+            ticket: parts.extensions.get::<Ticket>().cloned(),
         })
     }
 }

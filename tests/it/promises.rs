@@ -1,6 +1,7 @@
 //! Names the outside relies on. A change here is a change of a promise: think twice, then update the snapshot.
 
 use petstar::kernel::Code;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 #[test]
@@ -29,4 +30,40 @@ fn routes() {
         writeln!(out, "{path} {}", methods.join(" ")).unwrap();
     }
     insta::assert_snapshot!(out);
+}
+
+/// These make something, and put their answer into the transaction that makes it (`Visit::keep`).
+const MAKING: [&str; 5] = ["/basket", "/designs", "/designs/{id}/photos", "/orders", "/orders/{id}/reorder"];
+
+/// These may be carried out again when the first answer was lost, and why.
+const REPEATABLE: [(&str, &str); 20] = [
+    ("/admin/jobs/{id}/cancel", "a second time finds it cancelled"),
+    ("/admin/jobs/{id}/retry", "a second time finds it in line"),
+    ("/admin/login", "another log-in"),
+    ("/admin/logout", "nobody is logged in any more"),
+    ("/admin/mails/test", "another test mail"),
+    ("/admin/mails/{id}/resend", "asked for by hand, once more at worst"),
+    ("/admin/setup", "the link works once"),
+    ("/admin/staff", "the address is taken then"),
+    ("/admin/tokens", "never kept: a new token is shown once"),
+    ("/designs/{id}/finalize", "the same params are never rendered twice"),
+    ("/designs/{id}/layers", "the same pictures"),
+    ("/designs/{id}/preview", "the same picture"),
+    ("/designs/{id}/share", "the link that was made before"),
+    ("/language", "the same choice"),
+    ("/orders/{id}/checkout", "at most one page that can be paid, by an attempt stored before Stripe is asked"),
+    ("/orders/{id}/reopen", "a draft stays a draft"),
+    ("/r/{token}", "a design is open to a session once"),
+    ("/sign-in", "another link for the same address"),
+    ("/sign-out", "nobody is signed in any more"),
+    ("/webhooks/stripe", "each event is stored once"),
+];
+
+#[test]
+fn every_post_makes_its_thing_once_or_may_be_repeated() {
+    let (_, document) = petstar::app::routes();
+    let posts = document.paths.paths.iter().filter(|(_, item)| item.post.is_some()).map(|(path, _)| path.as_str());
+    let known = MAKING.into_iter().chain(REPEATABLE.into_iter().map(|(path, _)| path));
+    let (posts, known): (BTreeSet<&str>, BTreeSet<&str>) = (posts.collect(), known.collect());
+    assert_eq!(posts, known, "a POST that makes or charges keeps its answer in its own transaction (decision 0075)");
 }

@@ -22,7 +22,7 @@ use crate::kernel::{Code, Error, Fault, Message, Refusal};
 use crate::queue::{self, JobRow};
 use crate::shop::Shop;
 use crate::web::input::{number, optional_id, optional_number, optional_text};
-use crate::web::{Face, Input, Problem, Reply, Visit};
+use crate::web::{Face, Input, Made, Problem, Reply, Visit};
 use axum::extract::Path;
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
@@ -119,14 +119,14 @@ async fn create_design(visit: Visit, Input(new): Input<NewDesign>) -> Result<Rep
     })
     .await?;
     let design = new_design(&visit, &product, name, assessed);
-    let stored = design.clone();
-    shop.store().write(move |tx| table::put_design(tx, &stored)).await?;
-    let address = format!("/designs/{}", design.id);
-    let reply = visit.done(&DesignView::new(&visit, &design, Some(&product)), &address)?;
-    Ok(match visit.face {
-        Face::Json => reply.status(201).header(header::LOCATION, &address),
-        _ => reply,
-    })
+    let made = Made::new(&DesignView::new(&visit, &design, Some(&product)), &format!("/designs/{}", design.id))?;
+    let (asker, told) = (visit.clone(), made.clone());
+    let write = shop.store().write(move |tx| {
+        table::put_design(tx, &design)?;
+        asker.keep(tx, || Ok::<_, Error>(told))
+    });
+    write.await?;
+    Ok(made.reply(visit.face))
 }
 
 fn new_design(visit: &Visit, product: &catalog::Product, name: String, assessed: Assessed) -> Design {

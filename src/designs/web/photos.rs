@@ -12,10 +12,9 @@ use crate::kernel::{Code, Error, Message, Refusal};
 use crate::queue;
 use crate::shop::Shop;
 use crate::web::input::body_problem;
-use crate::web::{Face, Problem, Reply, Visit};
+use crate::web::{Face, Made, Problem, Reply, Visit};
 use axum::extract::multipart::Field;
 use axum::extract::{DefaultBodyLimit, Multipart, Path};
-use axum::http::header;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,12 +42,15 @@ async fn add_photo(visit: Visit, Path(id): Path<DesignId>, body: Multipart) -> R
         }
         Err(problem) => return Err(problem),
     };
-    if visit.face.is_json() {
-        let view = PhotoView::new(id, &photo);
-        return Ok(Reply::json(&view)?.status(201).header(header::LOCATION, &view.url));
+    if !visit.face.is_json() {
+        place(&visit, id, &photo, field).await?;
     }
-    place(&visit, id, &photo, field).await?;
-    Ok(Reply::see_other(visit.face, &format!("/designs/{id}#photos")))
+    Ok(made(id, &photo)?.reply(visit.face))
+}
+
+fn made(id: DesignId, photo: &Photo) -> Result<Made, Error> {
+    let view = PhotoView::new(id, photo);
+    Ok(Made::new(&view, &view.url)?.leading_to(&format!("/designs/{id}#photos")))
 }
 
 /// Reads the body, decodes the file and stores the photo. Also gives the form's `field`, if there was one.
@@ -70,12 +72,12 @@ async fn take_in(visit: &Visit, design: &Design, mut body: Multipart) -> Result<
     let original = original.ok_or_else(|| Refusal::field("file", Message::new("designs.photo_absent")))?;
     let developing = shop.clone();
     let photo = blocking(move || develop(&developing, original)).await?;
-    let stored = photo.clone();
+    let (asker, stored) = (visit.clone(), photo.clone());
     shop.store()
         .write(move |tx| {
             check_room(tx, id)?;
             table::put_photo(tx, id, &stored)?;
-            Ok::<_, Error>(())
+            asker.keep(tx, || made(id, &stored))
         })
         .await?;
     Ok((photo, into))

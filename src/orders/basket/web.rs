@@ -8,7 +8,7 @@ use crate::orders::pricing;
 use crate::orders::web::parts::{Picture, TotalRow, estimate_rows};
 use crate::shop::Shop;
 use crate::store::Snapshot;
-use crate::web::{Face, Input, Page, Problem, Reply, View, Visit, input, words};
+use crate::web::{Face, Input, Made, Page, Problem, Reply, View, Visit, input, words};
 use askama::Template;
 use axum::extract::Path;
 use serde::{Deserialize, Serialize};
@@ -98,17 +98,16 @@ impl View for BasketPage {
     }
 }
 
-fn basket_page(visit: &Visit) -> Result<BasketPage> {
+fn basket_page(tx: &impl Snapshot, visit: &Visit) -> Result<BasketPage> {
     let shop = &visit.shop;
-    let tx = shop.store().read()?;
     let mut priced: Vec<Line> = Vec::new();
     let mut views = Vec::new();
-    let rows = visit.session().map(|session| lines(&tx, session)).transpose()?.unwrap_or_default();
+    let rows = visit.session().map(|session| lines(tx, session)).transpose()?.unwrap_or_default();
     let currency = shop.settings().currency;
     for (id, row) in rows {
-        let Some(design) = designs::find(&tx, row.design_id)? else { continue };
-        let line = pricing::preview_line(&tx, shop, &design, row.quantity)?;
-        views.push(line_view(&tx, visit, id, &design, row.quantity, &line)?);
+        let Some(design) = designs::find(tx, row.design_id)? else { continue };
+        let line = pricing::preview_line(tx, shop, &design, row.quantity)?;
+        views.push(line_view(tx, visit, id, &design, row.quantity, &line)?);
         priced.extend(line.ok());
     }
     let orderable = !views.is_empty() && priced.len() == views.len();
@@ -154,17 +153,22 @@ fn line_view(
     Ok(BasketLineView { id, design_id: design.id, name, quantity, unit_price, subtotal, problem, shown })
 }
 
-fn answer(visit: &Visit, status: u16) -> Result<Reply, Problem> {
+fn answer(visit: &Visit) -> Result<Reply, Problem> {
     match visit.face {
-        Face::Json => Ok(Reply::json(&basket_page(visit)?)?.status(status)),
+        Face::Json => Ok(Reply::json(&basket_page(&visit.shop.store().read()?, visit)?)?),
         face => Ok(Reply::see_other(face, "/basket")),
     }
+}
+
+/// The answer to whoever put something in.
+fn made(tx: &impl Snapshot, visit: &Visit) -> Result<Made> {
+    Ok(Made::new(&basket_page(tx, visit)?, "/basket")?)
 }
 
 /// The basket
 #[utoipa::path(get, path = "/basket", tag = "shop", responses((status = 200, body = BasketView)))]
 async fn show_basket(visit: Visit) -> Result<Reply, Problem> {
-    visit.reply(&basket_page(&visit)?)
+    visit.reply(&basket_page(&visit.shop.store().read()?, &visit)?)
 }
 
 /// Put pieces of an own design into the basket
@@ -180,10 +184,11 @@ async fn add_to_basket(visit: Visit, Input(form): Input<AddForm>) -> Result<Repl
             let design = designs::find(tx, form.design_id)?.filter(|design| designs::is_changeable(design, &asker));
             let unknown = || Refusal::field("design_id", Message::new("orders.design_unknown"));
             let design = design.ok_or_else(unknown)?;
-            add(tx, session, fresh, design.id, form.quantity.unwrap_or(1), now)
+            add(tx, session, fresh, design.id, form.quantity.unwrap_or(1), now)?;
+            asker.keep(tx, || made(tx, &asker))
         })
         .await?;
-    answer(&visit, 201)
+    Ok(made(&visit.shop.store().read()?, &visit)?.reply(visit.face))
 }
 
 /// Change how many pieces of a line are wanted
@@ -197,7 +202,7 @@ async fn change_basket_line(
     let line: LineId = line.parse().map_err(|_| Problem::not_found())?;
     let session = visit.session().ok_or_else(Problem::not_found)?;
     visit.shop.store().write(move |tx| change(tx, session, line, form.quantity)).await?;
-    answer(&visit, 200)
+    answer(&visit)
 }
 
 /// Take a line out of the basket
@@ -207,5 +212,5 @@ async fn remove_basket_line(visit: Visit, Path(line): Path<String>) -> Result<Re
     let line: LineId = line.parse().map_err(|_| Problem::not_found())?;
     let session = visit.session().ok_or_else(Problem::not_found)?;
     visit.shop.store().write(move |tx| remove(tx, session, line)).await?;
-    answer(&visit, 200)
+    answer(&visit)
 }

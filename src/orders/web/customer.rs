@@ -3,18 +3,15 @@
 use super::form;
 use super::parts::{Picture, line_picture};
 use super::view::{OrderView, view};
-use crate::catalog;
-use crate::designs::{Design, DesignView};
 use crate::kernel::{Code, Error, Result};
-use crate::orders::access::{Access, confirm_address, read_id};
+use crate::orders::access::{confirm_address, read_id};
 use crate::orders::model::OrderId;
-use crate::orders::placing::{self, OrderInput};
+use crate::orders::placing::{self, OrderInput, Reordered};
 use crate::orders::table;
 use crate::people::customers;
-use crate::web::{Face, Input, List, Page, Paging, Problem, Reply, View, Visit};
+use crate::web::{Input, List, Page, Paging, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::{Path, Query};
-use axum::http::header;
 use serde::Serialize;
 
 #[derive(Template, Serialize)]
@@ -85,12 +82,7 @@ pub async fn list_orders(visit: Visit, Query(paging): Query<Paging>) -> Result<R
     responses((status = 201, body = OrderView), (status = 422, description = "`invalid_input`, `coupon_invalid`")))]
 pub async fn create_order(visit: Visit, Input(input): Input<OrderInput>) -> Result<Reply, Problem> {
     match placing::create(&visit, input.clone()).await {
-        Ok(order) => match visit.face {
-            Face::Json => Ok(Reply::json(&view(&order, visit.lang))?
-                .status(201)
-                .header(header::LOCATION, &format!("/orders/{}", order.id))),
-            face => Ok(Reply::see_other(face, &confirm_address(order.id, &Access::Own))),
-        },
+        Ok(order) => Ok(placing::made(&visit, &order)?.reply(visit.face)),
         Err(Error::Refused(refusal)) if shows_form(&visit, refusal.code) => form::again(&visit, None, &input, &refusal),
         Err(error) => Err(error.into()),
     }
@@ -124,13 +116,6 @@ pub async fn change_order(
     }
 }
 
-/// A new order and its designs.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct Reordered {
-    order: OrderView,
-    designs: Vec<DesignView>,
-}
-
 /// Order the same again
 ///
 /// New designs with `original_design_id`, at today's prices.
@@ -138,14 +123,5 @@ pub struct Reordered {
     responses((status = 201, body = Reordered), (status = 404), (status = 422, description = "a product or size is gone")))]
 pub async fn reorder(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
     let (order, copies) = placing::repeat(&visit, read_id(&id)?).await?;
-    match visit.face {
-        Face::Json => {
-            let shelf = catalog::shelf(&visit.shop)?;
-            let view_of = |design: &Design| DesignView::new(&visit, design, shelf.product(design.product_id));
-            let designs = copies.iter().map(view_of).collect();
-            let document = Reordered { order: view(&order, visit.lang), designs };
-            Ok(Reply::json(&document)?.status(201).header(header::LOCATION, &format!("/orders/{}", order.id)))
-        }
-        face => Ok(Reply::see_other(face, &confirm_address(order.id, &Access::Own))),
-    }
+    Ok(placing::made_again(&visit, &order, &copies)?.reply(visit.face))
 }

@@ -8,6 +8,7 @@ mod kill_and_restart;
 mod layers;
 mod lists;
 mod other_device;
+mod panel_products;
 mod prices;
 mod purchase;
 mod script;

@@ -89,6 +89,11 @@ impl Visitor {
         self.send("POST", path, Some("application/json"), body.to_string().into_bytes()).await
     }
 
+    /// Nothing when the shop goes away before it has answered.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        self.try_send("POST", path, Some("application/json"), body.to_string().into_bytes()).await.ok()
+    }
+
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send("PUT", path, Some("application/json"), body.to_string().into_bytes()).await
     }
@@ -115,6 +120,17 @@ impl Visitor {
 
     /// Follows `path`, which may be a whole address of this shop.
     pub async fn send(&self, method: &str, path: &str, kind: Option<&str>, body: Vec<u8>) -> Answer {
+        let answer = self.try_send(method, path, kind, body).await;
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
+    }
+
+    async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        kind: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<Answer, Box<dyn std::error::Error>> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
         let mut request = http::Request::builder().method(method).uri(url);
         for (name, value) in &self.headers {
@@ -129,7 +145,7 @@ impl Visitor {
             request = request.header("cookie", line.join("; "));
         }
         let request = request.body(Full::new(body.into())).expect("a request");
-        let response = self.client.request(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        let response = self.client.request(request).await?;
         let (parts, body) = response.into_parts();
         for set in parts.headers.get_all("set-cookie") {
             let text = set.to_str().expect("a cookie");
@@ -142,7 +158,7 @@ impl Visitor {
             }
             assert!([cookie::SESSION, cookie::STAFF].contains(&name), "an unknown cookie: {name}");
         }
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }

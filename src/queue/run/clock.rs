@@ -1,0 +1,79 @@
+//! The thread that looks at the clock.
+
+use super::attempt::Outcome;
+use super::lease::{ABANDONED, Lease};
+use super::worker::{is_the_end, spawn_worker};
+use super::{BREATHER, Hall, lock};
+use crate::kernel::Fault;
+use crate::queue::bell::Woken;
+use crate::queue::handlers::JobError;
+use crate::queue::model::Lane;
+use crate::queue::table;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often the clock is looked at for jobs that have become due, and the age of running ones.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Looks at the clock: wakes threads for jobs that have become due, and gives up on attempts that take too long.
+/// Their age is the sum of the pauses waited here, so that no jump of the clock makes them old.
+pub fn tick(hall: &Arc<Hall>, runtime: &tokio::runtime::Handle) {
+    let mut pause = Duration::ZERO;
+    loop {
+        let aged_by = match hall.ticker.wait_at_most(pause) {
+            Woken::Time => pause.as_millis() as u64,
+            Woken::Ring => 0,
+            Woken::Stop => return,
+        };
+        pause = match wake_for_due_jobs(hall) {
+            Ok(Some(due_in)) => due_in.clamp(Duration::from_millis(1), TICK),
+            Ok(None) => TICK,
+            Err(fault) if is_the_end(&fault) => return,
+            Err(_) => BREATHER,
+        };
+        let leases: Vec<_> = lock(&hall.running).values().cloned().collect();
+        for lease in leases {
+            let age = lease.age.fetch_add(aged_by, Ordering::Relaxed) + aged_by;
+            if age >= u64::from(lease.kind.time_limit_s) * 1000 && lease.end_as(ABANDONED) {
+                abandon(hall, lease, runtime);
+            }
+        }
+    }
+}
+
+/// Says how long it is until the next job is due, if one waits for its time.
+fn wake_for_due_jobs(hall: &Hall) -> Result<Option<Duration>, Fault> {
+    let tx = hall.store.read()?;
+    let now = (hall.now)();
+    let mut nearest = None;
+    for lane in Lane::ALL {
+        let Some((_, due, _)) = table::first_due(&tx, lane)? else { continue };
+        let until = due.millis_since(now);
+        if until <= 0 {
+            hall.bell(lane).ring(table::count_due(&tx, lane, now, 64)?);
+        } else {
+            let until = Duration::from_millis(until.unsigned_abs());
+            nearest = Some(nearest.map_or(until, |other: Duration| other.min(until)));
+        }
+    }
+    Ok(nearest)
+}
+
+/// Gives up on an attempt whose time is up. Its thread cannot be stopped, so another one takes its place in the lane.
+fn abandon(hall: &Arc<Hall>, lease: Arc<Lease>, runtime: &tokio::runtime::Handle) {
+    let seconds = lease.kind.time_limit_s;
+    tracing::error!(job = %lease.id, kind = lease.kind.name, seconds, "an attempt took too long");
+    lock(&hall.running).remove(&lease.token.number);
+    hall.threads.send_modify(|count| *count -= 1);
+    if let Err(fault) = spawn_worker(hall.clone(), lease.lane, runtime.clone()) {
+        tracing::error!(%fault, "a thread for jobs could not be replaced");
+    }
+    let (writer, mut outcome) =
+        (hall.clone(), Outcome::Failed(JobError::again(format!("took longer than {seconds} seconds"))));
+    let recorded = hall.store.write_blocking(move |tx| writer.finish(tx, &lease, &mut outcome));
+    if let Err(fault) = recorded {
+        // The next start finds the job and takes it for interrupted.
+        tracing::error!(%fault, "an attempt that took too long could not be recorded");
+    }
+}

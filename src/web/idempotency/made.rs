@@ -1,0 +1,41 @@
+//! What a request has made, and how it is told.
+
+use crate::kernel::Fault;
+use crate::web::{Face, Reply};
+use axum::http::header;
+use serde::Serialize;
+
+/// The answer of a request that made something: 201 and the document for scripts, the way on for people.
+#[derive(Clone, Debug)]
+pub struct Made {
+    document: Vec<u8>,
+    /// Where the thing is found.
+    location: String,
+    go_to: Option<String>,
+}
+
+impl Made {
+    /// # Errors
+    /// A document that does not serialise, which is a mistake in the program.
+    pub fn new(document: &impl Serialize, location: &str) -> Result<Made, Fault> {
+        let document = serde_json::to_vec(document).map_err(|error| Fault::bug(error.to_string()))?;
+        Ok(Made { document, location: location.to_owned(), go_to: None })
+    }
+
+    /// People are sent to `go_to` instead of the thing itself.
+    pub fn leading_to(self, go_to: &str) -> Made {
+        Made { go_to: Some(go_to.to_owned()), ..self }
+    }
+
+    pub fn reply(self, face: Face) -> Reply {
+        match face {
+            Face::Json => Reply::json_bytes(self.document).status(201).header(header::LOCATION, &self.location),
+            Face::Page | Face::Fragment => Reply::see_other(face, self.go_to.as_deref().unwrap_or(&self.location)),
+        }
+    }
+
+    /// What [`Made::reply`] sends as its body.
+    pub(super) fn body(&self, face: Face) -> &[u8] {
+        if face.is_json() { &self.document } else { &[] }
+    }
+}
