@@ -8,13 +8,14 @@ use super::lang::Words;
 pub struct Message {
     pub key: &'static str,
     pub values: Vec<(&'static str, String)>,
-    /// Values that are texts of the owner's: they are shown in the language the message is read in.
-    pub words: Vec<(&'static str, Words)>,
+    /// Values that are texts of the owner's: they are shown in the language the message is read in. A boxed slice keeps refusals
+    /// small enough to be returned by value.
+    pub words: Box<[(&'static str, Words)]>,
 }
 
 impl Message {
     pub fn new(key: &'static str) -> Self {
-        Self { key, values: Vec::new(), words: Vec::new() }
+        Self { key, values: Vec::new(), words: Box::default() }
     }
 
     /// Sets the value of the place `{name}`.
@@ -25,7 +26,9 @@ impl Message {
 
     /// Sets the value of the place `{name}` to a text that exists in every language.
     pub fn with_words(mut self, name: &'static str, words: &Words) -> Self {
-        self.words.push((name, words.clone()));
+        let mut all = self.words.into_vec();
+        all.push((name, words.clone()));
+        self.words = all.into();
         self
     }
 }
