@@ -1,6 +1,10 @@
 //! How many pages a second: the shop's own handlers beside a bare axum handler that sends the same bytes, in one run.
 //!
-//! `cargo bench --bench pages` prints requests a second and their ratio. Figures of one run can be compared, those of two runs cannot.
+//! `cargo bench --bench pages` prints requests a second and their ratio, and how long a page takes while previews keep every core busy.
+//! Figures of one run can be compared, those of two runs cannot. `-- crowd` leaves out the former.
+
+#[path = "pages/crowd.rs"]
+mod crowd;
 
 use axum::Router;
 use axum::routing::get;
@@ -26,7 +30,8 @@ fn main() {
 async fn run() {
     let folder = tempfile::tempdir().expect("a folder");
     let overrides = Overrides { listen: Some("127.0.0.1:0".into()), data_dir: Some(folder.path().join("data")) };
-    let unlimited = [("PETSTAR_LIMITS__READ".to_owned(), u32::MAX.to_string())];
+    let unlimited =
+        ["READ", "WRITE", "UPLOAD", "PREVIEW"].map(|limit| (format!("PETSTAR_LIMITS__{limit}"), u32::MAX.to_string()));
     let config =
         Config::load(&folder.path().join("none.toml"), false, unlimited.into_iter(), &overrides).expect("defaults");
     let start = Start {
@@ -37,24 +42,27 @@ async fn run() {
     };
     let app = App::start(start).await.expect("the shop starts");
 
+    crowd::run(app.address).await;
     let (order, cookie) = order(app.address).await;
-    let paths = ["/", "/products", "/products/star-portrait", &order];
+    let paths: &[&str] = match std::env::args().any(|argument| argument == "crowd") {
+        true => &[],
+        false => &["/", "/products", "/products/star-portrait", &order],
+    };
     for (path, accept) in paths.iter().flat_map(|path| [(path, "text/html"), (path, "application/json")]) {
-        let headers = format!("accept: {accept}\r\ncookie: {cookie}\r\n");
-        let body = fetch(app.address, path, &headers).await;
+        let body = Client::of(app.address, &cookie).await.ask(path, accept).await;
         let bare = serve_bare(body.clone()).await;
         // Warm both, then take turns, so that a machine that slows down slows both.
-        load(app.address, path, &headers, Duration::from_millis(300)).await;
-        load(bare, path, &headers, Duration::from_millis(300)).await;
+        load(app.address, path, accept, &cookie, Duration::from_millis(300)).await;
+        load(bare, path, accept, &cookie, Duration::from_millis(300)).await;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            ours.push(load(app.address, path, &headers, ROUND).await);
-            theirs.push(load(bare, path, &headers, ROUND).await);
+            ours.push(load(app.address, path, accept, &cookie, ROUND).await);
+            theirs.push(load(bare, path, accept, &cookie, ROUND).await);
         }
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
             "{:<28} {accept:<17} {:>7} bytes  shop {ours:>7.0}/s  bare {theirs:>7.0}/s  ratio {:.2}",
-            if *path == order { "/orders/{id}" } else { *path },
+            if *path == order { "/orders/{id}" } else { path },
             body.len(),
             ours / theirs
         );
@@ -81,43 +89,34 @@ async fn serve_bare(body: Vec<u8>) -> SocketAddr {
 }
 
 /// The address of a new order for one tag, and the cookie of whoever made it.
-async fn order(address: SocketAddr) -> (String, String) {
+async fn order(address: SocketAddr) -> (String, Option<String>) {
+    const JSON: &str = "application/json";
     let mut client = Client::connect(address).await;
-    let product = json(&client.ask("/products/round-tag", "accept: application/json\r\n").await);
+    let product: Value = serde_json::from_slice(&client.ask("/products/round-tag", JSON).await).expect("a product");
     let design = json!({"product_id": product["id"], "params": {"name": "Chelsea", "phone": "090-1234-5678"}});
-    let (head, design) = client.post("/designs", "", &design).await;
-    let cookie = head.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a session");
-    let body = json!({
-        "lines": [{"design_id": json(&design)["id"], "quantity": 2}],
+    let design = client.json("POST", "/designs", (JSON, design.to_string().as_bytes())).await;
+    let order = json!({
+        "lines": [{"design_id": design["id"], "quantity": 2}],
         "email": "mika@example.jp",
         "shipping_address": {
             "name": "佐藤 美香", "postal_code": "604-8005", "country": "JP", "region": "京都府", "city": "京都市中京区",
             "line1": "恵比須町427", "line2": "", "phone": "090-1234-5678"
         },
     });
-    let (_, order) = client.post("/orders", cookie, &body).await;
-    (format!("/orders/{}", json(&order)["id"].as_str().expect("an id")), cookie.to_owned())
-}
-
-fn json(body: &[u8]) -> Value {
-    serde_json::from_slice(body).expect("JSON")
-}
-
-async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Vec<u8> {
-    let mut client = Client::connect(address).await;
-    client.ask(path, headers).await
+    let order = client.json("POST", "/orders", (JSON, order.to_string().as_bytes())).await;
+    (format!("/orders/{}", order["id"].as_str().expect("an id")), client.cookie)
 }
 
 /// Requests answered a second over several connections.
-async fn load(address: SocketAddr, path: &str, headers: &str, time: Duration) -> f64 {
+async fn load(address: SocketAddr, path: &str, accept: &str, cookie: &Option<String>, time: Duration) -> f64 {
     let started = Instant::now();
     let clients = (0..CONNECTIONS).map(|_| {
-        let (path, headers) = (path.to_owned(), headers.to_owned());
+        let (path, accept, cookie) = (path.to_owned(), accept.to_owned(), cookie.clone());
         tokio::spawn(async move {
-            let mut client = Client::connect(address).await;
+            let mut client = Client::of(address, &cookie).await;
             let mut answered = 0u64;
             while started.elapsed() < time {
-                client.ask(&path, &headers).await;
+                client.ask(&path, &accept).await;
                 answered += 1;
             }
             answered
@@ -134,50 +133,65 @@ async fn load(address: SocketAddr, path: &str, headers: &str, time: Duration) ->
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// The session, once the shop has given one.
+    cookie: Option<String>,
 }
 
 impl Client {
     async fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).await.expect("a connection");
         stream.set_nodelay(true).expect("nodelay");
-        Client { stream, buffer: Vec::with_capacity(256 * 1024) }
+        Client { stream, buffer: Vec::with_capacity(256 * 1024), cookie: None }
     }
 
-    /// Sends one request; gives the body. Each of `headers` ends its line.
-    async fn ask(&mut self, path: &str, headers: &str) -> Vec<u8> {
-        self.send(path, &format!("GET {path} HTTP/1.1\r\nhost: shop\r\n{headers}\r\n")).await.1
+    /// Somebody the shop knows by a cookie.
+    async fn of(address: SocketAddr, cookie: &Option<String>) -> Client {
+        Client { cookie: cookie.clone(), ..Client::connect(address).await }
     }
 
-    async fn post(&mut self, path: &str, cookie: &str, body: &Value) -> (String, Vec<u8>) {
-        let body = body.to_string();
-        let headers = format!("accept: application/json\r\ncontent-type: application/json\r\ncookie: {cookie}\r\n");
-        let length = body.len();
-        self.send(
-            path,
-            &format!("POST {path} HTTP/1.1\r\nhost: shop\r\n{headers}content-length: {length}\r\n\r\n{body}"),
-        )
-        .await
+    /// Gets a page; gives its body.
+    async fn ask(&mut self, path: &str, accept: &str) -> Vec<u8> {
+        let (status, body) = self.send("GET", path, accept, ("text/plain", &[])).await;
+        assert_eq!(status, 200, "{path}");
+        body
     }
 
-    /// Sends one request; gives the head of the answer and the body.
-    async fn send(&mut self, path: &str, request: &str) -> (String, Vec<u8>) {
-        self.stream.write_all(request.as_bytes()).await.expect("sent");
+    /// Sends one request with a body of some type; gives the status and the body of the answer.
+    async fn send(&mut self, method: &str, path: &str, accept: &str, (kind, body): (&str, &[u8])) -> (u16, Vec<u8>) {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\naccept: {accept}\r\n");
+        if method != "GET" {
+            request.push_str(&format!("content-type: {kind}\r\ncontent-length: {}\r\n", body.len()));
+        }
+        if let Some(cookie) = &self.cookie {
+            request.push_str(&format!("cookie: {cookie}\r\n"));
+        }
+        request.push_str("\r\n");
+        self.stream.write_all(&[request.as_bytes(), body].concat()).await.expect("sent");
         self.buffer.clear();
-        let (text, head, length) = loop {
+        let (status, head, length) = loop {
             let read = self.stream.read_buf(&mut self.buffer).await.expect("read");
             assert!(read > 0, "the server closed the connection");
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
-                assert!(head.starts_with("HTTP/1.1 20"), "{path}: {head}");
-                let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-                let length = length.and_then(|text| text.parse::<usize>().ok()).expect("a length");
-                break (head, end + 4, length);
+                let field = |name: &str| {
+                    head.lines().find_map(|line| {
+                        line.split_once(": ")
+                            .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+                            .map(|(_, value)| value)
+                    })
+                };
+                if let Some(set) = field("set-cookie") {
+                    self.cookie = set.split(';').next().map(str::to_owned);
+                }
+                let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
+                let length = field("content-length").and_then(|text| text.parse::<usize>().ok()).expect("a length");
+                break (status, end + 4, length);
             }
         };
         while self.buffer.len() < head + length {
             let read = self.stream.read_buf(&mut self.buffer).await.expect("read");
             assert!(read > 0, "the server closed the connection");
         }
-        (text, self.buffer[head..].to_vec())
+        (status, self.buffer[head..].to_vec())
     }
 }

@@ -115,6 +115,7 @@ impl App {
         });
         let setup_link = people::prepare_setup_link(&shop).await?;
         // Only now: a job that goes on from before the restart may need everything above.
+        crate::render::stand_back();
         let sizes = LaneSizes { quick: 4, heavy: config.render.threads.clamp(1, 4) };
         queue.work(handlers, sizes, tokio::runtime::Handle::current())?;
 

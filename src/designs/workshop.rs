@@ -30,7 +30,7 @@ const MOST_WAITING: usize = 100;
 const PREVIEW_QUALITY: u8 = 88;
 const PICTURE_QUALITY: u8 = 80;
 /// Raised when the renderer draws the same design differently.
-const STYLE: u8 = 1;
+const STYLE: u8 = 2;
 
 #[derive(RustEmbed)]
 #[folder = "assets"]

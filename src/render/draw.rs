@@ -90,9 +90,11 @@ impl<'a> Drawing<'a> {
 
 /// Draws the whole scene. Uses all cores; call it from a thread that may block.
 pub fn draw(scene: &Scene, photos: &Photos, canvas: &Canvas) -> Result<Picture, Fault> {
-    let drawing = Drawing::new(scene, photos, canvas)?;
-    let bands: Vec<Vec<u8>> =
-        (0..drawing.bands()).into_par_iter().map(|band| drawing.band(band)).collect::<Result<_, Fault>>()?;
+    // All of it on the drawing threads, which stand back for pages.
+    let bands: Vec<Vec<u8>> = rayon::scope(|_| {
+        let drawing = Drawing::new(scene, photos, canvas)?;
+        (0..drawing.bands()).into_par_iter().map(|band| drawing.band(band)).collect::<Result<_, Fault>>()
+    })?;
     Picture::new(canvas.width, canvas.height, 3, bands.concat()).ok_or_else(|| Fault::bug("bands do not add up"))
 }
 

@@ -7,6 +7,7 @@ pub mod artwork;
 pub mod color;
 pub mod draw;
 pub mod fonts;
+mod jpeg;
 pub mod photo;
 pub mod picture;
 mod pixels;
@@ -19,5 +20,16 @@ pub use artwork::{Artwork, ArtworkProblem};
 pub use color::Color;
 pub use draw::{draw, draw_clear, needed_pixels, preview};
 pub use picture::{Photos, Picture, encode_jpeg, encode_png};
-pub use print::{PrintProblem, print_png};
+pub use print::{PrintProblem, print_jpeg, print_png};
 pub use scene::{Affine, Area, Canvas, Frame, Scene};
+
+/// By how much what draws is nicer than what answers (the `nice` of the operating system).
+const NICENESS: i32 = 5;
+
+/// Lets the threads that draw step back behind all others, so that pages are answered while every core is drawing. To be called once, before
+/// anything is drawn.
+pub fn stand_back() {
+    let nice = |_| _ = rustix::process::nice(NICENESS);
+    // Only a second shop in the same process (there are such tests) finds threads that stand back already.
+    let _ = rayon::ThreadPoolBuilder::new().start_handler(nice).thread_name(|at| format!("draw-{at}")).build_global();
+}

@@ -7,11 +7,13 @@ mod child;
 pub mod corpus;
 mod decode;
 mod kind;
+mod reduced;
 
 pub use child::{Decoder, Limits, PhotoProblem, child_main};
 pub use decode::Decoded;
 pub use kind::{Kind, inspect};
 
+use super::jpeg;
 use super::picture::{Picture, encode_jpeg, encode_png};
 use crate::kernel::Fault;
 
@@ -29,6 +31,9 @@ pub fn encode_proxy(picture: &Picture) -> Result<(Vec<u8>, &'static str), Fault>
 
 /// Decodes a picture of the shop's own making (a proxy, a sample) in this process. Never for a customer's bytes.
 pub fn decode_trusted(bytes: &[u8]) -> Result<Picture, Fault> {
+    if let Some(picture) = jpeg::unpack(bytes) {
+        return Ok(picture);
+    }
     let limits = decode::Limits { max_pixels: 200_000_000, max_side: None };
     decode::decode(bytes, &limits)
         .map(|decoded| decoded.picture)

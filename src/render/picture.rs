@@ -1,6 +1,8 @@
 //! Pixels in memory, and the small files made of them.
 
+use super::jpeg::{BAND_ROWS, Jpeg};
 use crate::kernel::Fault;
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -51,17 +53,16 @@ impl Picture {
             .ok_or_else(|| Fault::bug("a picture that is not what it says"))?;
         Ok(Picture { width, height, channels: self.channels, pixels })
     }
+}
 
-    /// Shrunk in proportion until the longer side is at most `side`; unchanged where it already is.
-    pub fn at_most(self, side: u32) -> Result<Picture, Fault> {
-        let long = self.long_side();
-        if long <= side {
-            return Ok(self);
-        }
-        let shrink =
-            |length: u32| ((u64::from(length) * u64::from(side) + u64::from(long) / 2) / u64::from(long)) as u32;
-        self.resized(shrink(self.width), shrink(self.height))
+/// A size shrunk in proportion until the longer side is at most `side`; unchanged where it already is.
+pub(crate) fn at_most((width, height): (u32, u32), side: u32) -> (u32, u32) {
+    let long = width.max(height);
+    if long <= side {
+        return (width, height);
     }
+    let shrink = |length: u32| (u64::from(length) * u64::from(side) + u64::from(long) / 2) / u64::from(long);
+    ((shrink(width) as u32).max(1), (shrink(height) as u32).max(1))
 }
 
 impl std::fmt::Debug for Picture {
@@ -72,16 +73,19 @@ impl std::fmt::Debug for Picture {
 
 /// A JPEG without subsampled colour, so that thin coloured letters stay clean. `quality` 1–100. Alpha is dropped.
 pub fn encode_jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Fault> {
-    let mut out = Vec::with_capacity(picture.pixels.len() / 8);
-    let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality.clamp(1, 100));
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
     let (width, height) = match (u16::try_from(picture.width), u16::try_from(picture.height)) {
         (Ok(width), Ok(height)) => (width, height),
         _ => return Err(Fault::bug("a JPEG has at most 65535 pixels a side")),
     };
-    let color = if picture.has_alpha() { jpeg_encoder::ColorType::Rgba } else { jpeg_encoder::ColorType::Rgb };
-    encoder.encode(&picture.pixels, width, height, color).map_err(bug)?;
-    Ok(out)
+    let jpeg = Jpeg { width, height, channels: picture.channels, quality, print_dpi: None };
+    let band = BAND_ROWS as usize * usize::from(width) * usize::from(picture.channels);
+    let bands: Vec<&[u8]> = picture.pixels.chunks(band).collect();
+    let pieces: Vec<Vec<u8>> = bands
+        .into_par_iter()
+        .enumerate()
+        .map(|(band, rows)| jpeg.pack(band as u32, rows))
+        .collect::<Result<_, Fault>>()?;
+    Ok(pieces.concat())
 }
 
 /// A PNG tagged as sRGB.
@@ -116,10 +120,9 @@ mod tests {
 
     #[test]
     fn shrinking_keeps_the_proportion_and_at_least_a_pixel() {
-        let thin = Picture::new(1, 4000, 3, vec![200; 12000]).unwrap().at_most(1600).unwrap();
-        assert_eq!((thin.width, thin.height), (1, 1600));
-        let small = Picture::new(8, 6, 4, vec![200; 192]).unwrap();
-        assert_eq!(small.clone().at_most(800).unwrap(), small);
+        assert_eq!(at_most((1, 4000), 1600), (1, 1600));
+        assert_eq!(at_most((4001, 3000), 1600), (1600, 1200));
+        assert_eq!(at_most((8, 6), 800), (8, 6));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod soften;
 pub use compose::{Fade, Finish, Ink, Region, compose, opaque_rgb};
 pub use filter::filter_rows;
 pub use resize::{Filter, Rows, resize};
-pub use sample::Source;
+pub use sample::{Source, Tile};
 pub use soften::SoftMask;
 
 /// 8-bit pixels, row by row without gaps; three channels are RGB, four RGBA.

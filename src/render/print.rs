@@ -1,11 +1,12 @@
-//! The print file: PNG, 8-bit RGB, tagged as sRGB with its physical size, written while it is drawn.
+//! The print file: PNG or JPEG, 8-bit RGB, tagged as sRGB with its physical size, written while it is drawn.
 //!
-//! Bands are drawn and deflated on all cores and written in order, so memory follows the bands in flight and not the
+//! Bands are drawn and packed on all cores and written in order, so memory follows the bands in flight and not the
 //! poster. A band's bytes depend on nothing but the scene: the same design gives the same file.
 
 mod deflate;
 
 use super::draw::Drawing;
+use super::jpeg::Jpeg;
 use super::picture::Photos;
 use super::scene::{Area, Canvas, Scene};
 use crate::kernel::Fault;
@@ -80,37 +81,69 @@ pub fn print_png(
     let mut physical = [per_metre.to_be_bytes(), per_metre.to_be_bytes()].concat();
     physical.push(1);
     chunk(out, b"pHYs", &physical)?;
-    let bands = drawing.bands();
-    let in_flight = (rayon::current_num_threads() as u32 * 2).max(2);
     let stride = canvas.width as usize * 3;
     let mut sum = deflate::Adler::new();
+    chunk(out, b"IDAT", &deflate::BEGIN)?;
+    in_bands(&drawing, progress, &|_, rows| Ok(deflate::pack(rows, stride)), &mut |packed: deflate::Packed| {
+        sum.add(&packed);
+        chunk(out, b"IDAT", &packed.data)
+    })?;
+    chunk(out, b"IDAT", &[deflate::END.as_slice(), &sum.value().to_be_bytes()].concat())?;
+    chunk(out, b"IEND", &[])?;
+    out.flush()?;
+    progress(100);
+    Ok(())
+}
+
+/// The same as a JPEG of `quality` 1–100, for printers that ask for one.
+pub fn print_jpeg(
+    scene: &Scene,
+    photos: &Photos,
+    pixels: (u32, u32),
+    dpi: u32,
+    quality: u8,
+    out: &mut dyn Write,
+    progress: &dyn Fn(u8) -> bool,
+) -> Result<(), PrintProblem> {
+    let canvas = Canvas::pixels(scene, pixels, Area::Bleed);
+    let drawing = Drawing::new(scene, photos, &canvas)?;
+    let side = |pixels: u32| u16::try_from(pixels).map_err(|_| Fault::bug("a JPEG has at most 65535 pixels a side"));
+    let jpeg = Jpeg {
+        width: side(canvas.width)?,
+        height: side(canvas.height)?,
+        channels: 3,
+        quality,
+        print_dpi: Some(u16::try_from(dpi).unwrap_or(u16::MAX)),
+    };
+    in_bands(&drawing, progress, &|band, rows| jpeg.pack(band, rows), &mut |piece: Vec<u8>| out.write_all(&piece))?;
+    out.flush()?;
+    progress(100);
+    Ok(())
+}
+
+/// Draws and packs bands on all cores and hands them on in order, a few at a time.
+fn in_bands<T: Send>(
+    drawing: &Drawing,
+    progress: &dyn Fn(u8) -> bool,
+    pack: &(dyn Fn(u32, &[u8]) -> Result<T, Fault> + Sync),
+    write: &mut dyn FnMut(T) -> io::Result<()>,
+) -> Result<(), PrintProblem> {
+    let bands = drawing.bands();
+    // Enough that no core waits long for the last of them; what is kept of each is only its packed bytes.
+    let in_flight = rayon::current_num_threads() as u32 * 6;
     let mut first = 0;
     while first < bands {
         if !progress((u64::from(first) * 100 / u64::from(bands)) as u8) {
             return Err(PrintProblem::Stopped);
         }
         let last = (first + in_flight).min(bands);
-        let packed: Vec<deflate::Packed> = (first..last)
-            .into_par_iter()
-            .map(|band| deflate::pack(&drawing.band(band)?, stride, band + 1 == bands))
-            .collect::<Result<_, Fault>>()?;
-        for (band, packed) in (first..last).zip(packed) {
-            sum.add(&packed);
-            let mut data = Vec::with_capacity(packed.data.len() + 6);
-            if band == 0 {
-                data.extend_from_slice(&[0x78, 0x01]);
-            }
-            data.extend_from_slice(&packed.data);
-            if band + 1 == bands {
-                data.extend_from_slice(&sum.value().to_be_bytes());
-            }
-            chunk(out, b"IDAT", &data)?;
+        let packed: Vec<T> =
+            (first..last).into_par_iter().map(|band| pack(band, &drawing.band(band)?)).collect::<Result<_, Fault>>()?;
+        for piece in packed {
+            write(piece)?;
         }
         first = last;
     }
-    chunk(out, b"IEND", &[])?;
-    out.flush()?;
-    progress(100);
     Ok(())
 }
 

@@ -235,20 +235,3 @@ pub fn look(look: PhotoLook) -> Option<[[i32; 4]; 3]> {
         PhotoLook::Warm => Some([[262, 12, 0, 1400], [10, 246, -2, 500], [4, 22, 196, 700]]),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sampling_keeps_pixel_middles_and_flat_grounds() {
-        let pixels: Vec<u8> = (0..5 * 4 * 3).map(|at| (at * 4) as u8).collect();
-        let source = Source::new(5, 4, 3, Cow::Borrowed(&pixels));
-        assert_eq!(source.at(2.5, 1.5)[..3], pixels[(5 + 2) * 3..][..3]);
-        let flat = vec![200u8; 6 * 6 * 4];
-        let source = Source::new(6, 6, 4, Cow::Borrowed(&flat));
-        for (x, y) in [(0.0, 0.0), (3.3, 2.7), (6.0, 6.0), (-4.0, 9.0)] {
-            assert_eq!(source.at(x, y), [200; 4]);
-        }
-    }
-}

@@ -224,6 +224,7 @@ pub fn child_main() -> ExitCode {
     if limit_self().is_err() {
         return ExitCode::from(1);
     }
+    let _ = rustix::process::nice(crate::render::NICENESS);
     // Worker threads would each reserve memory out of the little there is.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
     let mut bytes = Vec::new();

@@ -1,7 +1,8 @@
 //! From a file's bytes to upright sRGB pixels. Runs in the child process for everything a customer sent.
 
 use super::kind::{Kind, inspect};
-use crate::render::picture::Picture;
+use super::reduced;
+use crate::render::picture::{Picture, at_most};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits as ImageLimits, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
@@ -67,6 +68,8 @@ impl From<ImageError> for Problem {
 /// Pixels as they stand in the file, and what is to be done with them.
 struct Raw {
     image: DynamicImage,
+    /// Of the file's own picture; `image` may be a smaller one.
+    size: (u32, u32),
     profile: Option<Vec<u8>>,
     orientation: Orientation,
 }
@@ -84,16 +87,19 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Problem> {
         Kind::Unsupported(name) => return Err(Problem::Unsupported(name)),
         Kind::Unknown => return Err(Problem::Unreadable),
     };
+    let (width, height) = raw.size;
     let picture = in_srgb(raw.image, raw.profile.as_deref())?;
-    let (width, height) = (picture.width, picture.height);
     let turned = matches!(
         raw.orientation,
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
     );
     // Shrunk before it is turned, so that never two large copies stand side by side.
     let picture = match limits.max_side {
-        Some(side) => picture.at_most(side.max(1)).map_err(|_| Problem::Unreadable)?,
-        None => picture,
+        Some(side) if width.max(height) > side => {
+            let (width, height) = at_most((width, height), side);
+            picture.resized(width, height).map_err(|_| Problem::Unreadable)?
+        }
+        _ => picture,
     };
     let picture = upright(picture, raw.orientation)?;
     let (width, height) = if turned { (height, width) } else { (width, height) };
@@ -125,7 +131,8 @@ fn by_image(mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Raw, Prob
     // Broken metadata must not cost the picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten();
-    Ok(Raw { image: DynamicImage::from_decoder(decoder)?, profile, orientation })
+    let size = decoder.dimensions();
+    Ok(Raw { image: DynamicImage::from_decoder(decoder)?, size, profile, orientation })
 }
 
 fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
@@ -153,6 +160,13 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
     check_size((width, height), u64::from(width) * u64::from(height) * channels, limits)?;
     let profile = decoder.icc_profile();
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    let reduced = limits.max_side.filter(|_| input == ColorSpace::YCbCr).and_then(|side| reduced::decode(bytes, side));
+    if let Some(reduced) = reduced {
+        let image = RgbImage::from_raw(reduced.width, reduced.height, reduced.pixels).map(DynamicImage::ImageRgb8);
+        let image = image.ok_or(Problem::Unreadable)?;
+        return Ok(Raw { image, size: (width, height), profile, orientation });
+    }
     decoder.set_options(decoder.options().jpeg_set_out_colorspace(output));
     let pixels = decoder.decode().map_err(|_| Problem::Unreadable)?;
     let image = match output {
@@ -166,7 +180,7 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
     };
     let profile = if channels == 4 { None } else { profile };
     let image = image.ok_or(Problem::Unreadable)?;
-    Ok(Raw { image, profile, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
+    Ok(Raw { image, size: (width, height), profile, orientation })
 }
 
 /// True when an end-of-image marker follows the pixel data. A file that was cut off shows a grey half otherwise.

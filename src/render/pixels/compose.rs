@@ -1,6 +1,6 @@
 //! Laying pixels over pixels.
 
-use super::{Map, Rows, Source};
+use super::{Map, Rows, Source, Tile};
 
 /// A part of the canvas within a band of it.
 #[derive(Clone, Copy, Debug)]
@@ -56,31 +56,41 @@ pub struct Finish<'a> {
     pub fade: Option<&'a Fade>,
 }
 
+/// Canvas columns that are sampled at a time, so that what they need of the source stays near the core.
+const TILE: u32 = 256;
+
 /// Lays ink over an opaque RGBA band of `stride` bytes a row, where `cover` (one byte a pixel of the region) says.
 pub fn compose(band: &mut [u8], stride: usize, region: &Region, cover: &[u8], ink: &Ink, finish: &Finish) {
-    for y in 0..region.height {
-        let cover = &cover[(y * region.width) as usize..][..region.width as usize];
-        let start = (region.y + y - region.band_top) as usize * stride + region.x as usize * 4;
-        let line = &mut band[start..start + region.width as usize * 4];
-        match ink {
-            Ink::Rows(rows) => {
+    // Row `y` of the region from its column `x` on.
+    let start = |x: u32, y: u32| (region.y + y - region.band_top) as usize * stride + (region.x + x) as usize * 4;
+    let covered = |x: u32, y: u32, width: u32| &cover[(y * region.width + x) as usize..][..width as usize];
+    match ink {
+        Ink::Rows(rows) => {
+            for y in 0..region.height {
+                let line = &mut band[start(0, y)..][..region.width as usize * 4];
                 let row = rows.row(y);
-                lay(line, cover, region, y, finish, |x| rows.at(row, x));
+                lay(line, covered(0, y, region.width), (region.x, region.y + y), finish, |x| rows.at(row, x));
             }
-            Ink::Sampled { source, from_canvas } => {
-                let (u, v) = from_canvas.map(f64::from(region.x) + 0.5, f64::from(region.y + y) + 0.5);
-                let (a, b) = (from_canvas.a, from_canvas.b);
-                lay(line, cover, region, y, finish, |x| {
-                    let along = f64::from(x);
-                    source.at(u + a * along, v + b * along)
-                });
+        }
+        Ink::Sampled { source, from_canvas } => {
+            let step = Tile::step(from_canvas.a, from_canvas.b);
+            for x in (0..region.width).step_by(TILE as usize) {
+                let (left, width) = (region.x + x, TILE.min(region.width - x));
+                let tile = source.tile(from_canvas, [left, region.y, width, region.height]);
+                for y in 0..region.height {
+                    let line = &mut band[start(x, y)..][..width as usize * 4];
+                    let (u, v) = from_canvas.map(f64::from(left) + 0.5, f64::from(region.y + y) + 0.5);
+                    let from = tile.place(u, v);
+                    lay(line, covered(x, y, width), (left, region.y + y), finish, |x| tile.at(from, step, x));
+                }
             }
         }
     }
 }
 
+/// Lays a row that begins at canvas pixel `(left, y)`.
 #[inline]
-fn lay(line: &mut [u8], cover: &[u8], region: &Region, y: u32, finish: &Finish, pixel: impl Fn(u32) -> [u8; 4]) {
+fn lay(line: &mut [u8], cover: &[u8], (left, y): (u32, u32), finish: &Finish, pixel: impl Fn(u32) -> [u8; 4]) {
     for (x, (cover, under)) in cover.iter().zip(line.chunks_exact_mut(4)).enumerate() {
         if *cover == 0 {
             continue;
@@ -91,7 +101,7 @@ fn lay(line: &mut [u8], cover: &[u8], region: &Region, y: u32, finish: &Finish, 
         }
         let mut part = ((u32::from(*cover) + u32::from(*cover >> 7)) * finish.opacity) >> 8;
         if let Some(fade) = finish.fade {
-            let left = fade.at(f64::from(region.x) + x as f64 + 0.5, f64::from(region.y + y) + 0.5);
+            let left = fade.at(f64::from(left) + x as f64 + 0.5, f64::from(y) + 0.5);
             part = (f64::from(part) * left) as u32;
         }
         if part == 256 && over[3] == 255 {

@@ -1,0 +1,171 @@
+//! Reading the bits of a JPEG's scan.
+
+/// Codes up to this long are found in one step.
+const QUICK: u32 = 10;
+
+/// One table of codes.
+pub struct Huffman {
+    /// By the next bits: how many the code has (0: more than [`QUICK`]), and what it stands for.
+    quick: Vec<(u8, u8)>,
+    /// By length: the first number that is no code of this length any more, and where the symbols of this length would begin
+    /// if codes began at 0.
+    ends: [(u32, i32); 17],
+    symbols: Vec<u8>,
+}
+
+impl Huffman {
+    /// From how many codes there are of each length and what they stand for (T.81, C.2).
+    pub fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Huffman> {
+        let mut quick = vec![(0, 0); 1 << QUICK];
+        let mut ends = [(0, 0); 17];
+        let (mut code, mut index) = (0u32, 0usize);
+        for length in 1..=16 {
+            let count = usize::from(counts[length as usize - 1]);
+            ends[length as usize].1 = index as i32 - code as i32;
+            for symbol in symbols.get(index..index + count)? {
+                if code >= 1 << length {
+                    return None;
+                }
+                if length <= QUICK {
+                    let from = (code << (QUICK - length)) as usize;
+                    quick[from..from + (1 << (QUICK - length))].fill((length as u8, *symbol));
+                }
+                code += 1;
+            }
+            index += count;
+            ends[length as usize].0 = code;
+            code <<= 1;
+        }
+        Some(Huffman { quick, ends, symbols: symbols.to_vec() })
+    }
+}
+
+pub struct Bits<'a> {
+    data: &'a [u8],
+    at: usize,
+    /// The next bits, the first one highest. Below them may stand bits that are read again.
+    word: u64,
+    count: u32,
+    /// Bits made up after a marker.
+    invented: u32,
+}
+
+impl<'a> Bits<'a> {
+    pub fn new(data: &'a [u8]) -> Self {
+        Self { data, at: 0, word: 0, count: 0, invented: 0 }
+    }
+
+    /// Makes sure of at least 32 bits.
+    #[inline]
+    fn fill(&mut self) {
+        if self.count >= 32 {
+            return;
+        }
+        if let Some(eight) = self.data.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let next = u64::from_be_bytes(*eight);
+            // No byte is 0xFF, which would be a marker or stuffed.
+            if (!next).wrapping_sub(0x0101_0101_0101_0101) & next & 0x8080_8080_8080_8080 == 0 {
+                self.word |= next >> self.count;
+                let bytes = (64 - self.count) / 8;
+                self.at += bytes as usize;
+                self.count += bytes * 8;
+                return;
+            }
+        }
+        self.fill_slowly();
+    }
+
+    #[cold]
+    fn fill_slowly(&mut self) {
+        // Nothing may be left below, since what follows need not be the next byte.
+        self.word &= !(u64::MAX >> self.count);
+        while self.count <= 56 {
+            let byte = match (self.data.get(self.at), self.data.get(self.at + 1)) {
+                (Some(0xFF), Some(0)) => {
+                    self.at += 2;
+                    0xFF
+                }
+                (Some(0xFF), _) | (None, _) => {
+                    self.invented += 8;
+                    0
+                }
+                (Some(byte), _) => {
+                    self.at += 1;
+                    *byte
+                }
+            };
+            self.word |= u64::from(byte) << (56 - self.count);
+            self.count += 8;
+        }
+    }
+
+    #[inline]
+    fn skip(&mut self, count: u32) {
+        self.word <<= count;
+        self.count -= count;
+    }
+
+    #[inline]
+    fn symbol(&mut self, table: &Huffman) -> Option<u8> {
+        let (length, symbol) = table.quick[(self.word >> (64 - QUICK)) as usize];
+        if length > 0 {
+            self.skip(length.into());
+            return Some(symbol);
+        }
+        for length in QUICK + 1..=16 {
+            let code = (self.word >> (64 - length)) as u32;
+            let (end, offset) = table.ends[length as usize];
+            if code < end {
+                self.skip(length);
+                return table.symbols.get(usize::try_from(code as i32 + offset).ok()?).copied();
+            }
+        }
+        None
+    }
+
+    /// A number of `size` bits, negative ones counted from below (T.81, F.2.2.1).
+    #[inline]
+    fn number(&mut self, size: u32) -> i32 {
+        let value = (self.word >> (64 - size)) as i32;
+        self.skip(size);
+        if value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
+    }
+
+    /// How much brighter a block is than the last.
+    #[inline]
+    pub fn difference(&mut self, table: &Huffman) -> Option<i32> {
+        self.fill();
+        match self.symbol(table)? {
+            0 => Some(0),
+            size @ 1..=11 => Some(self.number(size.into())),
+            _ => None,
+        }
+    }
+
+    /// How many frequencies are zero, and the one that follows; (15, 0) for sixteen zeros, another 0 for the end of the block.
+    #[inline]
+    pub fn frequency(&mut self, table: &Huffman) -> Option<(usize, i32)> {
+        self.fill();
+        let symbol = self.symbol(table)?;
+        let (zeros, size) = (usize::from(symbol >> 4), symbol & 15);
+        Some((zeros, if size == 0 { 0 } else { self.number(size.into()) }))
+    }
+
+    /// Steps over a restart marker, which must come next.
+    pub fn restart(&mut self) -> Option<()> {
+        // At most seven bits of padding are left before the marker; whole bytes would be data that nobody asked for.
+        let is_used_up = self.count.checked_sub(self.invented)? < 8;
+        let is_marker = matches!(self.data.get(self.at..self.at + 2)?, [0xFF, 0xD0..=0xD7]);
+        if !is_used_up || !is_marker {
+            return None;
+        }
+        self.at += 2;
+        (self.word, self.count, self.invented) = (0, 0, 0);
+        Some(())
+    }
+
+    /// True when more bits were read than there are.
+    pub fn overrun(&self) -> bool {
+        self.invented > self.count
+    }
+}
