@@ -4,7 +4,7 @@
 //! cargo run --example draw -- assets/products/star-poster out.png [--variant KEY] [--width 800] [--bleed]
 //!     [--set name=Bella]… [--photo FILE]… [--params FILE.json] [--print]
 //! ```
-//! `--photo` stands in for every photo field in turn, `--params` replaces the sample, `--print` writes the print file.
+//! `--photo` stands in for every photo field in turn, `--params` replaces the sample, `--print` writes the print file, as a JPEG where it is called `.jpg`.
 
 #![allow(clippy::disallowed_methods, reason = "a tool for the desk writes where it is told")]
 
@@ -92,7 +92,11 @@ fn main() -> Result<(), Problem> {
     if print {
         let mut file = std::io::BufWriter::new(std::fs::File::create(&out)?);
         let pixels = layout.print_pixels(size);
-        petstar::render::print_png(&built.scene, &pictures, pixels, layout.dpi, &mut file, &|_| true)?;
+        if out.ends_with(".jpg") {
+            petstar::render::print_jpeg(&built.scene, &pictures, pixels, layout.dpi, 95, &mut file, &|_| true)?;
+        } else {
+            petstar::render::print_png(&built.scene, &pictures, pixels, layout.dpi, &mut file, &|_| true)?;
+        }
     } else {
         let picture = draw(&built.scene, &pictures, &Canvas::long_side(&built.scene, width, area))?;
         std::fs::write(&out, encode_png(&picture)?)?;

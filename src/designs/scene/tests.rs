@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::layout::ProductFile;
-use crate::render::{Area, Artwork, Canvas, Photos, Picture, Scene, draw, encode_png, photo, print_png};
+use crate::render::{Area, Artwork, Canvas, Photos, Picture, Scene, draw, encode_png, photo, print_jpeg, print_png};
 use proptest::prelude::*;
 use serde_json::json;
 use std::path::PathBuf;
@@ -149,6 +149,25 @@ fn the_print_is_the_preview_at_another_scale() {
     reader.next_frame(&mut bytes).unwrap();
     let drawn = draw(&scene, &PHOTOS, &Canvas::pixels(&scene, pixels, Area::Bleed)).unwrap();
     assert!(bytes == drawn.pixels, "the file holds what is drawn");
+}
+
+#[test]
+fn a_print_as_jpeg_is_the_same_picture() {
+    let scene = built(round(), "small").scene;
+    let pixels = (331, 478);
+    let print = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut out = Vec::new();
+        pool.install(|| print_jpeg(&scene, &PHOTOS, pixels, 150, 95, &mut out, &|_| true)).unwrap();
+        out
+    };
+    let file = print(1);
+    assert!(file == print(3), "the same design gives the same bytes on any number of cores");
+    let read = image::load_from_memory(&file).unwrap().into_rgb8();
+    assert_eq!((read.width(), read.height()), pixels);
+    let drawn = draw(&scene, &PHOTOS, &Canvas::pixels(&scene, pixels, Area::Bleed)).unwrap();
+    let apart: u64 = drawn.pixels.iter().zip(read.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    assert!(apart < drawn.pixels.len() as u64 * 2, "{apart}");
 }
 
 #[test]
