@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! cargo run --example draw -- assets/products/star-poster out.png [--variant KEY] [--width 800] [--bleed]
-//!     [--set name=Bella]… [--photo FILE]… [--params FILE.json] [--print]
+//!     [--set name=Bella]… [--photo FILE]… [--params FILE.json] [--print [--marks]]
 //! ```
-//! `--photo` stands in for every photo field in turn, `--params` replaces the sample, `--print` writes the print file, as a JPEG where it is called `.jpg`.
+//! `--photo` stands in for every photo field in turn, `--params` replaces the sample, `--print` writes the print file: PDF or JPEG where
+//! the name ends so, PNG otherwise.
 
 #![allow(clippy::disallowed_methods, reason = "a tool for the desk writes where it is told")]
 
 use petstar::catalog::layout::{FieldKind, Layer, ProductFile};
 use petstar::designs::scene::{PhotoValue, Value, Values, build_scene, sample_values};
-use petstar::render::{Area, Artwork, Canvas, Photos, Picture, draw, encode_png};
+use petstar::render::{Area, Artwork, Canvas, Photos, Picture, draw, encode_png, print_jpeg, print_pdf, print_png};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,9 +22,9 @@ type Problem = Box<dyn std::error::Error>;
 fn main() -> Result<(), Problem> {
     let mut arguments = std::env::args().skip(1);
     let (Some(folder), Some(out)) = (arguments.next().map(PathBuf::from), arguments.next()) else {
-        return Err("usage: draw PRODUCT_FOLDER OUT.png [--variant KEY] [--width N] [--bleed] [--set id=value] [--photo FILE] [--params FILE] [--print]".into());
+        return Err("usage: draw PRODUCT_FOLDER OUT.png [--variant KEY] [--width N] [--bleed] [--set id=value] [--photo FILE] [--params FILE] [--print [--marks]]".into());
     };
-    let (mut variant, mut width, mut area, mut print) = (None, 800, Area::Trim, false);
+    let (mut variant, mut width, mut area, mut print, mut marks) = (None, 800, Area::Trim, false, false);
     let (mut sets, mut photo_files, mut params) = (Vec::new(), Vec::new(), None);
     while let Some(option) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{option} needs a value"));
@@ -32,6 +33,7 @@ fn main() -> Result<(), Problem> {
             "--width" => width = value()?.parse::<u32>()?,
             "--bleed" => area = Area::Bleed,
             "--print" => print = true,
+            "--marks" => marks = true,
             "--set" => sets.push(value()?),
             "--photo" => photo_files.push(PathBuf::from(value()?)),
             "--params" => params = Some(value()?),
@@ -92,10 +94,13 @@ fn main() -> Result<(), Problem> {
     if print {
         let mut file = std::io::BufWriter::new(std::fs::File::create(&out)?);
         let pixels = layout.print_pixels(size);
-        if out.ends_with(".jpg") {
-            petstar::render::print_jpeg(&built.scene, &pictures, pixels, layout.dpi, 95, &mut file, &|_| true)?;
+        let (scene, paper) = (&built.scene, layout.paper());
+        if out.ends_with(".pdf") {
+            print_pdf(scene, &pictures, pixels, &paper, marks, &mut file, &|_| true)?;
+        } else if out.ends_with(".jpg") {
+            print_jpeg(scene, &pictures, pixels, &paper, 95, &mut file, &|_| true)?;
         } else {
-            petstar::render::print_png(&built.scene, &pictures, pixels, layout.dpi, &mut file, &|_| true)?;
+            print_png(scene, &pictures, pixels, &paper, &mut file, &|_| true)?;
         }
     } else {
         let picture = draw(&built.scene, &pictures, &Canvas::long_side(&built.scene, width, area))?;

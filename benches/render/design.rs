@@ -7,8 +7,8 @@ use petstar::render::scene::{
 };
 use petstar::render::text::{Align, Direction, TextBlock, VerticalAlign, set};
 use petstar::render::{
-    Area, Artwork, Canvas, Color, Photos, Picture, draw, encode_jpeg, fonts, needed_pixels, print_jpeg, print_png,
-    shape,
+    Area, Artwork, Canvas, Color, Paper, Photos, Picture, draw, encode_jpeg, fonts, needed_pixels, print_jpeg,
+    print_png, shape,
 };
 use resvg::tiny_skia::Rect;
 use std::fmt::Write as _;
@@ -114,10 +114,11 @@ fn print(scene: &Scene, photo: &PathBuf, pixels: (u32, u32), dpi: u32, kind: &st
     let needed = needed_pixels(scene, &Canvas::pixels(scene, pixels, Area::Bleed))[&PHOTO];
     let decoded = decoder().decode(photo, Some(needed)).expect("decoded");
     let photos = [(PHOTO, Arc::new(decoded.picture))].into();
+    let paper = Paper { dpi, mirror: false };
     let mut file = BufWriter::new(File::create(out.with_extension(kind)).expect("a file"));
     match kind {
-        "jpeg" => print_jpeg(scene, &photos, pixels, dpi, 95, &mut file, &|_| true),
-        _ => print_png(scene, &photos, pixels, dpi, &mut file, &|_| true),
+        "jpeg" => print_jpeg(scene, &photos, pixels, &paper, 95, &mut file, &|_| true),
+        _ => print_png(scene, &photos, pixels, &paper, &mut file, &|_| true),
     }
     .expect("printed");
     file.flush().expect("written");

@@ -9,9 +9,9 @@ pub use check::Problem;
 pub(crate) use check::is_date;
 
 use crate::kernel::lang::Words;
-use crate::render::Color;
 pub use crate::render::scene::{Fade, Frame};
 pub use crate::render::text::{Align, Arc, ArcStart, Direction, VerticalAlign};
+use crate::render::{Color, Paper};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 
@@ -111,6 +111,10 @@ pub struct Layout {
     pub bleed_mm: f64,
     #[serde(default = "default_safe_margin")]
     pub safe_margin_mm: f64,
+    /// The print file is changed about left to right (`mirror = true`), for transfer paper and what is printed from behind.
+    /// Previews and mock-ups never are: the customer sees the thing as it will be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
     pub background: Paint,
     /// Bottom to top.
     #[serde(default)]
@@ -145,6 +149,11 @@ impl Layout {
     pub fn print_pixels(&self, size: Size) -> (u32, u32) {
         let pixels = |mm: f64| ((mm + 2.0 * self.bleed_mm) * f64::from(self.dpi) / 25.4).round().max(1.0) as u32;
         (pixels(size.width_mm), pixels(size.height_mm))
+    }
+
+    /// How the print file is put on paper.
+    pub fn paper(&self) -> Paper {
+        Paper { dpi: self.dpi, mirror: self.mirror }
     }
 
     /// Names of the artwork files the layers use, each once.

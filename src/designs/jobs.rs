@@ -173,7 +173,7 @@ fn picture_of(
         running.progress(20 + (u32::from(percent) * 3 / 4) as u8);
         !running.cancelled() && !running.stopping()
     };
-    match print_png(&scene, &photos, pixels, layout.dpi, &mut file, &go_on) {
+    match print_png(&scene, &photos, pixels, &layout.paper(), &mut file, &go_on) {
         Ok(()) => {}
         Err(PrintProblem::Stopped) => return Err(JobError::again("stopped before it was done")),
         Err(PrintProblem::Io(error)) => return Err(Fault::from(error).into()),

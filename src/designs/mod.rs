@@ -15,6 +15,7 @@ mod qr;
 mod resume;
 pub mod rules;
 pub mod scene;
+mod sheet;
 mod table;
 pub mod web;
 mod workshop;

@@ -27,6 +27,7 @@ const PICTURE_CACHE_BYTES: u64 = 64 << 20;
 /// Decoded proxies kept in memory, so that a photo being dragged is decoded once.
 const PROXY_MEMORY_BYTES: usize = 32 << 20;
 const MOST_WAITING: usize = 100;
+const MOST_WAITING_FOR_PDF: usize = 10;
 const PREVIEW_QUALITY: u8 = 88;
 const PICTURE_QUALITY: u8 = 80;
 /// Raised when the renderer draws the same design differently.
@@ -39,6 +40,8 @@ struct Samples;
 
 pub struct Workshop {
     pub desk: Arc<Desk>,
+    /// Where staff wait for a PDF: one at a time, so that customers' pictures go on being drawn beside it.
+    pub press: Arc<Desk>,
     pub decoder: Decoder,
     previews: Option<Cache>,
     pictures: Option<Cache>,
@@ -69,6 +72,7 @@ impl Workshop {
         let limits = Limits { max_bytes: config.uploads.max_bytes, max_pixels: config.uploads.max_pixels };
         Workshop {
             desk: Desk::new(config.render.threads.clamp(1, 4), MOST_WAITING),
+            press: Desk::new(1, MOST_WAITING_FOR_PDF),
             decoder: Decoder::new(shop.program().to_owned(), limits),
             previews: cache("previews", PREVIEW_CACHE_BYTES),
             pictures: cache("pictures", PICTURE_CACHE_BYTES),

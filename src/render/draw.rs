@@ -3,7 +3,7 @@
 //! Preview and print take the same path: the canvas is cut into bands of [`BAND_ROWS`] rows, which are drawn on their own
 //! on all cores. What a band looks like never depends on how many cores there are, so the same design gives the same bytes.
 
-mod photo;
+pub(super) mod photo;
 
 pub use photo::look;
 
@@ -18,6 +18,9 @@ use uuid::Uuid;
 
 /// Rows of a band. Part of what a picture looks like (in the last bit), so not to be changed lightly.
 pub const BAND_ROWS: u32 = 128;
+
+/// The ground and the paw of a photo that is not there.
+pub(super) const STAND_IN: [Color; 2] = [Color::opaque(0xE7, 0xE3, 0xDA), Color::opaque(0xCF, 0xC8, 0xB8)];
 
 /// A scene made ready for one canvas: what is shared by all bands is computed once.
 pub struct Drawing<'a> {
@@ -64,7 +67,8 @@ impl<'a> Drawing<'a> {
         Ok(crate::render::pixels::opaque_rgb(self.paint(band, Some(ground))?.data()))
     }
 
-    fn paint(&self, band: u32, ground: Option<Color>) -> Result<Pixmap, Fault> {
+    /// The layers of a band on a plain ground, or on one that can be seen through.
+    pub(super) fn paint(&self, band: u32, ground: Option<Color>) -> Result<Pixmap, Fault> {
         let top = band * BAND_ROWS;
         let rows = BAND_ROWS.min(self.canvas.height.saturating_sub(top));
         let mut pixmap = Pixmap::new(self.canvas.width, rows).ok_or_else(|| Fault::bug("a band without pixels"))?;

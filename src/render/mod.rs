@@ -8,6 +8,7 @@ pub mod color;
 pub mod draw;
 pub mod fonts;
 mod jpeg;
+pub mod pdf;
 pub mod photo;
 pub mod picture;
 mod pixels;
@@ -19,8 +20,9 @@ pub mod text;
 pub use artwork::{Artwork, ArtworkProblem};
 pub use color::Color;
 pub use draw::{draw, draw_clear, needed_pixels, preview};
+pub use pdf::print_pdf;
 pub use picture::{Photos, Picture, encode_jpeg, encode_png};
-pub use print::{PrintProblem, print_jpeg, print_png};
+pub use print::{Paper, PrintProblem, print_jpeg, print_png};
 pub use scene::{Affine, Area, Canvas, Frame, Scene};
 
 /// By how much what draws is nicer than what answers (the `nice` of the operating system).

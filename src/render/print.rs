@@ -3,7 +3,7 @@
 //! Bands are drawn and packed on all cores and written in order, so memory follows the bands in flight and not the
 //! poster. A band's bytes depend on nothing but the scene: the same design gives the same file.
 
-mod deflate;
+pub(super) mod deflate;
 
 use super::draw::Drawing;
 use super::jpeg::Jpeg;
@@ -13,6 +13,15 @@ use crate::kernel::Fault;
 use rayon::prelude::*;
 use std::fmt;
 use std::io::{self, Write};
+
+/// How a print is put on paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paper {
+    /// Pixels per inch.
+    pub dpi: u32,
+    /// Left and right changed about, for paper whose ink is turned onto something else.
+    pub mirror: bool,
+}
 
 /// Why no print file came to be.
 #[derive(Debug)]
@@ -63,7 +72,7 @@ pub fn print_png(
     scene: &Scene,
     photos: &Photos,
     pixels: (u32, u32),
-    dpi: u32,
+    paper: &Paper,
     out: &mut dyn Write,
     progress: &dyn Fn(u8) -> bool,
 ) -> Result<(), PrintProblem> {
@@ -77,14 +86,15 @@ pub fn print_png(
     chunk(out, b"IHDR", &header)?;
     // Perceptual, as photographs want it.
     chunk(out, b"sRGB", &[0])?;
-    let per_metre = (f64::from(dpi) / 0.0254).round() as u32;
+    let per_metre = (f64::from(paper.dpi) / 0.0254).round() as u32;
     let mut physical = [per_metre.to_be_bytes(), per_metre.to_be_bytes()].concat();
     physical.push(1);
     chunk(out, b"pHYs", &physical)?;
     let stride = canvas.width as usize * 3;
     let mut sum = deflate::Adler::new();
     chunk(out, b"IDAT", &deflate::BEGIN)?;
-    in_bands(&drawing, progress, &|_, rows| Ok(deflate::pack(rows, stride)), &mut |packed: deflate::Packed| {
+    let pack = |_, rows: &[u8]| Ok(deflate::pack(rows, stride));
+    in_bands(&drawing, stride, paper.mirror, progress, &pack, &mut |packed: deflate::Packed| {
         sum.add(&packed);
         chunk(out, b"IDAT", &packed.data)
     })?;
@@ -100,7 +110,7 @@ pub fn print_jpeg(
     scene: &Scene,
     photos: &Photos,
     pixels: (u32, u32),
-    dpi: u32,
+    paper: &Paper,
     quality: u8,
     out: &mut dyn Write,
     progress: &dyn Fn(u8) -> bool,
@@ -113,9 +123,10 @@ pub fn print_jpeg(
         height: side(canvas.height)?,
         channels: 3,
         quality,
-        print_dpi: Some(u16::try_from(dpi).unwrap_or(u16::MAX)),
+        print_dpi: Some(u16::try_from(paper.dpi).unwrap_or(u16::MAX)),
     };
-    in_bands(&drawing, progress, &|band, rows| jpeg.pack(band, rows), &mut |piece: Vec<u8>| out.write_all(&piece))?;
+    let (stride, pack) = (canvas.width as usize * 3, |band, rows: &[u8]| jpeg.pack(band, rows));
+    in_bands(&drawing, stride, paper.mirror, progress, &pack, &mut |piece: Vec<u8>| out.write_all(&piece))?;
     out.flush()?;
     progress(100);
     Ok(())
@@ -124,6 +135,8 @@ pub fn print_jpeg(
 /// Draws and packs bands on all cores and hands them on in order, a few at a time.
 fn in_bands<T: Send>(
     drawing: &Drawing,
+    stride: usize,
+    is_mirrored: bool,
     progress: &dyn Fn(u8) -> bool,
     pack: &(dyn Fn(u32, &[u8]) -> Result<T, Fault> + Sync),
     write: &mut dyn FnMut(T) -> io::Result<()>,
@@ -137,14 +150,29 @@ fn in_bands<T: Send>(
             return Err(PrintProblem::Stopped);
         }
         let last = (first + in_flight).min(bands);
-        let packed: Vec<T> =
-            (first..last).into_par_iter().map(|band| pack(band, &drawing.band(band)?)).collect::<Result<_, Fault>>()?;
+        let packed: Vec<T> = (first..last)
+            .into_par_iter()
+            .map(|band| {
+                let mut rows = drawing.band(band)?;
+                if is_mirrored {
+                    mirror(&mut rows, stride);
+                }
+                pack(band, &rows)
+            })
+            .collect::<Result<_, Fault>>()?;
         for piece in packed {
             write(piece)?;
         }
         first = last;
     }
     Ok(())
+}
+
+/// Changes left and right of RGB rows of `stride` bytes.
+pub fn mirror(rows: &mut [u8], stride: usize) {
+    for row in rows.chunks_exact_mut(stride) {
+        row.as_chunks_mut::<3>().0.reverse();
+    }
 }
 
 fn chunk(out: &mut dyn Write, name: &[u8; 4], data: &[u8]) -> io::Result<()> {

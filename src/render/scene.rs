@@ -69,6 +69,15 @@ pub struct DrawnPhoto {
     pub fade: Fade,
 }
 
+impl DrawnPhoto {
+    /// Where the stand-in's paw goes: from a unit square about the origin to the scene.
+    pub(super) fn paw_place(&self) -> Affine {
+        let size = self.frame.width.min(self.frame.height) * 0.34;
+        let (cx, cy) = self.frame.center();
+        Affine::scale(size, size).then(Affine::rotate(self.frame.rotation)).then(Affine::translate(cx, cy))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DrawnShadow {
     pub dx: f64,

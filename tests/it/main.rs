@@ -8,5 +8,6 @@ mod browser;
 mod corpus;
 mod flows;
 mod kit;
+mod prints;
 mod promises;
 mod routes;

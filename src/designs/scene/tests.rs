@@ -133,7 +133,7 @@ fn the_print_is_the_preview_at_another_scale() {
     let print = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let mut out = Vec::new();
-        pool.install(|| print_png(&scene, &PHOTOS, pixels, 150, &mut out, &|_| true)).unwrap();
+        pool.install(|| print_png(&scene, &PHOTOS, pixels, &PRODUCT.layout.paper(), &mut out, &|_| true)).unwrap();
         out
     };
     let file = print(1);
@@ -158,7 +158,7 @@ fn a_print_as_jpeg_is_the_same_picture() {
     let print = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let mut out = Vec::new();
-        pool.install(|| print_jpeg(&scene, &PHOTOS, pixels, 150, 95, &mut out, &|_| true)).unwrap();
+        pool.install(|| print_jpeg(&scene, &PHOTOS, pixels, &PRODUCT.layout.paper(), 95, &mut out, &|_| true)).unwrap();
         out
     };
     let file = print(1);
@@ -173,7 +173,7 @@ fn a_print_as_jpeg_is_the_same_picture() {
 #[test]
 fn stopping_a_print() {
     let scene = built(round(), "small").scene;
-    let stopped = print_png(&scene, &PHOTOS, (331, 478), 150, &mut Vec::new(), &|_| false);
+    let stopped = print_png(&scene, &PHOTOS, (331, 478), &PRODUCT.layout.paper(), &mut Vec::new(), &|_| false);
     assert!(matches!(stopped, Err(crate::render::PrintProblem::Stopped)));
 }
 

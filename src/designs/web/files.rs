@@ -6,10 +6,11 @@ use crate::designs::jobs::filling;
 use crate::designs::model::{DesignId, Status};
 use crate::designs::photos::blocking;
 use crate::designs::workshop::{preview_name, read_preview_name, workshop};
-use crate::designs::{lifecycle, table};
+use crate::designs::{lifecycle, sheet, table};
 use crate::kernel::{Code, Error, Fault, Message, Refusal};
 use crate::people;
 use crate::shop::Shop;
+use crate::store::BlobRef;
 use crate::web::{Problem, Reply, Visit};
 use axum::body::Body;
 use axum::extract::{Path, Query};
@@ -118,34 +119,57 @@ async fn show_product_picture(visit: Visit, Path(name): Path<String>) -> Result<
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct FinalQuery {
-    /// `png`.
+    /// `png` or `pdf`.
     #[serde(default)]
     format: String,
+    /// `1` adds crop marks to a PDF.
+    #[serde(default)]
+    marks: String,
 }
 
-/// The print file: PNG, trim and bleed, at the layout's resolution. For staff.
+/// The print file, trim and bleed: PNG at the layout's resolution, or PDF with its boxes. For staff.
 #[utoipa::path(get, path = "/admin/designs/{id}/final", tag = "admin", params(("id" = String, Path), FinalQuery),
-    responses((status = 200, content_type = "image/png"), (status = 401), (status = 404), (status = 409, description = "design_not_ready")))]
+    responses((status = 200, content((Vec<u8> = "image/png"), (Vec<u8> = "application/pdf"))), (status = 401), (status = 404),
+        (status = 409, description = "design_not_ready"), (status = 422), (status = 503, description = "busy")))]
 async fn download_final(
     visit: Visit,
     Path(id): Path<DesignId>,
     Query(query): Query<FinalQuery>,
 ) -> Result<Reply, Problem> {
     people::require(&visit, people::rights::any)?;
-    if !["", "png"].contains(&query.format.as_str()) {
-        return Err(Refusal::field("format", Message::new("designs.format_unknown")).into());
-    }
+    let is_pdf = match query.format.as_str() {
+        "" | "png" => false,
+        "pdf" => true,
+        _ => return Err(Refusal::field("format", Message::new("designs.format_unknown")).into()),
+    };
+    let marks = is_pdf && !matches!(query.marks.as_str(), "" | "0");
     let design = lifecycle::find(&visit.shop.store().read()?, id)?.ok_or_else(Problem::not_found)?;
     let picture = match (&design.final_picture, design.status) {
         (Some(picture), Status::Ready) => picture.clone(),
         _ => return Err(Refusal::new(Code::DesignNotReady, "designs.not_ready").into()),
     };
-    let file = tokio::fs::File::open(visit.shop.blobs().path(&picture.blob.sha256)).await.map_err(Fault::from)?;
+    let name = format!("{}-{}x{}", design.id, picture.width, picture.height);
+    if !is_pdf {
+        return print_file(&visit, &picture.blob, "image/png", &format!("{name}.png")).await;
+    }
+    let name = format!("{name}{}.pdf", if marks { "-marks" } else { "" });
+    let seat = workshop(&visit.shop).press.seat(design.id.0).await?;
+    let shop = visit.shop.clone();
+    let blob = blocking(move || {
+        let blob = sheet::print(&shop, &design, marks);
+        drop(seat);
+        blob
+    })
+    .await?;
+    print_file(&visit, &blob, "application/pdf", &name).await
+}
+
+async fn print_file(visit: &Visit, blob: &BlobRef, kind: &str, name: &str) -> Result<Reply, Problem> {
+    let file = tokio::fs::File::open(visit.shop.blobs().path(&blob.sha256)).await.map_err(Fault::from)?;
     let response = Response::new(Body::from_stream(ReaderStream::with_capacity(file, 64 << 10)));
-    let name = format!("attachment; filename=\"{}-{}x{}.png\"", design.id, picture.width, picture.height);
     Ok(Reply::from(response)
-        .header(header::CONTENT_TYPE, "image/png")
-        .header(header::CONTENT_LENGTH, &picture.blob.bytes.to_string())
-        .header(header::CONTENT_DISPOSITION, &name)
+        .header(header::CONTENT_TYPE, kind)
+        .header(header::CONTENT_LENGTH, &blob.bytes.to_string())
+        .header(header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""))
         .header(header::CACHE_CONTROL, "private, no-cache"))
 }

@@ -2,14 +2,13 @@
 
 mod shadow;
 
-use super::paint;
+use super::{STAND_IN, paint};
 use crate::kernel::Fault;
-use crate::render::Color;
 use crate::render::picture::Picture;
 use crate::render::pixels::{Fade, Filter, Finish, Ink, Region, Rows, Source, compose, resize};
 use crate::render::scene::{Affine, Canvas, DrawnPhoto, PhotoLook};
 use resvg::tiny_skia::{FillRule, LineJoin, Mask, Path, PathBuilder, Pixmap, Rect, Stroke};
-use shadow::SoftShape;
+pub(in crate::render) use shadow::SoftShape;
 use std::borrow::Cow;
 
 /// A photo made ready for a canvas.
@@ -164,15 +163,9 @@ impl<'a> ReadyPhoto<'a> {
 
     /// Where no photo is yet: warm grey with a paw, so that a draft reads as "your photo goes here".
     fn draw_stand_in(&self, pixmap: &mut Pixmap, to_band: Affine) {
-        let (ground, mark) = (Color::opaque(0xE7, 0xE3, 0xDA), Color::opaque(0xCF, 0xC8, 0xB8));
+        let [ground, mark] = STAND_IN;
         pixmap.fill_path(&self.drawn.mask, &paint(ground), FillRule::Winding, to_band.skia(), None);
-        let frame = &self.drawn.frame;
-        let size = frame.width.min(frame.height) * 0.34;
-        let (cx, cy) = frame.center();
-        let place = Affine::scale(size, size)
-            .then(Affine::rotate(frame.rotation))
-            .then(Affine::translate(cx, cy))
-            .then(to_band);
+        let place = self.drawn.paw_place().then(to_band);
         if let Some(paw) = paw() {
             pixmap.fill_path(&paw, &paint(mark), FillRule::Winding, place.skia(), None);
         }
@@ -180,7 +173,7 @@ impl<'a> ReadyPhoto<'a> {
 }
 
 /// A paw print within −0.5 … 0.5.
-fn paw() -> Option<Path> {
+pub(in crate::render) fn paw() -> Option<Path> {
     let mut path = PathBuilder::new();
     for (x, y, rx, ry) in
         [(-0.37, -0.06, 0.11, 0.15), (-0.14, -0.3, 0.12, 0.17), (0.14, -0.3, 0.12, 0.17), (0.37, -0.06, 0.11, 0.15)]

@@ -52,6 +52,19 @@ async fn a_customer_designs_orders_and_pays_and_the_print_is_ready() {
     let size = image::ImageReader::new(std::io::Cursor::new(&print.body)).with_guessed_format().unwrap();
     assert_eq!(size.into_dimensions().unwrap(), (pixels("width_mm"), pixels("height_mm")));
 
+    // The same as PDF, with and without crop marks, the same bytes each time.
+    let pdf = format!("/admin/designs/{design}/final?format=pdf");
+    customer.get(&pdf).await.refused(401, "unauthorized");
+    let sheet = staff.get(&pdf).await;
+    assert_eq!((sheet.status, sheet.header("content-type")), (200, "application/pdf"));
+    assert!(sheet.header("content-disposition").ends_with(".pdf\""));
+    assert!(sheet.body.starts_with(b"%PDF-1.7") && sheet.body.ends_with(b"%%EOF\n"));
+    assert!(sheet.body == staff.get(&pdf).await.body, "the same design gives the same bytes");
+    let marked = staff.get(&format!("{pdf}&marks=1")).await;
+    assert_eq!(marked.status, 200);
+    assert!(marked.body != sheet.body && marked.header("content-disposition").ends_with("-marks.pdf\""));
+    staff.get(&format!("/admin/designs/{design}/final?format=tiff")).await.refused(422, "invalid_input");
+
     // One mail to the customer, one to the owner.
     let mails = shop
         .until("two mails", async || {
