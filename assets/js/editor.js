@@ -200,6 +200,17 @@
     }
   }
 
+  /** Up to what size each photo prints sharp as it is placed. */
+  function showSharpness(sharpness) {
+    for (const block of photoBlocks) {
+      const line = block.querySelector("[data-sharpness]");
+      const told = sharpness.find((one) => one.field === block.dataset.field);
+      const words = told ? told.message : "";
+      if (line.textContent !== words) line.textContent = words;
+      line.hidden = !told;
+    }
+  }
+
   function showWarnings(warnings) {
     const section = document.getElementById("warnings");
     const list = document.getElementById("warning-list");

@@ -1,6 +1,6 @@
 //! What a customer filled in, looked at with the layout: checked, brought into its one form, and warned about.
 
-use super::model::{Assessed, Params, Photo, PhotoId, Warning};
+use super::model::{Assessed, Params, Photo, PhotoId, Sharpness, Warning};
 use super::scene::{self, Built, Value as Filled, Values};
 use crate::catalog::layout::{Layout, Size};
 use crate::catalog::{Product, ProductId, Surface, VariantId};
@@ -102,6 +102,12 @@ pub fn assess(filling: &Filling, product_id: ProductId, variant_id: VariantId) -
         words: warning.message.key.to_owned(),
         values: warning.message.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
     });
+    let centimetres = |mm: f64| (mm / 10.0).floor().max(1.0) as u32;
+    let sharpness = built.photos.into_iter().map(|photo| Sharpness {
+        field: photo.field,
+        width_cm: centimetres(photo.sharp_up_to_mm.width_mm),
+        height_cm: centimetres(photo.sharp_up_to_mm.height_mm),
+    });
     let (params_crc32, key) = checksums(product_id, filling.surface.version, variant_id, &params);
     Ok(Assessed {
         variant_id,
@@ -111,6 +117,7 @@ pub fn assess(filling: &Filling, product_id: ProductId, variant_id: VariantId) -
         missing: missing(layout, &filling.values),
         undrawable: undrawable(&filling.values),
         warnings: warnings.collect(),
+        sharpness: sharpness.collect(),
     })
 }
 

@@ -267,6 +267,7 @@ pub fn copy_for_reorder(
         copy.missing = assessed.missing;
         copy.undrawable = assessed.undrawable;
         copy.warnings = assessed.warnings;
+        copy.sharpness = assessed.sharpness;
     }
     for photo in &photos {
         table::put_photo(tx, copy.id, photo)?;

@@ -77,6 +77,9 @@ pub struct Design {
     #[serde(default)]
     pub undrawable: BTreeMap<String, String>,
     pub warnings: Vec<Warning>,
+    /// Of each photo, in the crop in use.
+    #[serde(default)]
+    pub sharpness: Vec<Sharpness>,
     /// The picture the customer approved.
     pub preview: Option<Approved>,
     pub final_picture: Option<Final>,
@@ -123,6 +126,15 @@ pub struct Warning {
     pub values: Vec<(String, String)>,
 }
 
+/// How large the whole print could be with this photo still sharp, from the part of it that is used; whole centimetres, downwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharpness {
+    /// The photo's field.
+    pub field: String,
+    pub width_cm: u32,
+    pub height_cm: u32,
+}
+
 /// A preview that is kept as long as its design.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approved {
@@ -167,4 +179,5 @@ pub struct Assessed {
     pub missing: Vec<String>,
     pub undrawable: BTreeMap<String, String>,
     pub warnings: Vec<Warning>,
+    pub sharpness: Vec<Sharpness>,
 }

@@ -56,6 +56,7 @@ pub fn changed(
     after.missing = assessed.missing;
     after.undrawable = assessed.undrawable;
     after.warnings = assessed.warnings;
+    after.sharpness = assessed.sharpness;
     if after != *design {
         after.version += 1;
         after.updated_at = now;
@@ -195,6 +196,7 @@ mod tests {
             missing: Vec::new(),
             undrawable: BTreeMap::new(),
             warnings: Vec::new(),
+            sharpness: Vec::new(),
             preview: None,
             final_picture: None,
             job: None,
@@ -215,6 +217,7 @@ mod tests {
             missing: Vec::new(),
             undrawable: BTreeMap::new(),
             warnings: Vec::new(),
+            sharpness: Vec::new(),
         }
     }
 

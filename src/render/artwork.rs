@@ -47,6 +47,7 @@ impl Artwork {
             ("<foreignObject", "foreign objects are not drawn"),
             ("<script", "scripts are not run"),
             ("<!ENTITY", "entities are not read"),
+            ("<pattern", "patterns are not drawn, since their tiles fall on whole pixels and the print would differ; repeat with <use>"),
             ("<filter", "filters are not drawn, since prints are drawn in bands; use gradients"),
         ] {
             if svg.contains(tag) {
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn what_would_be_left_out_is_refused() {
         assert!(Artwork::new(&svg("<rect width='9' height='9' fill='#fbf7ef'/>")).is_ok());
-        for bad in ["<text>Bella</text>", "<image href='x.png'/>", "<filter id='a'/>", ""] {
+        for bad in ["<text>Bella</text>", "<image href='x.png'/>", "<filter id='a'/>", "<pattern id='a'/>", ""] {
             assert!(Artwork::new(&svg(bad)).is_err(), "{bad}");
         }
         assert!(Artwork::new(b"<svg").is_err());

@@ -150,3 +150,59 @@ fn paint(color: Color) -> Paint<'static> {
     paint.set_color(skia_color(color));
     paint
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{DrawnPhoto, Fade, Frame, PhotoLook, place_photo};
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        /// A white photo on a red ground: however it is turned and enlarged, no pixel of its frame stays red.
+        #[test]
+        fn no_pixel_of_a_frame_stays_uncovered(
+            (photo_width, photo_height) in (2u32..90, 2u32..90),
+            (width, height, turn) in (8.0..60.0f64, 8.0..60.0f64, -180.0..180.0f64),
+            at in (0.0..=1.0f64, 0.0..=1.0f64),
+            zoom in 1.0..4.0f64,
+            rotation in prop_oneof![Just(0.0), Just(90.0), -360.0..360.0f64],
+            channels in 3u8..=4,
+        ) {
+            let bytes = photo_width as usize * photo_height as usize * usize::from(channels);
+            let picture = Picture::new(photo_width, photo_height, channels, vec![255; bytes]).unwrap();
+            let id = Uuid::from_u128(1);
+            let photos = Photos::from([(id, Arc::new(picture))]);
+            let frame = Frame { x: 50.0 - width / 2.0, y: 50.0 - height / 2.0, width, height, rotation: turn };
+            let size = (f64::from(photo_width), f64::from(photo_height));
+            let mask = tiny_skia::PathBuilder::from_rect(tiny_skia::Rect::from_xywh(0.0, 0.0, 1.0, 1.0).unwrap());
+            let photo = DrawnPhoto {
+                photo: Some(id),
+                frame,
+                mask: mask.transform(frame.from_unit().skia()).unwrap(),
+                unit_to_scene: place_photo(&frame, size, at, zoom, rotation),
+                look: PhotoLook::Plain,
+                shadow: None,
+                border: None,
+                opacity: 1.0,
+                fade: Fade::default(),
+            };
+            let layers = vec![SceneLayer::Photo(photo)];
+            let scene =
+                Scene { width_mm: 100.0, height_mm: 100.0, bleed_mm: 0.0, background: Color::opaque(255, 0, 0), layers };
+            let canvas = Canvas::long_side(&scene, 100, Area::Trim);
+            let drawn = draw(&scene, &photos, &canvas).unwrap();
+            let to_frame = frame.from_unit().inverse().unwrap();
+            // Pixels on the frame's own edge are half ground.
+            let (edge_x, edge_y) = (1.0 / width, 1.0 / height);
+            for (at, pixel) in drawn.pixels.chunks_exact(3).enumerate() {
+                let (x, y) = ((at % 100) as f64 + 0.5, (at / 100) as f64 + 0.5);
+                let (u, v) = to_frame.map(x, y);
+                let is_inside = (edge_x..=1.0 - edge_x).contains(&u) && (edge_y..=1.0 - edge_y).contains(&v);
+                prop_assert!(!is_inside || pixel[1] > 250, "{pixel:?} at {x}, {y}");
+            }
+        }
+    }
+}

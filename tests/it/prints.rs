@@ -93,27 +93,29 @@ fn rasterised(pdf: &[u8], (width, height): (u32, u32)) -> Picture {
     Picture::new(width, height, 3, picture.into_raw()).unwrap()
 }
 
-/// The greatest mean difference of a channel in any block of 8 × 8 pixels, where it is, and the mean of all.
+/// How far apart the mean colours of blocks of 8 × 8 pixels are: the worst, where it is, and on average. Programs resample
+/// photos and cover edges each in its own way, half a pixel aside; a block's mean knows little of that.
 fn difference(a: &Picture, b: &Picture) -> (f64, (usize, usize), f64) {
     let (width, height) = (a.width as usize, a.height as usize);
-    let (mut worst, mut at, mut total) = (0.0, (0, 0), 0.0);
+    let (mut worst, mut at, mut total, mut blocks) = (0.0, (0, 0), 0.0, 0);
     for top in (0..height).step_by(8) {
         for left in (0..width).step_by(8) {
-            let (mut sum, mut count) = (0u32, 0u32);
-            for y in top..(top + 8).min(height) {
-                for at in (y * width + left) * 3..(y * width + (left + 8).min(width)) * 3 {
-                    sum += u32::from(a.pixels[at].abs_diff(b.pixels[at]));
-                    count += 1;
-                }
-            }
-            total += f64::from(sum);
-            let mean = f64::from(sum) / f64::from(count);
-            if mean > worst {
-                (worst, at) = (mean, (left, top));
+            let mean = |picture: &Picture, channel: usize| {
+                let rows = top..(top + 8).min(height);
+                let columns = left..(left + 8).min(width);
+                let count = (rows.len() * columns.len()) as f64;
+                let pixels = rows.flat_map(|y| columns.clone().map(move |x| y * width + x));
+                pixels.map(|pixel| f64::from(picture.pixels[pixel * 3 + channel])).sum::<f64>() / count
+            };
+            let apart = (0..3).map(|channel| (mean(a, channel) - mean(b, channel)).abs()).fold(0.0, f64::max);
+            total += apart;
+            blocks += 1;
+            if apart > worst {
+                (worst, at) = (apart, (left, top));
             }
         }
     }
-    (worst, at, total / a.pixels.len() as f64)
+    (worst, at, total / f64::from(blocks))
 }
 
 /// The numbers of a box of the page, in millimetres.
@@ -134,7 +136,7 @@ fn has(pdf: &[u8], words: &[u8]) -> bool {
     pdf.windows(words.len()).any(|part| part == words)
 }
 
-/// Poppler's and our own idea of the same design, at 100 dpi. Edges may differ by a shade; nothing may be missing or moved.
+/// Poppler's and our own idea of the same design, at 100 dpi: nothing may be missing or moved.
 fn assert_alike(sample: &mut Sample, variant: &str, name: &str) {
     sample.product.layout.dpi = 100;
     let pixels = sample.pixels(variant);
@@ -142,6 +144,7 @@ fn assert_alike(sample: &mut Sample, variant: &str, name: &str) {
     let wanted = draw(&scene, &sample.photos, &Canvas::pixels(&scene, pixels, Area::Bleed)).unwrap();
     let found = rasterised(&sample.pdf(variant, false), pixels);
     let (worst, at, mean) = difference(&wanted, &found);
+    println!("{name}: worst block {worst:.1} at {at:?}, mean {mean:.2}");
     if let Some(folder) = std::env::var_os("PETSTAR_PICTURES").map(PathBuf::from) {
         let save = |name: String, picture: &Picture| {
             std::fs::write(folder.join(name), petstar::render::encode_png(picture).unwrap()).unwrap();
@@ -149,8 +152,7 @@ fn assert_alike(sample: &mut Sample, variant: &str, name: &str) {
         save(format!("{name}-ours.png"), &wanted);
         save(format!("{name}-poppler.png"), &found);
     }
-    println!("{name}: worst block {worst:.1} at {at:?}, mean {mean:.2}");
-    assert!(worst < 24.0 && mean < 1.5, "{name}: {worst:.1} around {at:?}, {mean:.2} on average");
+    assert!(worst < 20.0 && mean < 1.0, "{name}: {worst:.1} around {at:?}, {mean:.2} on average");
 }
 
 #[test]
@@ -221,7 +223,7 @@ fn what_goes_onto_transfer_paper_is_mirrored() {
     assert!(mirrored(&plain).pixels == turned.pixels, "the print is mirrored to the bit");
     let pixels = (plain.width + 80, plain.height + 80);
     let (worst, at, _) = difference(&mirrored(&rasterised(&sheet, pixels)), &rasterised(&turned_sheet, pixels));
-    assert!(worst < 24.0, "{worst:.1} around {at:?}");
+    assert!(worst < 20.0, "{worst:.1} around {at:?}");
     assert_eq!(page_box(&sheet, "TrimBox"), page_box(&turned_sheet, "TrimBox"));
 }
 

@@ -57,6 +57,7 @@ impl Room {
             missing: assessed.missing,
             undrawable: assessed.undrawable,
             warnings: assessed.warnings,
+            sharpness: assessed.sharpness,
             preview: None,
             final_picture: None,
             job: None,

@@ -145,6 +145,8 @@ struct FieldView {
     hint: Option<String>,
     is_required: bool,
     error: Option<String>,
+    /// Of a photo in the crop in use.
+    sharpness: Option<String>,
     control: Control,
 }
 
@@ -235,6 +237,7 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
     let sees_prices = view::sees_prices(visit);
     // The print room is shown no price, neither on the page nor in what the page tells its script.
     let money = |minor: i64| if sees_prices { Money::new(minor, shelf.currency).show() } else { String::new() };
+    let sharpness = view::SharpnessView::all(&design.sharpness, lang);
     let fields: Vec<FieldView> = layout
         .fields
         .iter()
@@ -244,6 +247,7 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
             hint: field.hint.as_ref().map(|hint| hint.get(lang).to_owned()),
             is_required: field.required,
             error: said.errors.iter().find(|error| error.field == field.id).map(|error| error.message.clone()),
+            sharpness: sharpness.iter().find(|sharp| sharp.field == field.id).map(|sharp| sharp.message.clone()),
             control: control(field, layout, params.get(&field.id), lang),
         })
         .collect();

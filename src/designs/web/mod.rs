@@ -148,6 +148,7 @@ fn new_design(visit: &Visit, product: &catalog::Product, name: String, assessed:
         missing: assessed.missing,
         undrawable: assessed.undrawable,
         warnings: assessed.warnings,
+        sharpness: assessed.sharpness,
         preview: None,
         final_picture: None,
         job: None,

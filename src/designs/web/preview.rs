@@ -1,7 +1,7 @@
 //! Previews: drawn while somebody waits, or large by a job.
 
 use super::look_at;
-use super::view::{JobView, WarningView};
+use super::view::{JobView, SharpnessView, WarningView};
 use crate::catalog;
 use crate::designs::jobs::{PreviewWish, RENDER_PREVIEW};
 use crate::designs::model::{Assessed, Design, DesignId};
@@ -58,6 +58,7 @@ struct PreviewView {
     /// It was drawn before.
     cached: bool,
     warnings: Vec<WarningView>,
+    sharpness: Vec<SharpnessView>,
     #[serde(skip)]
     #[schema(ignore)]
     width: u32,
@@ -129,6 +130,7 @@ async fn preview_design(
         params_crc32: assessed.params_crc32,
         cached,
         warnings: WarningView::all(&assessed.warnings, visit.lang),
+        sharpness: SharpnessView::all(&assessed.sharpness, visit.lang),
         width,
         height,
     })

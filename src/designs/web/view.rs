@@ -1,7 +1,7 @@
 //! Designs, photos and jobs as JSON.
 
 use crate::catalog::{Product, ProductId, VariantId};
-use crate::designs::model::{Design, DesignId, Photo, PhotoId, Status, Warning};
+use crate::designs::model::{Design, DesignId, Photo, PhotoId, Sharpness, Status, Warning};
 use crate::designs::{lifecycle, scene, workshop};
 use crate::kernel::{Currency, Lang, Moment};
 use crate::queue::{JobId, JobRow};
@@ -36,6 +36,8 @@ pub struct DesignView {
     /// Something stands outside the safe area.
     pub safe_area_warning: bool,
     pub warnings: Vec<WarningView>,
+    /// Of each photo, in the crop in use.
+    pub sharpness: Vec<SharpnessView>,
     /// The approved preview, or the large one; `null` until there is one.
     pub preview_image_url: Option<String>,
     /// Where staff get the print file; `null` until the design is ready.
@@ -76,6 +78,32 @@ impl WarningView {
     }
 }
 
+/// Up to what size the whole print would be sharp with a photo as it is placed. `message` is in the caller's language.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Sharpness)]
+pub struct SharpnessView {
+    pub field: String,
+    pub width_cm: u32,
+    pub height_cm: u32,
+    pub message: String,
+}
+
+impl SharpnessView {
+    pub fn all(sharpness: &[Sharpness], lang: Lang) -> Vec<SharpnessView> {
+        let view = |sharp: &Sharpness| {
+            let (width, height) = (sharp.width_cm.to_string(), sharp.height_cm.to_string());
+            let values = [("width", width.as_str()), ("height", height.as_str())];
+            SharpnessView {
+                field: sharp.field.clone(),
+                width_cm: sharp.width_cm,
+                height_cm: sharp.height_cm,
+                message: words::fill(words::text(lang, "design.sharp_up_to"), &values),
+            }
+        };
+        sharpness.iter().map(view).collect()
+    }
+}
+
 impl DesignView {
     /// As `visit`'s caller may see it. `product` is the design's.
     pub fn new(visit: &Visit, design: &Design, product: Option<&Product>) -> DesignView {
@@ -93,6 +121,7 @@ impl DesignView {
             status: design.status,
             safe_area_warning: design.has_safe_area_warning(),
             warnings: WarningView::all(&design.warnings, visit.lang),
+            sharpness: SharpnessView::all(&design.sharpness, visit.lang),
             preview_image_url: design.preview.as_ref().map(|preview| workshop::preview_url(&preview.name)),
             final_image_url: lifecycle::final_url(design),
             price: variant.map(|variant| variant.price).filter(|_| sees_prices(visit)),

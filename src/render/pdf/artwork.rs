@@ -11,7 +11,7 @@ use resvg::usvg;
 
 type Drawn = Result<(), PrintProblem>;
 
-/// False where only our own renderer can draw it: repeated patterns, gradients that go on by repeating, light added to light.
+/// False where only our own renderer can draw it: gradients that go on by repeating, light added to light.
 pub fn is_expressible(tree: &usvg::Tree) -> bool {
     fn blends(group: &usvg::Group) -> bool {
         group.blend_mode() != usvg::BlendMode::PlusLighter
@@ -19,7 +19,6 @@ pub fn is_expressible(tree: &usvg::Tree) -> bool {
     }
     let pads = |gradient: &usvg::BaseGradient| gradient.spread_method() == usvg::SpreadMethod::Pad;
     blends(tree.root())
-        && tree.patterns().is_empty()
         && tree.linear_gradients().iter().all(|gradient| pads(gradient))
         && tree.radial_gradients().iter().all(|gradient| pads(gradient))
 }
@@ -217,6 +216,7 @@ impl Pen<'_, '_> {
                 let points = vec![round.fx(), round.fy(), inner, round.cx(), round.cy(), outer];
                 (round, FunctionShadingType::Radial, points)
             }
+            // Patterns are refused when artwork is read.
             usvg::Paint::Color(_) | usvg::Paint::Pattern(_) => return Ok(None),
         };
         let stops = gradient.stops();

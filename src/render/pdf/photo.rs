@@ -121,17 +121,26 @@ impl Studio<'_> {
         let to_pixels = Affine::translate(-left, -top).then(Affine::scale(scale, scale));
         let pixels = |mm: f64| (mm * scale).ceil().max(1.0) as u32;
         let part = Canvas { width: pixels(right - left), height: pixels(bottom - top), to_pixels };
-        let color = Color { alpha: 255, ..shadow.color };
-        let band = |at: u32| {
-            let first = at * BAND_ROWS;
-            let mut pixmap = Pixmap::new(part.width, BAND_ROWS.min(part.height - first))
-                .ok_or_else(|| Fault::bug("a band without pixels"))?;
-            let to_band = to_pixels.then(Affine::translate(0.0, -f64::from(first)));
-            shape.draw(&mut pixmap, to_band, (shadow.dx, shadow.dy), color);
+        let rows = |at: u32| BAND_ROWS.min(part.height - at * BAND_ROWS);
+        let blank = |at: u32| Pixmap::new(part.width, rows(at)).ok_or_else(|| Fault::bug("a band without pixels"));
+        let color = |at: u32| {
+            let mut pixmap = blank(at)?;
+            pixmap.fill(tiny_skia::Color::from_rgba8(shadow.color.red, shadow.color.green, shadow.color.blue, 255));
+            Ok(pixmap)
+        };
+        // Shadows are laid on opaque ground: white on black is how much of it there is.
+        let alpha = |at: u32| {
+            let mut pixmap = blank(at)?;
+            pixmap.fill(tiny_skia::Color::BLACK);
+            let to_band = to_pixels.then(Affine::translate(0.0, -f64::from(at * BAND_ROWS)));
+            shape.draw(&mut pixmap, to_band, (shadow.dx, shadow.dy), Color::WHITE);
+            for pixel in pixmap.data_mut().as_chunks_mut::<4>().0 {
+                pixel[3] = pixel[0];
+            }
             Ok(pixmap)
         };
         let (width, height) = (part.width, part.height);
-        let image = Image { width, height, color: &band, alpha: Some(&band), is_photo: false, smooth: true };
+        let image = Image { width, height, color: &color, alpha: Some(&alpha), is_photo: false, smooth: true };
         let id = image.write(pen.file, self.go_on)?;
         pen.apart(|pen| {
             pen.set_alpha(super::pen::part(shadow.color.alpha), 1.0)?;
