@@ -58,6 +58,7 @@
           // What was changed meanwhile has its own turn already.
           if (kept === editor.edits) tell("yes", "Saved");
           editor.showWarnings(answer.warnings || []);
+          editor.showSharpness(answer.sharpness || []);
           return true;
         }
         if (response.status === 422) {
@@ -206,6 +207,7 @@
         if (mine === editor.edits) {
           editor.hideMoving();
           editor.showWarnings(answer.warnings || []);
+          editor.showSharpness(answer.sharpness || []);
         }
       } else if (response.status === 429 || response.status === 503) {
         wait = 1000 * (Number(response.headers.get("Retry-After")) || 2);

@@ -239,7 +239,7 @@
     piece: document.getElementById("piece"),
     preview: document.getElementById("preview"),
     saved, blocks, photoBlocks, blockOf, control, picked, pick, read, readParams, readState, writeState, variant,
-    placeOf, setPlace, start, number, between, magnet, setError, showErrors, showWarnings,
+    placeOf, setPlace, start, number, between, magnet, setError, showErrors, showWarnings, showSharpness,
     labels: new Map(photoBlocks.map((block) => [block.dataset.field, block.querySelector("legend").textContent.trim()])),
     isEmpty: (block) => !data.photos[picked(block, "photo_id")],
     // How often something was changed.

@@ -47,7 +47,10 @@ impl Artwork {
             ("<foreignObject", "foreign objects are not drawn"),
             ("<script", "scripts are not run"),
             ("<!ENTITY", "entities are not read"),
-            ("<pattern", "patterns are not drawn, since their tiles fall on whole pixels and the print would differ; repeat with <use>"),
+            (
+                "<pattern",
+                "patterns are not drawn, since their tiles fall on whole pixels and the print would differ; repeat with <use>",
+            ),
             ("<filter", "filters are not drawn, since prints are drawn in bands; use gradients"),
         ] {
             if svg.contains(tag) {

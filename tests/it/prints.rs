@@ -152,7 +152,7 @@ fn assert_alike(sample: &mut Sample, variant: &str, name: &str) {
         save(format!("{name}-ours.png"), &wanted);
         save(format!("{name}-poppler.png"), &found);
     }
-    assert!(worst < 20.0 && mean < 1.0, "{name}: {worst:.1} around {at:?}, {mean:.2} on average");
+    assert!(worst < 20.0 && mean < 2.5, "{name}: {worst:.1} around {at:?}, {mean:.2} on average");
 }
 
 #[test]
