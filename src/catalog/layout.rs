@@ -61,6 +61,26 @@ pub enum Mockup {
     Flat,
 }
 
+impl Mockup {
+    /// The folder under `assets/mockups`; `None` where there is nothing but the flat picture.
+    pub fn stage(self) -> Option<&'static str> {
+        match self {
+            Mockup::Wall => Some("wall"),
+            Mockup::Canvas => Some("canvas"),
+            Mockup::Mug => Some("mug"),
+            Mockup::Tag => Some("tag"),
+            Mockup::Shirt => Some("shirt"),
+            Mockup::Phone => Some("phone"),
+            Mockup::Tote | Mockup::Flat => None,
+        }
+    }
+
+    /// A list shows the thing rather than its print. A poster is its print, and hangs on the list's own wall.
+    pub fn leads(self) -> bool {
+        self.stage().is_some() && self != Mockup::Wall
+    }
+}
+
 /// One size or material of a product, with its price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,9 +1,9 @@
 //! The catalogue in memory: read once, answered from until a commit changes it.
 
-use super::layout::{Layout, ProductFile};
+use super::layout::{Layout, Mockup, ProductFile};
 use super::model::{Product, ProductId, SurfaceRow, VariantId};
 use super::table;
-use super::view::{Card, ProductView};
+use super::view::{Card, PictureView, ProductView};
 use crate::kernel::{Currency, Fault, Lang};
 use crate::render::Artwork;
 use crate::shop::Shop;
@@ -29,6 +29,9 @@ pub struct Item {
     pub layout: Arc<Layout>,
     /// Names the product's pictures.
     pub surface_hash: String,
+    pub mockup: Mockup,
+    /// The product's pictures, the one that says most first: flat, and in use where there is a mock-up.
+    pub pictures: Vec<PictureView>,
     views: [ProductView; 2],
     cards: [Card; 2],
 }
@@ -56,12 +59,17 @@ impl Shelf {
         let mut items = Vec::new();
         let mut mark = Sha256::new();
         for product in table::products(&tx)? {
-            let (layout, hash) = memory.layout(&tx, &product)?;
+            let Known { layout, hash, mockup } = memory.layout(&tx, &product)?;
             mark.update(product.id.0.as_bytes());
             mark.update(product.version.to_be_bytes());
             let views = Lang::ALL.map(|lang| ProductView::new(&product, &layout, &hash, currency, lang));
-            let cards = Lang::ALL.map(|lang| Card::new(&product, &layout, &hash, currency, lang));
-            items.push(Arc::new(Item { product, layout, surface_hash: hash, views, cards }));
+            let mut pictures = vec![PictureView::of_product(&product.slug, &layout, &hash)];
+            pictures.extend(PictureView::of_mockup(&product.slug, &hash, mockup)?);
+            if mockup.leads() {
+                pictures.reverse();
+            }
+            let cards = Lang::ALL.map(|lang| Card::new(&product, pictures[0].clone(), currency, lang));
+            items.push(Arc::new(Item { product, layout, surface_hash: hash, mockup, pictures, views, cards }));
         }
         let by_id = items.iter().enumerate().map(|(at, item)| (item.product.id, at)).collect();
         let by_slug = items.iter().enumerate().map(|(at, item)| (item.product.slug.clone(), at)).collect();
@@ -142,14 +150,22 @@ pub struct Memory {
     shelf: RwLock<Option<Arc<Shelf>>>,
     surfaces: RwLock<HashMap<(ProductId, u32), Arc<Surface>>>,
     /// Layouts without their artwork, and the hashes of both.
-    layouts: RwLock<HashMap<(ProductId, u32), (Arc<Layout>, String)>>,
+    layouts: RwLock<HashMap<(ProductId, u32), Known>>,
     /// Counts the commits that changed the catalogue.
     changes: AtomicU64,
 }
 
+/// What is known of a layout version.
+#[derive(Clone)]
+struct Known {
+    layout: Arc<Layout>,
+    hash: String,
+    mockup: Mockup,
+}
+
 impl Memory {
     /// The layout new designs of the product begin with. A version never changes, so it is read once: stock changes often.
-    fn layout(&self, tx: &impl Snapshot, product: &Product) -> Result<(Arc<Layout>, String), Fault> {
+    fn layout(&self, tx: &impl Snapshot, product: &Product) -> Result<Known, Fault> {
         let key = (product.id, product.layout_version);
         if let Some(known) = self.layouts.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
@@ -157,7 +173,8 @@ impl Memory {
         let surface = table::surface(tx, product.id, product.layout_version)?.ok_or_else(|| {
             Fault::Corrupt(format!("product {} has no layout of version {}", product.slug, product.layout_version))
         })?;
-        let known = (Arc::new(surface.file.layout), surface.hash);
+        let mockup = surface.file.mockup;
+        let known = Known { layout: Arc::new(surface.file.layout), hash: surface.hash, mockup };
         self.layouts.write().unwrap_or_else(PoisonError::into_inner).insert(key, known.clone());
         Ok(known)
     }

@@ -237,6 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn every_size_of_every_product_is_shown_in_use() {
+        for product in bundled().unwrap() {
+            let Some(kind) = product.file.mockup.stage() else { continue };
+            let stage = crate::render::mockup::stage(kind).unwrap();
+            for variant in &product.file.variants {
+                let (width_mm, height_mm) = (variant.width_mm, variant.height_mm);
+                let piece = crate::render::mockup::Piece { width_mm, height_mm, variant: &variant.key };
+                let set = stage.set_up(&piece, 64);
+                assert!(set.is_ok(), "{} {}: {:?}", product.file.slug, variant.key, set.err());
+            }
+        }
+    }
+
+    #[test]
     fn stock_is_taken_and_given_back() {
         let folder = tempfile::tempdir().unwrap();
         let shop = shop(folder.path());

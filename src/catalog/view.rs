@@ -1,9 +1,9 @@
 //! Products as they are shown: the JSON of the contract, cards in lists, pictures in sizes that fit.
 
-use super::layout::{Field, FieldKind, Layout};
+use super::layout::{Field, FieldKind, Layout, Mockup};
 use super::model::{Product, ProductId, ProductStatus, Variant, VariantId};
-use crate::kernel::{Currency, Lang, Money};
-use crate::render::fonts;
+use crate::kernel::{Currency, Fault, Lang, Money};
+use crate::render::{fonts, mockup};
 use crate::web::words;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -188,9 +188,21 @@ pub fn picture_name(slug: &str, surface_hash: &str, width: u32) -> String {
     format!("{slug}-{surface_hash}-{PICTURE_STYLE}-{width}.jpg")
 }
 
+/// The name of the product's mock-up, where it has one: `mug-1a2b3c4d5e6f7a8b-m0a1b2c3d-800.jpg`, told apart from the flat picture by
+/// the mark of the stage it is shown on.
+///
+/// # Errors
+/// A stage that cannot be read, which is a mistake in the program.
+pub fn mockup_name(slug: &str, surface_hash: &str, mockup: Mockup, width: u32) -> Result<Option<String>, Fault> {
+    let Some(kind) = mockup.stage() else { return Ok(None) };
+    Ok(Some(format!("{slug}-{surface_hash}-m{:08x}-{width}.jpg", mockup::stage(kind)?.mark())))
+}
+
 /// An `img` in several sizes.
 #[derive(Clone, Debug)]
 pub struct PictureView {
+    /// It shows the thing in a scene of its own and fills its frame; otherwise it is the flat print and hangs on the page's wall.
+    pub is_mockup: bool,
     pub src: String,
     /// The smallest.
     pub small: String,
@@ -213,7 +225,33 @@ impl PictureView {
         let (width, height) = picture_size(layout, 800);
         let small = picture_url(slug, surface_hash, PICTURE_WIDTHS[0]);
         let share = format!("{:.2}", INSIDE_WALL * f64::from(width.min(height)) / f64::from(height));
-        PictureView { src: picture_url(slug, surface_hash, 800), small, srcset: set.join(", "), share, width, height }
+        PictureView {
+            is_mockup: false,
+            src: picture_url(slug, surface_hash, 800),
+            small,
+            srcset: set.join(", "),
+            share,
+            width,
+            height,
+        }
+    }
+
+    /// The product's mock-up, where it has one.
+    ///
+    /// # Errors
+    /// As [`mockup_name`].
+    pub fn of_mockup(slug: &str, surface_hash: &str, mockup: Mockup) -> Result<Option<PictureView>, Fault> {
+        let url = |width: u32| {
+            let name = mockup_name(slug, surface_hash, mockup, width)?;
+            Ok::<_, Fault>(name.map(|name| format!("/pictures/{name}")))
+        };
+        let (Some(src), Some(small)) = (url(800)?, url(PICTURE_WIDTHS[0])?) else { return Ok(None) };
+        let mut set = Vec::new();
+        for width in PICTURE_WIDTHS {
+            set.extend(url(width)?.map(|url| format!("{url} {width}w")));
+        }
+        let share = "1".to_owned();
+        Ok(Some(PictureView { is_mockup: true, src, small, srcset: set.join(", "), share, width: 800, height: 800 }))
     }
 }
 
@@ -237,14 +275,14 @@ pub struct Card {
 }
 
 impl Card {
-    pub fn new(product: &Product, layout: &Layout, hash: &str, currency: Currency, lang: Lang) -> Card {
+    pub fn new(product: &Product, picture: PictureView, currency: Currency, lang: Lang) -> Card {
         Card {
             url: format!("/products/{}", product.slug),
             name: product.name.get(lang).to_owned(),
             category: category_name(&product.category, lang),
             price: Money::new(product.from_price(), currency),
             is_from: !product.has_one_price(),
-            picture: PictureView::of_product(&product.slug, layout, hash),
+            picture,
         }
     }
 }

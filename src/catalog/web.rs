@@ -1,6 +1,7 @@
 //! The shop window: front page, products, and what search engines are told.
 
 use super::finding;
+use super::layout::Mockup;
 use super::model::ProductStatus;
 use super::shelf::edition;
 use super::shelf::{Item, shelf};
@@ -177,8 +178,14 @@ struct ProductPage {
     product: ProductView,
     #[serde(skip)]
     category: String,
+    /// The first of the pictures, for whoever shows only one.
     #[serde(skip)]
     picture: PictureView,
+    #[serde(skip)]
+    pictures: Vec<PictureView>,
+    /// A frame and furniture are in the picture that nobody sends.
+    #[serde(skip)]
+    is_framed: bool,
     #[serde(skip)]
     variants: Vec<VariantLine>,
     #[serde(skip)]
@@ -246,7 +253,9 @@ async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, P
             page: visit.page(),
             product: item.view(lang).clone(),
             category: category_name(&product.category, lang),
-            picture: PictureView::of_product(&product.slug, &item.layout, &item.surface_hash),
+            picture: item.pictures[0].clone(),
+            pictures: item.pictures.clone(),
+            is_framed: item.mockup == Mockup::Wall,
             variants: variants.collect(),
             dpi: item.layout.dpi,
             you_add: labels(false),

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Filling {
     pub surface: std::sync::Arc<Surface>,
     pub size: Size,
+    /// The variant's key, which mock-ups know it by.
+    pub variant: String,
     pub values: Values,
     /// The values as JSON, in the shape they were given.
     pub params: Params,
@@ -60,7 +62,7 @@ pub fn fill(
         return Err(Refusal::fields(strange).into());
     }
     let params = as_given(&values, params)?;
-    Ok(Filling { surface, size: variant.size(), values, params, photos })
+    Ok(Filling { surface, size: variant.size(), variant: variant.key.clone(), values, params, photos })
 }
 
 /// The values in their one form, but a text that came as an object stays one and a colour keeps its capitals: who asks for the params

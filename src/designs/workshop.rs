@@ -4,9 +4,11 @@ use super::content::Filling;
 use super::desk::Desk;
 use super::model::{DesignId, Photo, PhotoId};
 use super::scene;
-use crate::catalog::view::{picture_name, picture_size};
+use crate::catalog::layout::Mockup;
+use crate::catalog::view::{mockup_name, picture_name, picture_size};
 use crate::catalog::{self, Surface};
 use crate::kernel::Fault;
+use crate::render::mockup::{self, Piece};
 use crate::render::photo::{Decoder, Limits, PROXY_SIDE, decode_trusted};
 use crate::render::{Area, Canvas, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels};
 use crate::shop::Shop;
@@ -106,6 +108,22 @@ impl Workshop {
         encode_jpeg(&draw(&scene, &photos, &canvas)?, PREVIEW_QUALITY)
     }
 
+    /// Shows a design where it will live, 800 pixels wide, as JPEG. Blocks as [`Workshop::draw_preview`] does, and longer for the first
+    /// piece of a kind.
+    ///
+    /// # Errors
+    /// A photo that is missing or cannot be read any more, and a product without a mock-up.
+    pub fn draw_mockup(&self, shop: &Shop, filling: &Filling) -> Result<Vec<u8>, Fault> {
+        let kind = filling.surface.file.mockup.stage().ok_or_else(|| Fault::bug("a product without a mock-up"))?;
+        let (width_mm, height_mm) = (filling.size.width_mm, filling.size.height_mm);
+        let piece = Piece { width_mm, height_mm, variant: &filling.variant };
+        let set = mockup::stage(kind)?.set_up(&piece, LOW_SIDE)?;
+        let scene = filling.build()?.scene;
+        let canvas = set.canvas(&scene);
+        let photos = self.photos(shop, &filling.photos, &scene, &canvas, false)?;
+        encode_jpeg(&set.draw(&draw(&scene, &photos, &canvas)?, &canvas)?, PICTURE_QUALITY)
+    }
+
     /// The photos a canvas needs: proxies, or where they are too coarse and it matters the originals, decoded in a child process.
     ///
     /// # Errors
@@ -148,11 +166,11 @@ impl Workshop {
     ///
     /// # Errors
     /// A sample that does not fit its layout.
-    pub fn product_picture(&self, surface: &Surface, name: &str, width: u32) -> Result<Vec<u8>, Fault> {
+    pub fn product_picture(&self, surface: &Surface, name: &str, width: u32, shown: Shown) -> Result<Vec<u8>, Fault> {
         if let Some(jpeg) = self.pictures.as_ref().and_then(|cache| cache.get(name)) {
             return Ok(jpeg);
         }
-        let jpeg = draw_sample(surface, width)?;
+        let jpeg = draw_sample(surface, width, shown)?;
         keep(self.pictures.as_ref(), name, &jpeg);
         Ok(jpeg)
     }
@@ -188,14 +206,16 @@ pub fn draw_ahead(shop: &Shop) {
     for width in [800, 400] {
         for item in shelf.active() {
             let product = &item.product;
-            let name = picture_name(&product.slug, &item.surface_hash, width);
-            if workshop.pictures.as_ref().is_some_and(|cache| cache.has(&name)) {
-                continue;
-            }
-            let drawn = catalog::surface(shop, product.id, product.layout_version)
-                .and_then(|surface| workshop.product_picture(&surface, &name, width));
-            if let Err(fault) = drawn {
-                tracing::warn!(%fault, product = product.slug, "the product's picture could not be drawn");
+            let flat = picture_name(&product.slug, &item.surface_hash, width);
+            let mockup = mockup_name(&product.slug, &item.surface_hash, item.mockup, width).ok().flatten();
+            for (name, shown) in [(Some(flat), Shown::Flat), (mockup, Shown::InUse)] {
+                let has = |name: &String| workshop.pictures.as_ref().is_some_and(|cache| cache.has(name));
+                let Some(name) = name.filter(|name| !has(name)) else { continue };
+                let drawn = catalog::surface(shop, product.id, product.layout_version)
+                    .and_then(|surface| workshop.product_picture(&surface, &name, width, shown));
+                if let Err(fault) = drawn {
+                    tracing::warn!(%fault, product = product.slug, "the product's picture could not be drawn");
+                }
             }
         }
     }
@@ -207,7 +227,7 @@ fn keep(cache: Option<&Cache>, name: &str, jpeg: &[u8]) {
     }
 }
 
-fn draw_sample(surface: &Surface, width: u32) -> Result<Vec<u8>, Fault> {
+fn draw_sample(surface: &Surface, width: u32, shown: Shown) -> Result<Vec<u8>, Fault> {
     let layout = surface.layout();
     let (values, files) = scene::sample_values(&surface.file);
     let mut photos = Photos::new();
@@ -219,28 +239,65 @@ fn draw_sample(surface: &Surface, width: u32) -> Result<Vec<u8>, Fault> {
     let photo_size = |id: Uuid| photos.get(&id).map(|picture| (picture.width, picture.height));
     let artwork = |name: &str| surface.artwork(name);
     let scene = scene::build_scene(layout, layout.size(), &values, &photo_size, &artwork)?.scene;
-    let canvas = Canvas::pixels(&scene, picture_size(layout, width), Area::Trim);
-    encode_jpeg(&draw(&scene, &photos, &canvas)?, PICTURE_QUALITY)
+    match (shown, surface.file.mockup.stage()) {
+        (Shown::InUse, Some(kind)) => {
+            let variant = surface.file.variants.first().map_or("", |variant| variant.key.as_str());
+            let piece = Piece { width_mm: layout.width_mm, height_mm: layout.height_mm, variant };
+            let set = mockup::stage(kind)?.set_up(&piece, width)?;
+            let canvas = set.canvas(&scene);
+            encode_jpeg(&set.draw(&draw(&scene, &photos, &canvas)?, &canvas)?, PICTURE_QUALITY)
+        }
+        _ => {
+            let canvas = Canvas::pixels(&scene, picture_size(layout, width), Area::Trim);
+            encode_jpeg(&draw(&scene, &photos, &canvas)?, PICTURE_QUALITY)
+        }
+    }
+}
+
+/// The name of a design's mock-up, where its product has one. It ends in `mockup.jpg` and says otherwise what a preview's name does.
+///
+/// # Errors
+/// A stage that cannot be read, which is a mistake in the program.
+pub fn design_mockup_name(shop: &Shop, design: DesignId, key: &str, mockup: Mockup) -> Result<Option<String>, Fault> {
+    let Some(kind) = mockup.stage() else { return Ok(None) };
+    let shown = format!("{key}:mockup:{:08x}", mockup::stage(kind)?.mark());
+    Ok(Some(name_of(shop, design, &shown, "mockup")))
 }
 
 /// The name of a preview: whose it is, a keyed hash of all that is drawn (so it cannot be guessed, and two params that share a CRC-32
 /// are two names), and its longer side.
 pub fn preview_name(shop: &Shop, design: DesignId, key: &str, side: u32) -> String {
+    name_of(shop, design, key, &side.to_string())
+}
+
+fn name_of(shop: &Shop, design: DesignId, key: &str, end: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(shop.cookie_key()).expect("any length is a key");
     mac.update(b"preview:");
     mac.update(&[STYLE]);
     mac.update(design.0.as_bytes());
     mac.update(key.as_bytes());
-    format!("{}-{}-{side}.jpg", design.0.simple(), hex::encode(&mac.finalize().into_bytes()[..16]))
+    format!("{}-{}-{end}.jpg", design.0.simple(), hex::encode(&mac.finalize().into_bytes()[..16]))
 }
 
-/// The design and the longer side in a preview's name.
-pub fn read_preview_name(name: &str) -> Option<(DesignId, u32)> {
+/// What a preview shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The print itself.
+    Flat,
+    /// The piece where it will live: a mock-up.
+    InUse,
+}
+
+/// The design in a preview's name, its longer side, and what it shows.
+pub fn read_preview_name(name: &str) -> Option<(DesignId, u32, Shown)> {
     let mut parts = name.strip_suffix(".jpg")?.split('-');
     let (id, mac, side) = (parts.next()?, parts.next()?, parts.next()?);
-    let side = side.parse().ok().filter(|side| [LOW_SIDE, HIGH_SIDE].contains(side))?;
+    let (side, shown) = match side {
+        "mockup" => (LOW_SIDE, Shown::InUse),
+        side => (side.parse().ok().filter(|side| [LOW_SIDE, HIGH_SIDE].contains(side))?, Shown::Flat),
+    };
     let is_whole = parts.next().is_none() && mac.len() == 32;
-    is_whole.then_some((DesignId(Uuid::try_parse(id).ok()?), side))
+    is_whole.then_some((DesignId(Uuid::try_parse(id).ok()?), side, shown))
 }
 
 pub fn preview_url(name: &str) -> String {
@@ -255,7 +312,9 @@ mod tests {
     fn names_of_previews_are_read_back() {
         let id = Uuid::from_u128(7);
         let name = format!("{}-{}-800.jpg", id.simple(), "0".repeat(32));
-        assert_eq!(read_preview_name(&name), Some((DesignId(id), 800)));
+        assert_eq!(read_preview_name(&name), Some((DesignId(id), 800, Shown::Flat)));
+        let mockup = name.replace("800", "mockup");
+        assert_eq!(read_preview_name(&mockup), Some((DesignId(id), 800, Shown::InUse)));
         for bad in ["", "x.jpg", "00-00-800.jpg", &name.replace("800", "801"), &name.replace(".jpg", ".png")] {
             assert_eq!(read_preview_name(bad), None, "{bad}");
         }

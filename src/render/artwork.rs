@@ -109,7 +109,7 @@ fn draws(group: &usvg::Group) -> bool {
     })
 }
 
-fn parse(svg: &str) -> Result<usvg::Tree, ArtworkProblem> {
+pub(super) fn parse(svg: &str) -> Result<usvg::Tree, ArtworkProblem> {
     let options = usvg::Options {
         image_href_resolver: usvg::ImageHrefResolver {
             resolve_data: Box::new(|_, _, _| None),
@@ -121,7 +121,7 @@ fn parse(svg: &str) -> Result<usvg::Tree, ArtworkProblem> {
 }
 
 /// Replaces every `#rrggbb` of the list, in one pass, so that no replacement is replaced again.
-fn recolor(svg: &str, colors: &[(Color, Color)]) -> String {
+pub(super) fn recolor(svg: &str, colors: &[(Color, Color)]) -> String {
     let mut out = String::with_capacity(svg.len() + 16);
     let mut rest = svg;
     while let Some(at) = rest.find('#') {

@@ -8,6 +8,7 @@ pub mod color;
 pub mod draw;
 pub mod fonts;
 mod jpeg;
+pub mod mockup;
 pub mod pdf;
 pub mod photo;
 pub mod picture;

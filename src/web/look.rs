@@ -178,6 +178,7 @@ fn a_page_without_its_pictures_is_light() {
         "js/editor-save.js",
         "js/editor-upload.js",
         "js/editor-history.js",
+        "js/editor-mockup.js",
     ]);
     let scripts = editor.max(sizes(&["vendor/htmx-4.0.1.min.js"]));
     let japanese = sizes(&["webfonts/zen-maru-kana.woff2", "webfonts/zen-maru-kanji.woff2"]);

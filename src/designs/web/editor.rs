@@ -2,10 +2,11 @@
 
 use super::color_names::color_words;
 use super::view::{self, DesignView, photo_url};
-use crate::catalog::layout::{Colors, Field, FieldKind, Layer, Layout};
+use crate::catalog::layout::{Colors, Field, FieldKind, Layer, Layout, Mockup};
 use crate::catalog::view::FieldView as FieldDocument;
 use crate::catalog::{self, Product, VariantId};
 use crate::designs::model::{Design, DesignId, Params, Photo, PhotoId};
+use crate::designs::workshop::{design_mockup_name, preview_url};
 use crate::designs::{lifecycle, table};
 use crate::kernel::{Code, Lang, Money, Refusal};
 use crate::render::draw::look;
@@ -102,6 +103,12 @@ struct EditorPage {
     preview_width: u32,
     #[serde(skip)]
     preview_height: u32,
+    /// The piece in use, for products that can be shown so.
+    #[serde(skip)]
+    mockup: Option<MockupView>,
+    /// The page begins with the mock-up instead of the flat picture.
+    #[serde(skip)]
+    is_in_use: bool,
     #[serde(skip)]
     fields: Vec<FieldView>,
     #[serde(skip)]
@@ -137,6 +144,12 @@ impl View for EditorPage {
     fn fragment(&self) -> askama::Result<String> {
         self.as_content().render()
     }
+}
+
+struct MockupView {
+    url: String,
+    /// What the link to it says.
+    label: String,
 }
 
 struct FieldView {
@@ -253,6 +266,8 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
         .collect();
     let (preview_width, preview_height) = lifecycle::picture_size(design, product);
     let chosen = product.variant(variant_id);
+    let mockup = mockup(visit, design, surface.file.mockup)?;
+    let is_in_use = mockup.is_some() && visit.query.split('&').any(|pair| pair == "view=mockup");
     let view = EditorPage {
         design: DesignView::new(visit, design, Some(product)),
         page: visit.page(),
@@ -265,6 +280,8 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
         preview_url: lifecycle::picture_url(shop, design),
         preview_width,
         preview_height,
+        mockup,
+        is_in_use,
         photos: (photos.iter().enumerate())
             .map(|(at, photo)| PhotoThumb { id: photo.id, url: photo_url(design.id, photo.id), number: at + 1 })
             .collect(),
@@ -299,6 +316,14 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
         Some(status) => reply.status(status),
         None => reply,
     })
+}
+
+/// The mock-up of the design as it is saved. It is drawn when it is looked at.
+fn mockup(visit: &Visit, design: &Design, mockup: Mockup) -> Result<Option<MockupView>, Problem> {
+    let Some(kind) = mockup.stage() else { return Ok(None) };
+    let name = design_mockup_name(&visit.shop, design.id, &design.key, mockup)?;
+    let label = words::find(visit.lang, &format!("editor.view_{kind}")).unwrap_or(kind).to_owned();
+    Ok(name.map(|name| MockupView { url: preview_url(&name), label }))
 }
 
 /// What the script needs, as one JSON document.

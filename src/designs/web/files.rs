@@ -1,11 +1,11 @@
 //! Pictures as files: previews, products' own pictures, the print file.
 
-use crate::catalog::view::{PICTURE_WIDTHS, picture_name};
+use crate::catalog::view::{PICTURE_WIDTHS, mockup_name, picture_name};
 use crate::catalog::{self};
 use crate::designs::jobs::filling;
 use crate::designs::model::{DesignId, Status};
 use crate::designs::photos::blocking;
-use crate::designs::workshop::{preview_name, read_preview_name, workshop};
+use crate::designs::workshop::{Shown, design_mockup_name, preview_name, read_preview_name, workshop};
 use crate::designs::{lifecycle, sheet, table};
 use crate::kernel::{Code, Error, Fault, Message, Refusal};
 use crate::people;
@@ -43,7 +43,7 @@ async fn show_preview(visit: Visit, Path(name): Path<String>) -> Result<Reply, P
     if name.ends_with(".png") {
         return show_over(&visit, name).await;
     }
-    let (id, side) = read_preview_name(&name).ok_or_else(Problem::not_found)?;
+    let (id, side, shown) = read_preview_name(&name).ok_or_else(Problem::not_found)?;
     let shop = visit.shop.clone();
     let known = {
         let (shop, name) = (shop.clone(), name.clone());
@@ -59,14 +59,25 @@ async fn show_preview(visit: Visit, Path(name): Path<String>) -> Result<Reply, P
     if let Some(jpeg) = known {
         return Ok(picture(jpeg, "image/jpeg", FOR_EVER_PRIVATELY));
     }
-    let design = table::design(&shop.store().read()?, id)?
-        .filter(|design| preview_name(&shop, id, &design.key, side) == name)
-        .ok_or_else(Problem::not_found)?;
+    let design = table::design(&shop.store().read()?, id)?.ok_or_else(Problem::not_found)?;
+    let is_this = match shown {
+        Shown::Flat => preview_name(&shop, id, &design.key, side) == name,
+        Shown::InUse => {
+            let surface = catalog::surface(&shop, design.product_id, design.layout_version)?;
+            design_mockup_name(&shop, id, &design.key, surface.file.mockup)?.is_some_and(|known| known == name)
+        }
+    };
+    if !is_this {
+        return Err(Problem::not_found());
+    }
     let workshop = workshop(&shop);
     let seat = workshop.desk.seat(id.0).await?;
     let jpeg = blocking(move || {
         let filling = filling(&shop, &shop.store().read()?, &design)?;
-        let jpeg = workshop.draw_preview(&shop, &filling, side)?;
+        let jpeg = match shown {
+            Shown::Flat => workshop.draw_preview(&shop, &filling, side)?,
+            Shown::InUse => workshop.draw_mockup(&shop, &filling)?,
+        };
         workshop.keep_preview(&name, &jpeg);
         drop(seat);
         Ok::<_, Error>(jpeg)
@@ -95,20 +106,24 @@ async fn show_product_picture(visit: Visit, Path(name): Path<String>) -> Result<
     if let Some(jpeg) = cached {
         return Ok(picture(jpeg, "image/jpeg", FOR_EVER));
     }
-    // `<slug>-<hash>-<style>-<width>.jpg`; only what the catalogue shows now is drawn.
+    // `<slug>-<hash>-<style>-<width>.jpg`, or a stage's mark for the style; only what the catalogue shows now is drawn.
     let mut parts = name.strip_suffix(".jpg").unwrap_or_default().rsplitn(4, '-');
     let width = parts.next().and_then(|width| width.parse().ok()).filter(|width| PICTURE_WIDTHS.contains(width));
     let (width, slug) = width.zip(parts.nth(2)).ok_or_else(Problem::not_found)?;
     let shelf = catalog::shelf(&shop)?;
-    let item = shelf
-        .by_slug(slug)
-        .filter(|item| picture_name(slug, &item.surface_hash, width) == name)
-        .ok_or_else(Problem::not_found)?;
+    let item = shelf.by_slug(slug).ok_or_else(Problem::not_found)?;
+    let shown = if picture_name(slug, &item.surface_hash, width) == name {
+        Shown::Flat
+    } else if mockup_name(slug, &item.surface_hash, item.mockup, width)?.is_some_and(|known| known == name) {
+        Shown::InUse
+    } else {
+        return Err(Problem::not_found());
+    };
     let (id, version) = (item.product.id, item.product.layout_version);
     let seat = workshop.desk.seat(id.0).await?;
     let jpeg = blocking(move || {
         let surface = catalog::surface(&shop, id, version)?;
-        let jpeg = workshop.product_picture(&surface, &name, width)?;
+        let jpeg = workshop.product_picture(&surface, &name, width, shown)?;
         drop(seat);
         Ok::<_, Fault>(jpeg)
     })

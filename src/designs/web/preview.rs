@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::designs::jobs::{PreviewWish, RENDER_PREVIEW};
 use crate::designs::model::{Assessed, Design, DesignId};
 use crate::designs::photos::blocking;
-use crate::designs::workshop::{LOW_SIDE, preview_name, preview_url, workshop};
+use crate::designs::workshop::{LOW_SIDE, Shown, design_mockup_name, preview_name, preview_url, workshop};
 use crate::designs::{lifecycle, web::form};
 use crate::kernel::{Error, Fault, Message, Moment, Refusal};
 use crate::queue::{self, JobRow, NewJob};
@@ -43,6 +43,9 @@ struct PreviewQuery {
     /// `low` (800 pixels, at once) or `high` (1600 pixels, by a job).
     #[serde(default)]
     quality: String,
+    /// `flat`, the print, or `mockup`, the piece where it will live, for products that have one; always `low`.
+    #[serde(default)]
+    view: String,
 }
 
 /// A preview.
@@ -88,6 +91,11 @@ async fn preview_design(
         "high" => true,
         _ => return Err(Refusal::field("quality", Message::new("designs.quality_unknown")).into()),
     };
+    let shown = match query.view.as_str() {
+        "" | "flat" => Shown::Flat,
+        "mockup" if !is_high => Shown::InUse,
+        _ => return Err(Refusal::field("view", Message::new("designs.view_unknown")).into()),
+    };
     let params = match input.params.filter(|params| !params.is_null()) {
         Some(mut params) => {
             if form::is_form(&headers) {
@@ -104,14 +112,21 @@ async fn preview_design(
         return make_high(&visit, &design, assessed).await;
     }
 
-    let name = preview_name(shop, id, &assessed.key, LOW_SIDE);
+    let name = match shown {
+        Shown::Flat => preview_name(shop, id, &assessed.key, LOW_SIDE),
+        Shown::InUse => design_mockup_name(shop, id, &assessed.key, filling.surface.file.mockup)?
+            .ok_or_else(|| Refusal::field("view", Message::new("designs.view_unknown")))?,
+    };
     let workshop = workshop(shop);
     let cached = workshop.has_preview(&name);
     if !cached {
         let seat = workshop.desk.seat(id.0).await?;
         let (drawing, shop, name) = (workshop.clone(), shop.clone(), name.clone());
         blocking(move || {
-            let jpeg = drawing.draw_preview(&shop, &filling, LOW_SIDE)?;
+            let jpeg = match shown {
+                Shown::Flat => drawing.draw_preview(&shop, &filling, LOW_SIDE)?,
+                Shown::InUse => drawing.draw_mockup(&shop, &filling)?,
+            };
             drawing.keep_preview(&name, &jpeg);
             drop(seat);
             Ok::<_, Fault>(())
@@ -119,11 +134,15 @@ async fn preview_design(
         .await?;
     }
     if visit.face == Face::Page {
-        return Ok(Reply::see_other(visit.face, &format!("/designs/{id}")));
+        let view = if shown == Shown::InUse { "?view=mockup" } else { "" };
+        return Ok(Reply::see_other(visit.face, &format!("/designs/{id}{view}")));
     }
     let product = shelf.product(design.product_id);
-    let shown = Design { variant_id, ..design };
-    let (width, height) = product.map_or((LOW_SIDE, LOW_SIDE), |product| lifecycle::picture_size(&shown, product));
+    let as_shown = Design { variant_id, ..design };
+    let (width, height) = match (shown, product) {
+        (Shown::Flat, Some(product)) => lifecycle::picture_size(&as_shown, product),
+        _ => (LOW_SIDE, LOW_SIDE),
+    };
     visit.reply(&PreviewView {
         page: visit.page(),
         preview_image_url: preview_url(&name),

@@ -7,6 +7,7 @@ mod idempotency;
 mod kill_and_restart;
 mod layers;
 mod lists;
+mod mockups;
 mod other_device;
 mod panel_products;
 mod prices;
