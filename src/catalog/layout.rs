@@ -4,9 +4,11 @@
 //! degrees clockwise. [`ProductFile::parse`] reads and checks a file; [`Layout::problems`] checks a layout from anywhere.
 
 mod check;
+mod sky;
 
 pub use check::Problem;
 pub(crate) use check::is_date;
+pub use sky::{Hour, SkyLayer, SkyLines, SkyMilkyWay, SkyStars};
 
 use crate::kernel::lang::Words;
 pub use crate::render::scene::{Fade, Frame};
@@ -260,6 +262,7 @@ pub enum Layer {
     Artwork(ArtworkLayer),
     Photo(PhotoLayer),
     Text(TextLayer),
+    Sky(SkyLayer),
 }
 
 impl Layer {
@@ -268,6 +271,7 @@ impl Layer {
             Layer::Artwork(layer) => &layer.when,
             Layer::Photo(layer) => &layer.when,
             Layer::Text(layer) => &layer.when,
+            Layer::Sky(layer) => &layer.when,
         }
     }
 }
@@ -462,8 +466,25 @@ pub struct TextLayer {
     pub arc: Option<Arc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outline: Option<Outline>,
+    /// Of a place: its name, or its coordinates (`show = "coordinates"`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub show: Show,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub when: When,
+}
+
+/// What a text layer shows of a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Show {
+    #[default]
+    Name,
+    /// For example `35.69° N  139.69° E`.
+    Coordinates,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl TextLayer {
@@ -748,7 +769,7 @@ impl From<Field> for FieldFile {
 mod tests {
     use super::*;
 
-    const FILE: &str = r##"
+    pub(super) const FILE: &str = r##"
 slug = "star-poster"
 category = "poster"
 name = { en = "Star poster", ja = "星のポスター" }

@@ -8,7 +8,7 @@ pub(super) mod photo;
 pub use photo::look;
 
 use super::picture::{Photos, Picture};
-use super::scene::{Affine, Area, Canvas, DrawnArtwork, DrawnText, Scene, SceneLayer};
+use super::scene::{Affine, Area, Canvas, DrawnArtwork, DrawnShape, DrawnText, Scene, SceneLayer};
 use super::{Color, scene};
 use crate::kernel::Fault;
 use rayon::prelude::*;
@@ -33,6 +33,7 @@ enum Ready<'a> {
     Artwork(&'a DrawnArtwork),
     Photo(Box<photo::ReadyPhoto<'a>>),
     Text(&'a DrawnText),
+    Shapes(&'a [DrawnShape]),
 }
 
 impl<'a> Drawing<'a> {
@@ -46,6 +47,7 @@ impl<'a> Drawing<'a> {
                 Ok(match layer {
                     SceneLayer::Artwork(artwork) => Ready::Artwork(artwork),
                     SceneLayer::Text(text) => Ready::Text(text),
+                    SceneLayer::Shapes(shapes) => Ready::Shapes(shapes),
                     SceneLayer::Photo(drawn) => {
                         let picture = drawn.photo.and_then(|id| photos.get(&id)).map(|picture| &**picture);
                         Ready::Photo(Box::new(photo::ReadyPhoto::new(drawn, picture, canvas)?))
@@ -86,6 +88,7 @@ impl<'a> Drawing<'a> {
                 }
                 Ready::Photo(photo) => photo.draw(&mut pixmap, top)?,
                 Ready::Text(text) => draw_text(&mut pixmap, text, to_band.skia()),
+                Ready::Shapes(shapes) => draw_shapes(&mut pixmap, shapes, &to_band),
             }
         }
         Ok(pixmap)
@@ -139,6 +142,18 @@ fn draw_text(pixmap: &mut Pixmap, text: &DrawnText, to_band: Transform) {
         pixmap.stroke_path(&text.path, &paint(color), &stroke, to_band, None);
     }
     pixmap.fill_path(&text.path, &paint(text.color), FillRule::Winding, to_band, None);
+}
+
+fn draw_shapes(pixmap: &mut Pixmap, shapes: &[DrawnShape], to_band: &Affine) {
+    let height = f64::from(pixmap.height());
+    for shape in shapes {
+        let bounds = shape.path.bounds();
+        let edges = [bounds.left(), bounds.top(), bounds.right(), bounds.bottom()].map(f64::from);
+        let [_, top, _, bottom] = to_band.bounds(edges);
+        if bottom >= -1.0 && top <= height + 1.0 {
+            pixmap.fill_path(&shape.path, &paint(shape.color), FillRule::Winding, to_band.skia(), None);
+        }
+    }
 }
 
 fn skia_color(color: Color) -> tiny_skia::Color {

@@ -16,6 +16,7 @@ mod pixels;
 pub mod print;
 pub mod scene;
 pub mod shape;
+pub mod sky;
 pub mod text;
 
 pub use artwork::{Artwork, ArtworkProblem};

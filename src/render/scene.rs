@@ -26,6 +26,8 @@ pub enum SceneLayer {
     Artwork(DrawnArtwork),
     Photo(DrawnPhoto),
     Text(DrawnText),
+    /// Drawn in turn; most are small, so what lies outside of a band is skipped by its bounds.
+    Shapes(Vec<DrawnShape>),
 }
 
 /// A parsed and recoloured SVG.
@@ -101,6 +103,13 @@ pub struct DrawnText {
     pub color: Color,
     /// Width outside the letters, and colour.
     pub outline: Option<(f64, Color)>,
+}
+
+/// A filled outline (non-zero winding).
+#[derive(Clone, Debug)]
+pub struct DrawnShape {
+    pub path: Path,
+    pub color: Color,
 }
 
 /// A rectangle that may be turned clockwise about its centre, in degrees.

@@ -157,12 +157,14 @@ impl Layout {
                 Layer::Artwork(layer) => format!("layout.layers[{at}] (artwork {})", layer.file),
                 Layer::Photo(layer) => format!("layout.layers[{at}] (photo {})", layer.field),
                 Layer::Text(layer) => format!("layout.layers[{at}] (text {})", layer.field),
+                Layer::Sky(layer) => format!("layout.layers[{at}] (sky {})", layer.place),
             };
             self.check_when(&mut report, layer.when(), &place);
             match layer {
                 Layer::Artwork(layer) => self.check_artwork(&mut report, layer, &place),
                 Layer::Photo(layer) => self.check_photo(&mut report, layer, &place),
                 Layer::Text(layer) => self.check_text(&mut report, layer, &place),
+                Layer::Sky(layer) => self.check_sky(&mut report, layer, &place),
             }
         }
         report.must(!self.layers.is_empty(), "layout.layers", "a layout needs at least one layer");
@@ -277,6 +279,10 @@ impl Layout {
             Some(FieldKind::Text(_) | FieldKind::Date { .. } | FieldKind::Place { .. }) => {}
             _ => report.add(place, format!("there is no text, date or place field `{}`", layer.field)),
         }
+        if layer.show == Show::Coordinates {
+            let is_place = matches!(self.field(&layer.field), Some(Field { kind: FieldKind::Place { .. }, .. }));
+            report.must(is_place, place, "only a place has coordinates to show");
+        }
         self.check_frame(report, layer.frame(), place);
         report.must(within(layer.size_mm, 0.5, 1000.0), place, "size_mm must be 0.5 to 1000");
         report.must(
@@ -301,6 +307,43 @@ impl Layout {
         if let Some(outline) = &layer.outline {
             report.must(within(outline.width, 0.0, 20.0), place, "the outline's width must be 0 to 20");
             self.check_paint(report, &outline.color, place);
+        }
+    }
+
+    fn check_sky(&self, report: &mut Report, layer: &SkyLayer, place: &str) {
+        let kind = |id: &str| self.field(id).map(|field| &field.kind);
+        let is_date = matches!(kind(&layer.date), Some(FieldKind::Date { .. }));
+        report.must(is_date, place, format!("there is no date field `{}`", layer.date));
+        let is_place = matches!(kind(&layer.place), Some(FieldKind::Place { .. }));
+        report.must(is_place, place, format!("there is no place field `{}`", layer.place));
+        match &layer.hour {
+            Hour::At(hour) => report.must(within(*hour, 0.0, 24.0), place, "hour must be 0 to 24"),
+            Hour::Field(written) => match layer.hour.field().and_then(kind) {
+                Some(FieldKind::Choice { choices, .. }) if written.starts_with('$') => {
+                    let known = choices.iter().all(|choice| Hour::of_choice(&choice.id).is_some());
+                    report.must(known, place, format!("choices of `{written}` must be h0 to h24 to be an hour"));
+                }
+                _ => report.add(place, format!("there is no choice field `{written}`, written $id")),
+            },
+        }
+        self.check_frame(report, layer.frame(), place);
+        let share = |value: f64| within(value, 0.0, 1.0);
+        let length = |value: f64| within(value, 0.01, 50.0);
+        report.must(layer.paints().next().is_some(), place, "a sky needs stars, lines or milky_way");
+        layer.paints().for_each(|paint| self.check_paint(report, paint, place));
+        if let Some(stars) = &layer.stars {
+            report.must(within(stars.faintest, 0.0, 6.5), place, "the faintest magnitude must be 0 to 6.5");
+            report.must(share(stars.tint), place, "tint must be 0 to 1");
+            let sizes = length(stars.smallest) && length(stars.largest) && stars.smallest <= stars.largest;
+            report.must(sizes, place, "sizes of stars must be 0.01 to 50 mm, smallest first");
+        }
+        if let Some(lines) = &layer.lines {
+            report.must(length(lines.width) && within(lines.gap, 0.0, 50.0), place, "lines must be 0.01 to 50 mm wide");
+            report.must(share(lines.opacity), place, "opacity must be 0 to 1");
+        }
+        if let Some(milky_way) = &layer.milky_way {
+            report.must(length(milky_way.size), place, "dots must be 0.01 to 50 mm wide");
+            report.must(share(milky_way.opacity), place, "opacity must be 0 to 1");
         }
     }
 
@@ -383,6 +426,12 @@ impl Layout {
                             layer.field == id
                                 || paint(&layer.color)
                                 || layer.outline.as_ref().is_some_and(|outline| paint(&outline.color))
+                        }
+                        Layer::Sky(layer) => {
+                            layer.date == id
+                                || layer.place == id
+                                || layer.hour.field() == Some(id)
+                                || layer.paints().any(paint)
                         }
                     }
             })

@@ -4,8 +4,10 @@ use super::values::{Value, Values, listed};
 use crate::catalog::layout::{self, Layer, Layout, Look, Mask, Paint, Size};
 use crate::kernel::{Fault, Message};
 use crate::render::scene::{
-    Affine, DrawnArtwork, DrawnPhoto, DrawnShadow, DrawnText, Frame, PhotoLook, Scene, SceneLayer, place_photo,
+    Affine, DrawnArtwork, DrawnPhoto, DrawnShadow, DrawnShape, DrawnText, Frame, PhotoLook, Scene, SceneLayer,
+    place_photo,
 };
+use crate::render::sky::{Chart, Horizon, Lines, MilkyWay, Stars, UniversalTime};
 use crate::render::text::{TextBlock, set};
 use crate::render::{Artwork, Color, fonts, shape};
 use resvg::tiny_skia::{Path, PathBuilder, Rect};
@@ -14,6 +16,9 @@ use uuid::Uuid;
 
 /// Pixels per inch from which a print looks sharp at arm's length.
 pub const SHARP_DPI: f64 = 150.0;
+
+/// Date, latitude, longitude and strength of the sky that is shown before the customer's own can be.
+const STAND_IN_SKY: (&str, f64, f64, f64) = ("2000-01-01", 35.68, 139.69, 0.3);
 
 /// A scene, and what its customer should know about it.
 #[derive(Debug)]
@@ -90,6 +95,7 @@ pub fn build_scene(
             }
             Layer::Photo(layer) => layers.extend(builder.photo(layer, photo_size).map(SceneLayer::Photo)),
             Layer::Text(layer) => layers.extend(builder.text(layer).map(SceneLayer::Text)),
+            Layer::Sky(layer) => layers.extend(builder.sky(layer).map(SceneLayer::Shapes)),
         }
         origins.resize(layers.len(), origin);
     }
@@ -241,7 +247,10 @@ impl Builder<'_> {
 
     fn text(&mut self, layer: &layout::TextLayer) -> Option<DrawnText> {
         let field = self.layout.field(&layer.field)?;
-        let words = self.values.words(field)?;
+        let words = match layer.show {
+            layout::Show::Name => self.values.words(field)?,
+            layout::Show::Coordinates => coordinates(self.values.place(field)?),
+        };
         let (font, color) = match self.values.0.get(&layer.field) {
             Some(Value::Text(value)) => (value.font.as_deref(), value.color),
             _ => (None, None),
@@ -275,6 +284,52 @@ impl Builder<'_> {
         Some(DrawnText { path, color: color.unwrap_or_else(|| self.color(&layer.color)), outline })
     }
 
+    /// Until date and place are filled in, a paler sky stands in for theirs.
+    fn sky(&self, layer: &layout::SkyLayer) -> Option<Vec<DrawnShape>> {
+        let hour = match &layer.hour {
+            layout::Hour::At(hour) => *hour,
+            hour => self.values.choice(self.layout, hour.field()?).and_then(layout::Hour::of_choice)?,
+        };
+        let date = self.values.date(self.layout.field(&layer.date)?);
+        let place = self.values.place(self.layout.field(&layer.place)?);
+        let (date, latitude, longitude, strength) = match (date, place) {
+            (Some(date), Some(place)) => (date, place.lat, place.lon, 1.0),
+            _ => STAND_IN_SKY,
+        };
+        let time = UniversalTime::at_mean_solar_time(date, hour, longitude)?;
+        let frame = self.frame(layer.frame());
+        let chart = Chart {
+            time,
+            horizon: Horizon::new(time, latitude, longitude),
+            center: frame.center(),
+            radius: frame.width.min(frame.height) / 2.0,
+        };
+        let seen_through = |paint: &Paint, opacity: f64| {
+            let color = self.color(paint);
+            Color { alpha: (f64::from(color.alpha) * opacity * strength).round() as u8, ..color }
+        };
+        let mut shapes = Vec::new();
+        if let Some(part) = &layer.milky_way {
+            let color = seen_through(&part.color, part.opacity);
+            shapes.extend(chart.draw_milky_way(&MilkyWay { color, size: part.size * self.scale }));
+        }
+        if let Some(part) = &layer.lines {
+            let color = seen_through(&part.color, part.opacity);
+            let (width, gap) = (part.width * self.scale, part.gap * self.scale);
+            shapes.extend(chart.draw_lines(&Lines { color, width, gap }));
+        }
+        if let Some(part) = &layer.stars {
+            shapes.extend(chart.draw_stars(&Stars {
+                color: seen_through(&part.color, 1.0),
+                tint: part.tint,
+                faintest: part.faintest,
+                smallest: part.smallest * self.scale,
+                largest: part.largest * self.scale,
+            }));
+        }
+        Some(shapes)
+    }
+
     fn judge_safety(&mut self, field: &str, ink: &Path, line: f64) {
         let Some(bounds) = ink.compute_tight_bounds() else { return };
         let margin = self.layout.safe_margin_mm + line - 0.05;
@@ -286,6 +341,15 @@ impl Builder<'_> {
             self.warn("outside_safe_area", field, Message::new("design.warning.outside_safe_area"));
         }
     }
+}
+
+/// A point on the globe as it is printed: `35.69° N  139.69° E`.
+pub(super) fn coordinates(place: &layout::Place) -> String {
+    let side = |degrees: f64, [above, below]: [char; 2]| {
+        let rounded = (degrees.abs() * 100.0).round() / 100.0;
+        format!("{rounded:.2}° {}", if degrees < 0.0 && rounded > 0.0 { below } else { above })
+    };
+    format!("{}  {}", side(place.lat, ['N', 'S']), side(place.lon, ['E', 'W']))
 }
 
 /// The outline of a mask in the scene. `None` for a frame without area.

@@ -323,6 +323,24 @@ impl Values {
         }
     }
 
+    /// The date of a date field, its default where the customer gave none.
+    pub fn date<'a>(&'a self, field: &'a Field) -> Option<&'a str> {
+        match (self.0.get(&field.id), &field.kind) {
+            (Some(Value::Date(date)), _) => Some(date),
+            (_, FieldKind::Date { default }) => default.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The place of a place field, its default where the customer gave none.
+    pub fn place<'a>(&'a self, field: &'a Field) -> Option<&'a Place> {
+        match (self.0.get(&field.id), &field.kind) {
+            (Some(Value::Place(place)), _) => Some(place),
+            (_, FieldKind::Place { default }) => default.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The choice of a field, its default where the customer made none.
     pub fn choice<'a>(&'a self, layout: &'a Layout, id: &str) -> Option<&'a str> {
         match (self.0.get(id), &layout.field(id)?.kind) {

@@ -1,0 +1,168 @@
+//! The sky as a layer.
+
+use super::{Frame, Paint, When};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The night sky over the place of a place field on the day of a date field: a disc, whose edge is the horizon, in the middle
+/// of the frame. The parts that are named are drawn: Milky Way, lines, stars.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkyLayer {
+    pub date: String,
+    pub place: String,
+    pub hour: Hour,
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milky_way: Option<SkyMilkyWay>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<SkyLines>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stars: Option<SkyStars>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub when: When,
+}
+
+impl SkyLayer {
+    pub fn frame(&self) -> Frame {
+        Frame { x: self.x, y: self.y, width: self.width, height: self.height, rotation: 0.0 }
+    }
+
+    pub(super) fn paints(&self) -> impl Iterator<Item = &Paint> {
+        let milky_way = self.milky_way.as_ref().map(|part| &part.color);
+        milky_way
+            .into_iter()
+            .chain(self.lines.as_ref().map(|part| &part.color))
+            .chain(self.stars.as_ref().map(|part| &part.color))
+    }
+}
+
+/// Hours after the midnight that begins the date, 0–24, by the mean sun at the place: a number, or `"$id"` of a choice
+/// field whose ids are `h0` to `h24`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Hour {
+    At(f64),
+    Field(String),
+}
+
+impl Hour {
+    /// The choice field it depends on.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Hour::At(_) => None,
+            Hour::Field(id) => Some(id.strip_prefix('$').unwrap_or(id)),
+        }
+    }
+
+    /// `h21` as a number.
+    pub fn of_choice(id: &str) -> Option<f64> {
+        let hour: u8 = id.strip_prefix('h')?.parse().ok()?;
+        (hour <= 24).then(|| f64::from(hour))
+    }
+}
+
+/// Lengths in millimetres.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkyStars {
+    pub color: Paint,
+    /// How much of its own colour a star shows, 0–1.
+    #[serde(default)]
+    pub tint: f64,
+    /// The magnitude down to which stars are drawn. The catalogue ends at 6.5.
+    #[serde(default = "naked_eye")]
+    pub faintest: f64,
+    /// Diameters of the faintest and the brightest star.
+    pub smallest: f64,
+    pub largest: f64,
+}
+
+fn naked_eye() -> f64 {
+    6.5
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkyLines {
+    pub color: Paint,
+    #[serde(default = "super::one")]
+    pub opacity: f64,
+    pub width: f64,
+    /// How far from a star's middle a line ends.
+    #[serde(default)]
+    pub gap: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkyMilkyWay {
+    pub color: Paint,
+    #[serde(default = "super::one")]
+    pub opacity: f64,
+    /// Diameter of its dots.
+    pub size: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::layout::ProductFile;
+    use crate::catalog::layout::tests::FILE;
+
+    #[test]
+    fn mistakes_of_a_sky_are_named() {
+        let sky = r##"
+[[layout.layers]]
+kind = "sky"
+date = "day"
+place = "place"
+hour = "$hour"
+x = 20
+y = 20
+width = 170
+height = 170
+stars = { color = "#ffffff", smallest = 0.2, largest = 2.4 }
+
+[[layout.fields]]
+id = "day"
+kind = "date"
+label = { en = "Day", ja = "日" }
+
+[[layout.fields]]
+id = "place"
+kind = "place"
+label = { en = "Place", ja = "場所" }
+
+[[layout.fields]]
+id = "hour"
+kind = "choice"
+label = { en = "Hour", ja = "時" }
+default = "h21"
+choices = [ { id = "h21", label = { en = "9", ja = "9" } }, { id = "h24", label = { en = "12", ja = "12" } } ]
+
+[sample]"##;
+        let file = FILE.replace("[sample]", sky);
+        let parsed = ProductFile::parse(&file).unwrap();
+        let json = serde_json::to_string(&parsed).unwrap();
+        assert_eq!(serde_json::from_str::<ProductFile>(&json).unwrap(), parsed);
+        for (from, to, said) in [
+            ("date = \"day\"", "date = \"place\"", "(sky place): there is no date field `place`"),
+            ("place = \"place\"", "place = \"name\"", "no place field `name`"),
+            ("\"$hour\"", "\"hour\"", "written $id"),
+            ("\"$hour\"", "\"$look\"", "must be h0 to h24"),
+            ("\"$hour\"", "25", "hour must be 0 to 24"),
+            ("{ id = \"h24\"", "{ id = \"h25\"", "must be h0 to h24"),
+            ("stars = {", "lines = { color = \"#ffffff\", width = 0 }\nstars = {", "lines must be"),
+            ("smallest = 0.2", "smallest = 3", "smallest first"),
+            ("smallest = 0.2", "faintest = 9, smallest = 0.2", "faintest magnitude"),
+        ] {
+            assert!(file.contains(from), "{from}");
+            let problems = ProductFile::parse(&file.replacen(from, to, 1)).expect_err(to);
+            let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            assert!(message.contains(said), "{to}: {message}");
+        }
+    }
+}
