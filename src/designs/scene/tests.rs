@@ -107,6 +107,30 @@ fn golden_draft() {
     compare("draft.png", &pixels(&built(json!({ "paper": "#14183a", "ink": "#fbf7ef" }), "large").scene, 240));
 }
 
+/// The sky over Sydney in a southern winter, from the product in the shop: Scorpius high in the east, the Cross in the south.
+#[test]
+fn golden_sky() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/products/night-sky");
+    let product = ProductFile::parse(&std::fs::read_to_string(folder.join("product.toml")).unwrap()).unwrap();
+    let artwork = |file: &str| Some(Arc::new(Artwork::new(&std::fs::read(folder.join(file)).unwrap()).unwrap()));
+    let params = json!({
+        "photo": { "photo_id": CAT, "x": 0.5, "y": 0.5, "zoom": 1, "rotation": 0 }, "name": "Matilda", "day": "2005-06-21",
+        "place": { "name": "Sydney", "lat": -33.8688, "lon": 151.2093 },
+    });
+    let values = Values::from_json(&product.layout, &params).unwrap();
+    let built =
+        build_scene(&product.layout, product.variants[0].size(), &values, &|_| Some((451, 300)), &artwork).unwrap();
+    assert_eq!(codes(&built), [("photo_too_small", "photo")]);
+    compare("sky.png", &pixels(&built.scene, 480));
+    // Until day and place are known, another sky stands in, paler; both are asked for before anything is printed.
+    let draft = Values::from_json(&product.layout, &json!({ "name": "Matilda" })).unwrap();
+    let missing = draft.missing_required(&product.layout);
+    let missing: Vec<&str> = missing.iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(missing, ["params.photo", "params.day", "params.place"]);
+    let built = build_scene(&product.layout, product.variants[0].size(), &draft, &|_| None, &artwork).unwrap();
+    compare("sky-draft.png", &pixels(&built.scene, 240));
+}
+
 #[test]
 fn golden_faces() {
     // Every face, with Japanese that some of them lack.
@@ -209,6 +233,14 @@ fn a_missing_artwork_is_a_fault() {
     let size = PRODUCT.variant("large").unwrap().size();
     let answer = build_scene(&PRODUCT.layout, size, &Values::default(), &|_| None, &|_| None);
     assert!(matches!(answer, Err(crate::kernel::Fault::Corrupt(_))));
+}
+
+#[test]
+fn coordinates_are_written_for_people() {
+    let place = |lat, lon| crate::catalog::layout::Place { name: String::new(), lat, lon };
+    assert_eq!(build::coordinates(&place(35.6895, 139.6917)), "35.69° N  139.69° E");
+    assert_eq!(build::coordinates(&place(-33.8688, -0.001)), "33.87° S  0.00° E");
+    assert_eq!(build::coordinates(&place(0.0, -180.0)), "0.00° N  180.00° W");
 }
 
 #[test]
