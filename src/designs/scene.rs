@@ -2,6 +2,8 @@
 //!
 //! Pure: what photos measure and what artwork is called are asked of the caller.
 
+#[cfg(test)]
+mod any_params;
 mod build;
 #[cfg(test)]
 mod tests;
