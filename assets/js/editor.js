@@ -63,7 +63,8 @@
       const name = control(block, "name").value.trim();
       const lat = number(control(block, "lat"), null);
       const lon = number(control(block, "lon"), null);
-      return name || lat !== null || lon !== null ? { name, lat, lon } : undefined;
+      // A name without degrees is still being looked up; the server would only refuse it.
+      return lat !== null || lon !== null ? { name, lat, lon } : undefined;
     },
   };
 

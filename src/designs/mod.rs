@@ -11,6 +11,7 @@ mod layers;
 pub mod lifecycle;
 pub mod model;
 mod photos;
+mod places;
 mod qr;
 mod resume;
 pub mod rules;

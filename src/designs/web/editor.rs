@@ -134,6 +134,8 @@ struct EditorPage {
     #[serde(skip)]
     has_words: bool,
     #[serde(skip)]
+    has_places: bool,
+    #[serde(skip)]
     has_looks: bool,
     /// JSON for the script.
     #[serde(skip)]
@@ -306,6 +308,7 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
         has_photos: fields.iter().any(|field| matches!(field.control, Control::Photo { .. })),
         has_words: (fields.iter())
             .any(|field| matches!(field.control, Control::Text { .. } | Control::Date { .. } | Control::Place { .. })),
+        has_places: fields.iter().any(|field| matches!(field.control, Control::Place { .. })),
         has_looks: fields.iter().any(|field| matches!(field.control, Control::Color { .. } | Control::Choice { .. })),
         fields,
         errors: said.errors,

@@ -1,6 +1,7 @@
 //! What the editor's form sends, as params: everything is text there, an empty field is a gap, and positions are per cent.
 
 use crate::catalog::layout::{FieldKind, Layout};
+use crate::designs::places;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Number, Value, json};
 
@@ -71,10 +72,16 @@ fn words(typed: Value) -> Option<Value> {
     Some(Value::Object([("text".to_owned(), text)].into_iter().chain(chosen).collect()))
 }
 
+/// A name alone is looked up; one that is on no list is left to be refused.
 fn place(typed: Value) -> Option<Value> {
     let Value::Object(members) = typed else { return Some(typed).filter(is_filled) };
     if members.values().all(|value| !is_filled(value)) {
         return None;
+    }
+    let filled = |name: &str| members.get(name).is_some_and(is_filled);
+    let name = members.get("name").and_then(Value::as_str);
+    if let (false, false, Some(town)) = (filled("lat"), filled("lon"), name.and_then(places::named)) {
+        return Some(json!({ "name": name, "lat": town.lat, "lon": town.lon }));
     }
     let read = members.into_iter().map(|(name, value)| {
         let value = if name == "name" { value } else { number(value) };
@@ -136,11 +143,21 @@ mod tests {
     }
 
     #[test]
+    fn a_town_is_looked_up_by_its_name() {
+        let mut params = json!({ "place": { "name": "京都", "lat": "", "lon": "" } });
+        into_params(&layout(), &mut params);
+        assert_eq!(params, json!({ "place": { "name": "京都", "lat": 35.02, "lon": 135.75 } }));
+    }
+
+    #[test]
     fn a_frame_without_a_photo_is_a_gap_and_nonsense_stays_to_be_refused() {
         let mut params =
             json!({ "photo": { "photo_id": "", "across": "50", "zoom": "2" }, "place": { "name": "", "lat": "" } });
         into_params(&layout(), &mut params);
         assert_eq!(params, json!({}));
+        let mut params = json!({ "place": { "name": "Nowhere", "lat": "", "lon": "" } });
+        into_params(&layout(), &mut params);
+        assert_eq!(params, json!({ "place": { "name": "Nowhere", "lat": "", "lon": "" } }));
         let mut params = json!({ "photo": { "photo_id": "p1", "zoom": "big" } });
         into_params(&layout(), &mut params);
         assert_eq!(params, json!({ "photo": { "photo_id": "p1", "zoom": "big" } }));

@@ -7,6 +7,7 @@ mod form;
 mod jobs;
 mod layers;
 mod photos;
+mod places;
 mod preview;
 mod resume;
 mod share;
@@ -39,6 +40,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(show_design, update_design))
         .routes(routes!(finalize_design))
         .merge(photos::routes())
+        .merge(places::routes())
         .merge(preview::routes())
         .merge(layers::routes())
         .merge(files::routes())

@@ -1,0 +1,133 @@
+//! Towns of the world by name, so that nobody has to know degrees: `assets/places/` (see `assets/LICENSES.md`), read once.
+
+use crate::catalog::layout;
+use crate::kernel::Lang;
+use crate::search::words::fold;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+static PLACES: &str = include_str!("../../assets/places/places.csv");
+static COUNTRIES: &str = include_str!("../../assets/places/countries.csv");
+
+/// A town.
+#[derive(Clone, Debug)]
+pub struct Town {
+    en: &'static str,
+    /// Empty where the list has none.
+    ja: &'static str,
+    /// ISO 3166-1 alpha-2.
+    pub country: &'static str,
+    pub lat: f64,
+    pub lon: f64,
+    /// What is searched: both names, folded.
+    folded: [String; 2],
+}
+
+impl Town {
+    pub fn name(&self, lang: Lang) -> &'static str {
+        if lang == Lang::Ja && !self.ja.is_empty() { self.ja } else { self.en }
+    }
+
+    pub fn country_name(&self, lang: Lang) -> &'static str {
+        COUNTRY_NAMES.get(self.country).map_or(self.country, |(en, ja)| if lang == Lang::Ja { ja } else { en })
+    }
+
+    pub fn place(&self, lang: Lang) -> layout::Place {
+        layout::Place { name: self.name(lang).to_owned(), lat: self.lat, lon: self.lon }
+    }
+
+    /// 0 for a name that is the query, 1 for one that begins with it, 2 for one with a word that does.
+    fn rank(&self, query: &str) -> Option<u8> {
+        let of = |name: &String| match name.strip_prefix(query) {
+            Some("") => Some(0),
+            Some(_) => Some(1),
+            None => name.split([' ', '-']).any(|word| word.starts_with(query)).then_some(2),
+        };
+        self.folded.iter().filter_map(of).min()
+    }
+}
+
+/// The most people first.
+static TOWNS: LazyLock<Vec<Town>> = LazyLock::new(|| {
+    let town = |line: &'static str| {
+        let mut parts = line.split(',');
+        let (en, ja, country) = (parts.next()?, parts.next()?, parts.next()?);
+        let (lat, lon) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Town { en, ja, country, lat, lon, folded: [fold(en), fold(ja)] })
+    };
+    PLACES.lines().skip(1).filter_map(town).collect()
+});
+
+static COUNTRY_NAMES: LazyLock<HashMap<&str, (&str, &str)>> = LazyLock::new(|| {
+    let country = |line: &'static str| {
+        let (code, names) = line.split_once(',')?;
+        Some((code, names.split_once(',')?))
+    };
+    COUNTRIES.lines().skip(1).filter_map(country).collect()
+});
+
+/// Towns whose English or Japanese name, or a word of it, begins with `query`: whole names first, then the larger first.
+pub fn find(query: &str, limit: usize) -> Vec<&'static Town> {
+    let query = folded_query(query);
+    if query.is_empty() {
+        return Vec::new();
+    }
+    let mut found: Vec<(u8, &Town)> = TOWNS.iter().filter_map(|town| Some((town.rank(&query)?, town))).collect();
+    found.sort_by_key(|(rank, _)| *rank);
+    found.into_iter().take(limit).map(|(_, town)| town).collect()
+}
+
+/// The largest town of exactly that name.
+pub fn named(name: &str) -> Option<&'static Town> {
+    let name = folded_query(name);
+    TOWNS.iter().find(|town| town.rank(&name) == Some(0) && !name.is_empty())
+}
+
+/// 京都市 is also found as 京都, as people write it and the list has it.
+fn folded_query(text: &str) -> String {
+    let text = fold(text.trim());
+    match text.strip_suffix('市') {
+        Some(bare) if bare.chars().count() > 1 => bare.to_owned(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(query: &str, lang: Lang) -> Vec<&'static str> {
+        find(query, 5).into_iter().map(|town| town.name(lang)).collect()
+    }
+
+    #[test]
+    fn towns_are_found_in_both_languages_and_however_they_are_typed() {
+        for query in ["Kyoto", "kyoto", " KYOTO ", "京都", "京都市", "ｋｙｏｔｏ"] {
+            assert_eq!(names(query, Lang::En)[0], "Kyoto", "{query}");
+        }
+        assert_eq!(names("ろんど", Lang::Ja)[0], "ロンドン");
+        assert_eq!(names("sao pau", Lang::En)[0], "São Paulo");
+        assert!(names("york", Lang::En).contains(&"New York City"));
+        assert!(names("", Lang::En).is_empty() && names("zzzz", Lang::En).is_empty());
+    }
+
+    #[test]
+    fn the_larger_of_two_comes_first_and_says_its_country() {
+        let found = find("London", 5);
+        assert_eq!((found[0].country, found[0].country_name(Lang::En)), ("GB", "United Kingdom"));
+        assert!(found.iter().any(|town| town.country == "CA"));
+        assert_eq!(named("london").map(|town| town.country), Some("GB"));
+        assert!(named("Lond").is_none() && named("").is_none());
+    }
+
+    #[test]
+    fn the_list_is_whole() {
+        assert_eq!(TOWNS.len(), PLACES.lines().count() - 1);
+        assert!(TOWNS.len() > 5000);
+        for town in TOWNS.iter() {
+            assert!(town.lat.abs() <= 90.0 && town.lon.abs() <= 180.0 && !town.en.is_empty(), "{town:?}");
+            assert!(COUNTRY_NAMES.contains_key(town.country), "{}", town.country);
+        }
+        assert!(crate::render::fonts::missing(&TOWNS.iter().map(|town| town.ja).collect::<String>()).is_empty());
+    }
+}
