@@ -69,6 +69,7 @@ impl App {
     /// A folder, database or port that cannot be had.
     pub async fn start(start: Start) -> Result<App, Fault> {
         let Start { config, clock, program, with_control } = start;
+        server::allow_many_files();
         let shop = tokio::task::spawn_blocking({
             let (config, clock) = (config.clone(), clock.clone());
             move || Shop::open(config, clock, program)
@@ -96,7 +97,9 @@ impl App {
         let handlers = people::handlers(&shop, handlers)?;
         let handlers = designs::handlers(&shop, handlers, {
             let shop = shop.clone();
-            Arc::new(move |tx: &WriteTx, design: &designs::Design| orders::design_settled(tx, design, shop.now()))
+            Arc::new(move |tx: &WriteTx, design: &designs::Design| {
+                orders::design_settled(tx, &shop, design, shop.now())
+            })
         });
         let handlers = payments::handlers(&shop, handlers);
         let handlers = handlers.on_dead({

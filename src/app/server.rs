@@ -22,6 +22,17 @@ const MAX_CONNECTIONS: usize = 4096;
 /// A client that has not sent its request line and headers by then is cut off.
 const HEADER_TIME: Duration = Duration::from_secs(15);
 
+/// Raises the soft limit of open files to the hard one: every connection and socket is one, and 1024 is what many systems start with.
+pub fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, "the limit of open files stays at {current:?}");
+    }
+}
+
 pub struct Server {
     stop: Option<oneshot::Sender<Duration>>,
     task: JoinHandle<()>,

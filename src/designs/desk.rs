@@ -1,7 +1,7 @@
 //! Who may draw now: a few seats, and a line in which the newest wish of a design comes before its older ones.
 //!
 //! A customer who drags a photo sends wish after wish; what matters to them is the last one. Between designs the one that has waited
-//! longest comes first.
+//! longest comes first, and whoever had a turn goes to the end with what they still wish: nobody takes all turns by asking often.
 
 use crate::kernel::Fault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub struct Desk {
 
 struct Line {
     free: usize,
-    /// In the order they came.
+    /// In the order they came, or had their last turn.
     waiting: Vec<Waiting>,
 }
 
@@ -77,7 +77,11 @@ impl Desk {
                     return;
                 };
                 let newest = line.waiting.iter().rposition(|waiting| waiting.subject == first).unwrap_or(0);
-                line.waiting.remove(newest)
+                let next = line.waiting.remove(newest);
+                let (others, same): (Vec<_>, Vec<_>) = line.waiting.drain(..).partition(|wish| wish.subject != first);
+                line.waiting = others;
+                line.waiting.extend(same);
+                next
             };
             match next.wake.send(Seat { desk: Some(self.clone()) }) {
                 Ok(()) => return,
@@ -116,9 +120,45 @@ mod tests {
         let seat = waiting[2].as_mut().now_or_never().expect("the newest of A").unwrap();
         assert!(waiting[1].as_mut().now_or_never().is_none());
         drop(seat);
-        let seat = waiting[0].as_mut().now_or_never().expect("A came before B").unwrap();
+        let seat = waiting[1].as_mut().now_or_never().expect("A had a turn, so B is next").unwrap();
+        assert!(waiting[0].as_mut().now_or_never().is_none());
         drop(seat);
-        assert!(waiting[1].as_mut().now_or_never().is_some());
+        assert!(waiting[0].as_mut().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn who_asks_often_does_not_take_all_turns() {
+        let desk = Desk::new(1, 100);
+        let mut seat = desk.seat(A).await.unwrap();
+        let mut often: Vec<_> = (0..30).map(|_| Box::pin(desk.seat(A))).collect();
+        for wish in &mut often {
+            assert!(wish.now_or_never().is_none());
+        }
+        let mut once = Box::pin(desk.seat(B));
+        assert!(once.as_mut().now_or_never().is_none());
+        let mut turns = Vec::new();
+        for _ in 0..3 {
+            drop(seat);
+            let of_often = often.iter_mut().enumerate().rev().find_map(|(at, wish)| Some((at, wish.now_or_never()?)));
+            seat = match of_often {
+                Some((at, seat)) => {
+                    drop(often.remove(at));
+                    turns.push(A);
+                    seat.unwrap()
+                }
+                None => {
+                    turns.push(B);
+                    once.as_mut().now_or_never().expect("somebody has a turn").unwrap()
+                }
+            };
+            if turns.ends_with(&[B]) {
+                break;
+            }
+        }
+        assert_eq!(turns, [A, B]);
+        drop(often);
+        drop(seat);
+        assert!(desk.seat(B).now_or_never().is_some(), "whoever left the line took no seat along");
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
 //! Background work on designs: the large preview and the print file.
 
 use super::content::{self, Filling};
+use super::failure::{Failure, check_photos};
 use super::model::{Approved, Design, DesignId, Final};
+use super::proof;
 use super::workshop::{HIGH_SIDE, LOW_SIDE, Workshop, preview_name, preview_url, workshop};
 use super::{rules, table};
 use crate::catalog::{self, ProductId, VariantId};
@@ -46,7 +48,7 @@ pub fn handlers(shop: &Shop, handlers: Handlers, on_final: OnFinal) -> Handlers 
     let (clock, settled) = (shop.clone(), on_final.clone());
     let settle_clock = shop.clone();
     let preview = Handler::new(move |running| make_preview(&previews, running));
-    let print = Handler::new(move |running| render_final(&finals, running, &on_final))
+    let print = Handler::new(move |running| Ok(render_final(&finals, running, &on_final)?))
         .on_start(move |tx, job| begin_final(tx, job, clock.now()))
         .on_settle(move |tx, job| settle_final(tx, job, settle_clock.now(), &settled));
     handlers.on(&RENDER_PREVIEW, preview).on(&RENDER_FINAL, print)
@@ -97,7 +99,8 @@ fn make_preview(shop: &Shop, running: &Running) -> Result<Done, JobError> {
     let result = json!({ "preview_image_url": preview_url(&name) });
     Ok(Done::with(result, move |tx| {
         let Some(mut design) = table::design(tx, wish.design_id)? else { return Ok(()) };
-        if design.key == wish.key {
+        // What an order holds was approved as it was.
+        if design.key == wish.key && !design.is_locked() {
             table::put_preview(tx, design.id, &approved)?;
             design.preview = Some(approved.clone());
             table::put_design(tx, &design)?;
@@ -106,16 +109,17 @@ fn make_preview(shop: &Shop, running: &Running) -> Result<Done, JobError> {
     }))
 }
 
-fn render_final(shop: &Shop, running: &Running, on_final: &OnFinal) -> Result<Done, JobError> {
+fn render_final(shop: &Shop, running: &Running, on_final: &OnFinal) -> Result<Done, Failure> {
     let wish: FinalWish = payload(&running.job)?;
     let tx = shop.store().read()?;
     let Some(design) = table::design(&tx, wish.design_id)?.filter(|design| design.key == wish.key) else {
-        return Err(JobError::lasting("the design was changed"));
+        return Err(JobError::lasting("the design was changed").into());
     };
     let filling = filling(shop, &tx, &design)?;
     drop(tx);
     let workshop = workshop(shop);
-    let preview = approve(shop, &workshop, &design, &filling)?;
+    check_photos(shop, &filling)?;
+    let preview = approve(shop, &workshop, &design, &filling).map_err(Failure::of_photo)?;
     running.progress(5);
 
     // Somebody else's render of the very same thing is waited for, and then found.
@@ -125,7 +129,7 @@ fn render_final(shop: &Shop, running: &Running, on_final: &OnFinal) -> Result<Do
     };
     let outcome = {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        picture_of(shop, &workshop, &wish.key, &filling, running)
+        proved_picture(shop, &workshop, &wish.key, &filling, &preview, running)
     };
     drop(turn);
     let mut finals = workshop.finals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,8 +144,13 @@ fn render_final(shop: &Shop, running: &Running, on_final: &OnFinal) -> Result<Do
     Ok(Done::with(result, move |tx| finish_final(tx, &wish, job, &picture, &preview, &on_final, shop.now())))
 }
 
-/// The preview the customer saw last, or one made now, kept for good: orders show it whatever becomes of the design.
+/// The preview that was kept when the customer went to pay; else the one they saw last; else, for scripts that never looked, one made
+/// now. Kept for good: orders show it whatever becomes of the design.
 fn approve(shop: &Shop, workshop: &Workshop, design: &Design, filling: &Filling) -> Result<Approved, Fault> {
+    let is_there = |approved: &&Approved| shop.blobs().path(&approved.blob.sha256).is_file();
+    if let Some(approved) = design.preview.as_ref().filter(is_there) {
+        return Ok(approved.clone());
+    }
     let name = preview_name(shop, design.id, &design.key, LOW_SIDE);
     let jpeg = match workshop.cached_preview(&name) {
         Some(jpeg) => jpeg,
@@ -151,35 +160,51 @@ fn approve(shop: &Shop, workshop: &Workshop, design: &Design, filling: &Filling)
     Ok(Approved { name, blob, params_crc32: design.params_crc32.clone() })
 }
 
-fn picture_of(
+/// The print file, read back from the disk and compared with the preview. One that is known already is rendered again where it turns
+/// out to be damaged.
+fn proved_picture(
     shop: &Shop,
     workshop: &Workshop,
     key: &str,
     filling: &Filling,
+    preview: &Approved,
     running: &Running,
-) -> Result<Final, JobError> {
+) -> Result<Final, Failure> {
     let known = table::final_picture(&shop.store().read()?, key)?;
-    if let Some(picture) = known.filter(|picture| shop.blobs().path(&picture.blob.sha256).is_file()) {
-        return Ok(picture);
+    let known = known.filter(|picture| shop.blobs().path(&picture.blob.sha256).is_file());
+    if let Some(picture) = known {
+        match proof::prove(shop, filling, preview, &picture) {
+            Ok(likeness) => return Ok(Final { likeness: Some(likeness), ..picture }),
+            Err(fault) => tracing::warn!(%fault, key, "a print file is rendered again"),
+        }
     }
+    let picture = picture_of(shop, workshop, filling, running)?;
+    let likeness = proof::prove(shop, filling, preview, &picture)?;
+    if !likeness.is_same() {
+        tracing::error!(?likeness, key, "a print file is not like the preview that was approved");
+    }
+    Ok(Final { likeness: Some(likeness), ..picture })
+}
+
+fn picture_of(shop: &Shop, workshop: &Workshop, filling: &Filling, running: &Running) -> Result<Final, Failure> {
     let layout = filling.surface.layout();
     let pixels = layout.print_pixels(filling.size);
     let scene = filling.build()?.scene;
     let canvas = Canvas::pixels(&scene, pixels, Area::Bleed);
-    let photos = workshop.photos(shop, &filling.photos, &scene, &canvas, true)?;
+    let photos = workshop.photos(shop, &filling.photos, &scene, &canvas, true).map_err(Failure::of_photo)?;
     running.progress(20);
     let mut file = shop.blobs().writer()?;
     let go_on = |percent: u8| {
-        running.progress(20 + (u32::from(percent) * 3 / 4) as u8);
+        running.progress(20 + (u32::from(percent) * 7 / 10) as u8);
         !running.cancelled() && !running.stopping()
     };
     match print_png(&scene, &photos, pixels, &layout.paper(), &mut file, &go_on) {
         Ok(()) => {}
-        Err(PrintProblem::Stopped) => return Err(JobError::again("stopped before it was done")),
+        Err(PrintProblem::Stopped) => return Err(JobError::again("stopped before it was done").into()),
         Err(PrintProblem::Io(error)) => return Err(Fault::from(error).into()),
-        Err(problem) => return Err(JobError::again(format!("unexpected: {problem}"))),
+        Err(PrintProblem::Fault(fault)) => return Err(fault.into()),
     }
-    Ok(Final { blob: file.finish()?, width: pixels.0, height: pixels.1, rendered_at: shop.now() })
+    Ok(Final { blob: file.finish()?, width: pixels.0, height: pixels.1, rendered_at: shop.now(), likeness: None })
 }
 
 fn begin_final(tx: &WriteTx, job: &JobRow, now: Moment) -> Result<(), Fault> {

@@ -2,10 +2,11 @@
 
 use super::content::{checksums, fill};
 use super::jobs::RENDER_FINAL;
-use super::model::{Design, DesignId, Params, Status};
+use super::model::{Approved, Design, DesignId, Params, Status};
+use super::photos::blocking;
 use super::rules::{self, Finalizing};
 use super::table;
-use super::workshop::{LOW_SIDE, preview_name, preview_url};
+use super::workshop::{LOW_SIDE, preview_name, preview_url, workshop};
 use crate::catalog::{self, Product, ProductId, VariantId};
 use crate::kernel::{Code, Fault, Lang, Message, Moment, Refusal, Result};
 use crate::queue::{self, JobId, JobRow, NewJob};
@@ -197,19 +198,70 @@ pub(super) fn finalize(
             let job = queue::retry(tx, job, now)?.ok_or_else(|| Fault::bug("a job that cannot be tried again"))?;
             Ok((queued, job))
         }
-        Finalizing::New => {
-            let job = JobId(shop.new_id());
-            let queued = rules::queued(&design, job, now);
-            table::put_design(tx, &queued)?;
-            let payload = json!({ "design_id": design.id, "key": design.key });
-            let new = NewJob { id: job, ..NewJob::new(&RENDER_FINAL, payload, now) };
-            // The design, what is drawn of it, and the version in which that came about: the same params are one job, but two
-            // designs that look the same are two.
-            let key = format!("{}:{}:{}", design.id, design.key, design.version);
-            let job = queue::enqueue(tx, new.about(design.id).keyed(key))?;
-            Ok((queued, job))
-        }
+        Finalizing::New => enqueue_final(tx, shop, &design, now),
     }
+}
+
+/// Keeps, for good, the previews of these designs as the customer saw them, for the comparison with the print. To be called before the
+/// write that finalizes them: it touches files. Designs whose preview is kept already, or was never drawn, stay as they are.
+///
+/// # Errors
+/// A disk or database that cannot be written.
+pub async fn keep_seen(shop: &Shop, ids: Vec<DesignId>) -> Result<(), Fault> {
+    let inner = shop.clone();
+    let seen = blocking(move || {
+        let tx = inner.store().read()?;
+        let mut seen = Vec::new();
+        for id in ids {
+            let Some(design) = table::design(&tx, id)?.filter(|design| design.preview.is_none()) else { continue };
+            let name = preview_name(&inner, id, &design.key, LOW_SIDE);
+            let Some(jpeg) = workshop(&inner).cached_preview(&name) else { continue };
+            let params_crc32 = design.params_crc32;
+            seen.push((id, design.key, Approved { name, blob: inner.blobs().put(&jpeg)?, params_crc32 }));
+        }
+        Ok::<_, Fault>(seen)
+    })
+    .await?;
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let keep = move |tx: &WriteTx| {
+        for (id, key, approved) in &seen {
+            let design = table::design(tx, *id)?.filter(|design| design.preview.is_none() && design.key == *key);
+            let Some(mut design) = design else { continue };
+            table::put_preview(tx, *id, approved)?;
+            design.preview = Some(approved.clone());
+            table::put_design(tx, &design)?;
+        }
+        Ok::<_, Fault>(())
+    };
+    shop.store().write(keep).await
+}
+
+/// Has the print file of a design that is ready rendered anew, whatever is known about it.
+///
+/// # Errors
+/// `not_found`; `design_not_ready` while there is no print file.
+pub(super) fn render_again(tx: &WriteTx, shop: &Shop, id: DesignId, now: Moment) -> Result<(Design, JobRow)> {
+    let design = table::design(tx, id)?.ok_or_else(Refusal::not_found)?;
+    if design.status != Status::Ready {
+        return Err(Refusal::new(Code::DesignNotReady, "designs.not_ready").into());
+    }
+    table::forget_final(tx, &design.key)?;
+    enqueue_final(tx, shop, &design, now)
+}
+
+fn enqueue_final(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -> Result<(Design, JobRow)> {
+    let job = JobId(shop.new_id());
+    let queued = rules::queued(design, job, now);
+    table::put_design(tx, &queued)?;
+    let payload = json!({ "design_id": design.id, "key": design.key });
+    let new = NewJob { id: job, ..NewJob::new(&RENDER_FINAL, payload, now) };
+    // The design, what is drawn of it, the version in which that came about, and the job that did it before: the same params are one
+    // job, but two designs that look the same are two, and so is a render that staff asked for again.
+    let before = design.job.filter(|_| design.status == Status::Ready).map(|job| format!(":{job}")).unwrap_or_default();
+    let key = format!("{}:{}:{}{before}", design.id, design.key, design.version);
+    Ok((queued, queue::enqueue(tx, new.about(design.id).keyed(key))?))
 }
 
 /// A new draft made from what an order's line kept, for `session`. The customer may change it.

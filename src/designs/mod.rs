@@ -6,12 +6,14 @@
 mod check;
 mod content;
 mod desk;
+mod failure;
 pub mod jobs;
 mod layers;
 pub mod lifecycle;
 pub mod model;
 mod photos;
 mod places;
+mod proof;
 mod qr;
 mod resume;
 pub mod rules;
@@ -25,9 +27,10 @@ pub use check::{check, sweep};
 pub use jobs::{OnFinal, handlers};
 pub use lifecycle::{
     Frozen, changeable, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_changeable, is_own,
-    lock, open_to, own, own_name, picture_size, picture_url, set_staff_unlocked, title, unlock,
+    keep_seen, lock, open_to, own, own_name, picture_size, picture_url, set_staff_unlocked, title, unlock,
 };
 pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
+pub use proof::{Compared, compared};
 pub use table::{blobs_in_use, of_session};
 pub use web::routes;
 pub use web::view::{DesignView, JobView, WarningView};

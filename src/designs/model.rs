@@ -3,6 +3,7 @@
 use crate::catalog::{ProductId, VariantId};
 use crate::kernel::Moment;
 use crate::queue::JobId;
+use crate::render::compare::Likeness;
 use crate::store::BlobRef;
 use crate::web::SessionId;
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,11 @@ impl Design {
         self.missing.is_empty() && self.undrawable.is_empty()
     }
 
+    /// How alike preview and print are, where that is too little to print it unseen.
+    pub fn differs(&self) -> Option<Likeness> {
+        self.final_picture.as_ref()?.likeness.filter(|likeness| !likeness.is_same())
+    }
+
     pub fn has_safe_area_warning(&self) -> bool {
         self.warnings.iter().any(|warning| warning.code == "outside_safe_area")
     }
@@ -152,6 +158,10 @@ pub struct Final {
     pub width: u32,
     pub height: u32,
     pub rendered_at: Moment,
+    /// How much the file, read back from the disk, is like the preview the customer approved. `None` for files from before this was
+    /// looked at.
+    #[serde(default)]
+    pub likeness: Option<Likeness>,
 }
 
 /// An uploaded picture of a design.

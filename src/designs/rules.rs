@@ -232,7 +232,7 @@ mod tests {
 
     fn final_picture() -> Final {
         let blob: BlobRef = serde_json::from_value(json!({ "sha256": "00".repeat(32), "bytes": 1 })).unwrap();
-        Final { blob, width: 1, height: 1, rendered_at: NOW }
+        Final { blob, width: 1, height: 1, rendered_at: NOW, likeness: None }
     }
 
     fn approved() -> Approved {

@@ -6,6 +6,10 @@
 mod any_params;
 mod build;
 #[cfg(test)]
+mod likeness_tests;
+#[cfg(test)]
+pub mod random;
+#[cfg(test)]
 mod tests;
 mod values;
 

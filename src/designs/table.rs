@@ -80,6 +80,11 @@ pub fn put_final(tx: &WriteTx, design: DesignId, key: &str, picture: &Final) -> 
     FINALS.put(tx, &key.to_owned(), picture)
 }
 
+/// The file is to be rendered again, whatever is known about it.
+pub fn forget_final(tx: &WriteTx, key: &str) -> Result<bool, Fault> {
+    FINALS.remove(tx, &key.to_owned())
+}
+
 pub fn shared(tx: &impl Snapshot, token: &str) -> Result<Option<DesignId>, Fault> {
     SHARES.get(tx, &token.to_owned())
 }

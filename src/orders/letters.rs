@@ -62,6 +62,18 @@ fn post_notice(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<
     post(tx, shop, order, Letter { kind: "order_notice", to, lang, subject, body }, now)
 }
 
+/// To the owner: a print file is not like the preview its customer approved, so its line waits for somebody to look.
+pub fn post_print_differs(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    let (to, lang) = (shop.config().mail.alerts_to.clone(), shop.settings().language);
+    let page = Page::new(shop, lang, "/");
+    let body = LetterBody::new(page.f1("orders.mail_differs_heading", "number", &order.order_number))
+        .paragraph(page.t("orders.mail_differs_text"))
+        .button(page.t("orders.mail_notice_button"), format!("{}/admin/orders/{}", shop.public_url(), order.id));
+    let subject = page.f1("orders.mail_differs_subject", "number", &order.order_number);
+    let letter = Letter { kind: "print_differs", to, lang, subject, body };
+    post(tx, shop, order, letter, now)
+}
+
 /// The parcel is on its way.
 pub fn post_shipped(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");

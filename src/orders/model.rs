@@ -4,6 +4,7 @@ use crate::catalog::{ProductId, VariantId};
 use crate::designs::{DesignId, Frozen};
 use crate::kernel::lang::Words;
 use crate::kernel::{Currency, Lang, Moment, Money};
+use crate::render::compare::Likeness;
 use crate::web::SessionId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -202,6 +203,8 @@ pub enum Hold {
     Staff { reason: String },
     /// The print file could not be made.
     FinalFailed { reason: String },
+    /// The print file is not like the preview the customer approved.
+    PrintDiffers(Likeness),
     /// The money was given back.
     Refunded,
 }

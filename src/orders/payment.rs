@@ -5,7 +5,7 @@ use super::basket;
 use super::letters;
 use super::model::{Actor, Attention, HistoryEntry, Order, OrderId, PaymentStatus, Production, Status};
 use super::pricing;
-use super::rules;
+use super::rules::{self, Print};
 use super::table;
 use crate::catalog;
 use crate::designs::{self, Design, Status as DesignStatus};
@@ -270,14 +270,15 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
         let Some(design) = designs::find(tx, line.design_id)? else { continue };
         let is_what_was_bought = line.frozen.as_ref().is_none_or(|frozen| frozen.params_crc32 == design.params_crc32);
         match design.status {
-            DesignStatus::Ready if is_what_was_bought => *line = rules::settle_print(line, None),
-            DesignStatus::Failed => *line = rules::settle_print(line, Some(failure_of(&design))),
-            _ => {}
+            DesignStatus::Ready if !is_what_was_bought => {}
+            _ => {
+                if let Some(print) = print_of(&design) {
+                    *line = rules::settle_print(line, print);
+                }
+            }
         }
     }
-    if order.lines.iter().any(|line| line.production == Production::OnHold) {
-        raise(&mut order, "final_failed", &[], now);
-    }
+    look_at_holds(tx, shop, &mut order, now)?;
     save(tx, &mut order, now)?;
     let actor = match &received.by {
         PaidBy::Stripe => Actor::Stripe,
@@ -415,12 +416,8 @@ pub fn clear_attention(tx: &WriteTx, id: OrderId, code: &str, now: Moment) -> Re
 ///
 /// # Errors
 /// A database that cannot be written.
-pub fn design_settled(tx: &WriteTx, design: &Design, now: Moment) -> Result<(), Fault> {
-    let failure = match design.status {
-        DesignStatus::Ready => None,
-        DesignStatus::Failed => Some(failure_of(design)),
-        _ => return Ok(()),
-    };
+pub fn design_settled(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -> Result<(), Fault> {
+    let Some(print) = print_of(design) else { return Ok(()) };
     for mut order in table::by_design(tx, design.id)? {
         if !order.is_paid() {
             continue;
@@ -431,25 +428,48 @@ pub fn design_settled(tx: &WriteTx, design: &Design, now: Moment) -> Result<(), 
             if line.frozen.as_ref().is_some_and(|frozen| frozen.params_crc32 != design.params_crc32) {
                 continue;
             }
-            let settled = rules::settle_print(line, failure);
+            let settled = rules::settle_print(line, print);
             changed |= settled != *line;
             *line = settled;
         }
         if !changed {
             continue;
         }
-        let what = if failure.is_some() { "print_failed" } else { "print_ready" };
-        if failure.is_some() {
-            raise(&mut order, "final_failed", &[], now);
-        } else if order.lines.iter().all(|line| line.production != Production::OnHold) {
-            order.attention.retain(|entry| entry.code != "final_failed");
-        }
+        let what = match print {
+            Print::Ready => "print_ready",
+            Print::Differs(_) => "print_differs",
+            Print::Failed(_) => "print_failed",
+        };
+        look_at_holds(tx, shop, &mut order, now)?;
         save(tx, &mut order, now)?;
         table::record(tx, order.id, &HistoryEntry::new(now, Actor::System, what))?;
     }
     Ok(())
 }
 
-fn failure_of(design: &Design) -> &str {
-    design.failure_reason.as_deref().unwrap_or("unexpected")
+/// How the work on a design's print file ended; `None` while it goes on.
+fn print_of(design: &Design) -> Option<Print<'_>> {
+    match design.status {
+        DesignStatus::Ready => Some(match design.differs() {
+            Some(likeness) => Print::Differs(likeness),
+            None => Print::Ready,
+        }),
+        DesignStatus::Failed => Some(Print::Failed(design.failure_reason.as_deref().unwrap_or("unexpected"))),
+        _ => None,
+    }
+}
+
+/// Brings the attention entries about print files into line with what holds the order's lines. A print that is not like its preview is
+/// also told by mail, once an order: nobody looks at the panel all day, and a paid order must not wait unseen.
+fn look_at_holds(tx: &WriteTx, shop: &Shop, order: &mut Order, now: Moment) -> Result<(), Fault> {
+    let causes: Vec<&str> = order.lines.iter().filter_map(rules::print_attention).collect();
+    order.attention.retain(|entry| {
+        !rules::PRINT_ATTENTION.contains(&entry.code.as_str()) || causes.contains(&entry.code.as_str())
+    });
+    for code in causes {
+        if raise(order, code, &[], now) && code == "print_differs" {
+            letters::post_print_differs(tx, shop, order, now)?;
+        }
+    }
+    Ok(())
 }

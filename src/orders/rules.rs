@@ -2,6 +2,7 @@
 
 use super::model::{Hold, Line, Order, PaymentStatus, Production, Status};
 use crate::kernel::{Code, Message, Moment, Refusal};
+use crate::render::compare::Likeness;
 
 /// The largest amount Stripe takes in one payment: eight digits of the minor unit (docs.stripe.com/currencies).
 pub const MAX_CHARGE: i64 = 99_999_999;
@@ -172,21 +173,49 @@ pub fn move_production(
     Ok(line)
 }
 
-/// The line after its print file was made, or could not be made for good (`failure` says why).
-pub fn settle_print(line: &Line, failure: Option<&str>) -> Line {
+/// How the work on a print file ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Print<'a> {
+    /// It is there, and like the approved preview.
+    Ready,
+    /// It is there, but not like the preview.
+    Differs(Likeness),
+    /// It could not be made, for good; the text says why.
+    Failed(&'a str),
+}
+
+/// The line after the work on its print file ended.
+pub fn settle_print(line: &Line, print: Print) -> Line {
+    let is_ours = match (line.production, &line.hold) {
+        (Production::Waiting, _) => true,
+        (Production::ReadyToPrint, _) => print != Print::Ready,
+        // What somebody has stopped by hand stays so.
+        (Production::OnHold, Some(Hold::FinalFailed { .. } | Hold::PrintDiffers(_))) => true,
+        _ => false,
+    };
     let mut line = line.clone();
-    match (failure, line.production, &line.hold) {
-        (None, Production::Waiting, _) | (None, Production::OnHold, Some(Hold::FinalFailed { .. })) => {
-            line.production = Production::ReadyToPrint;
-            line.hold = None;
-        }
-        (Some(reason), Production::Waiting | Production::ReadyToPrint, _) => {
-            line.production = Production::OnHold;
-            line.hold = Some(Hold::FinalFailed { reason: reason.to_owned() });
-        }
-        _ => {}
+    if !is_ours {
+        return line;
     }
+    line.hold = match print {
+        Print::Ready => None,
+        Print::Differs(likeness) => Some(Hold::PrintDiffers(likeness)),
+        Print::Failed(reason) => Some(Hold::FinalFailed { reason: reason.to_owned() }),
+    };
+    line.production = if line.hold.is_some() { Production::OnHold } else { Production::ReadyToPrint };
     line
+}
+
+/// The attention entries about print files that an order's lines give cause for.
+pub const PRINT_ATTENTION: [&str; 2] = ["final_failed", "print_differs"];
+
+/// Which of [`PRINT_ATTENTION`] a line gives cause for.
+pub fn print_attention(line: &Line) -> Option<&'static str> {
+    match &line.hold {
+        Some(Hold::FinalFailed { .. }) => Some("final_failed"),
+        Some(Hold::PrintDiffers(_)) => Some("print_differs"),
+        _ => None,
+    }
 }
 
 /// Where the carrier shows a parcel, for the carriers we know by name.

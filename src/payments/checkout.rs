@@ -2,6 +2,7 @@
 
 use super::table::{self, Attempt};
 use super::{lock, settle};
+use crate::designs;
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result};
 use crate::orders::{self, Access, Begun, Order, OrderId, PaidBy, PaymentStatus, Received, Status};
 use crate::people::setup;
@@ -91,6 +92,8 @@ async fn current(shop: &Shop, order: &Order, session: &str) -> Result<Option<Nex
 
 /// Freezes the order and stores what will be said to Stripe, in one write.
 async fn begin_anew(shop: &Shop, id: OrderId, access: &Access) -> Result<Attempt> {
+    let order = orders::find(&shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
+    designs::keep_seen(shop, order.lines.iter().map(|line| line.design_id).collect()).await?;
     let (inner, access, now) = (shop.clone(), access.clone(), shop.now());
     let begun = shop
         .store()

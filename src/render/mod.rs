@@ -5,6 +5,7 @@
 
 pub mod artwork;
 pub mod color;
+pub mod compare;
 pub mod draw;
 pub mod fonts;
 mod jpeg;

@@ -48,11 +48,13 @@ async fn show_preview(visit: Visit, Path(name): Path<String>) -> Result<Reply, P
     let known = {
         let (shop, name) = (shop.clone(), name.clone());
         blocking(move || {
-            if let Some(jpeg) = workshop(&shop).cached_preview(&name) {
+            // What was approved is what orders show, whatever has been drawn since.
+            if let Some(approved) = table::preview(&shop.store().read()?, &name)?
+                && let Ok(jpeg) = shop.blobs().read(&approved.blob.sha256)
+            {
                 return Ok(Some(jpeg));
             }
-            let approved = table::preview(&shop.store().read()?, &name)?;
-            approved.map(|approved| shop.blobs().read(&approved.blob.sha256)).transpose()
+            Ok::<_, Fault>(workshop(&shop).cached_preview(&name))
         })
         .await?
     };

@@ -1,5 +1,6 @@
 //! Following background work.
 
+use super::sockets::{Place, Sockets};
 use super::view::JobView;
 use crate::designs::lifecycle;
 use crate::designs::model::DesignId;
@@ -8,7 +9,7 @@ use crate::queue::{JobId, JobRow};
 use crate::shop::Shop;
 use crate::web::{Page, Problem, Reply, View, Visit};
 use askama::Template;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,11 @@ use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// A socket on which nothing happens is asked whether it is still there.
+/// A socket on which nothing happens is asked whether it is still there, and closed where it says nothing until it is asked again.
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// Nothing but pings and closes is expected from the other side, and what is said is short.
+const MOST_HEARD: usize = 4096;
+const BUFFER: usize = 1024;
 
 pub fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(show_job)).routes(routes!(follow_job))
@@ -107,10 +111,13 @@ async fn follow_job(
 ) -> Result<Response, Problem> {
     own_job(&visit, id)?;
     let news = visit.shop.queue().watch(id)?.ok_or_else(Problem::not_found)?;
+    let session = visit.session().filter(|_| visit.caller.staff.is_none());
+    let place = visit.shop.kept(Sockets::default).place(session)?;
     let shown = Shown { page: visit.page(), as_html: query.shape == "html", for_staff: visit.caller.staff.is_some() };
-    // Nothing but pings and closes is expected from the other side.
-    let upgrade = upgrade.max_message_size(4096).max_frame_size(4096);
-    Ok(upgrade.on_upgrade(move |socket| follow(socket, news, shown)).into_response())
+    // Left to itself each socket would have 128 KiB for reading and for writing.
+    let upgrade = upgrade.max_message_size(MOST_HEARD).max_frame_size(MOST_HEARD);
+    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0);
+    Ok(upgrade.on_upgrade(move |socket| follow(socket, news, shown, place)).into_response())
 }
 
 /// How a follower wants to see the job.
@@ -129,38 +136,50 @@ fn message(row: &JobRow, shown: &Shown) -> Result<String, Fault> {
     }
 }
 
-async fn follow(mut socket: WebSocket, mut news: watch::Receiver<JobRow>, shown: Shown) {
+async fn follow(mut socket: WebSocket, mut news: watch::Receiver<JobRow>, shown: Shown, _place: Place) {
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.tick().await;
+    let mut was_heard = true;
     loop {
         let job = news.borrow_and_update().clone();
         let Ok(text) = message(&job, &shown) else { return };
-        if socket.send(Message::Text(text.into())).await.is_err() {
+        if !say(&mut socket, Message::Text(text.into())).await {
             return;
         }
         if job.status.is_settled() {
-            let _ = socket.send(Message::Close(None)).await;
+            say(&mut socket, close(close_code::NORMAL)).await;
             return;
         }
         loop {
             tokio::select! {
                 changed = news.changed() => match changed {
                     Ok(()) => break,
+                    // The shop stops; whoever follows may come again.
                     Err(_) => {
-                        let _ = socket.send(Message::Close(None)).await;
+                        say(&mut socket, close(close_code::RESTART)).await;
                         return;
                     }
                 },
                 said = socket.recv() => match said {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                    Some(Ok(_)) => {}
+                    Some(Ok(_)) => was_heard = true,
                 },
                 _ = ping.tick() => {
-                    if socket.send(Message::Ping(Vec::new().into())).await.is_err() {
+                    if !was_heard || !say(&mut socket, Message::Ping(Vec::new().into())).await {
                         return;
                     }
+                    was_heard = false;
                 }
             }
         }
     }
+}
+
+fn close(code: u16) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: "".into() }))
+}
+
+/// False when the other side is gone, or has not taken anything for long.
+async fn say(socket: &mut WebSocket, message: Message) -> bool {
+    matches!(tokio::time::timeout(PING_EVERY, socket.send(message)).await, Ok(Ok(())))
 }

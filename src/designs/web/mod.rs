@@ -9,8 +9,10 @@ mod layers;
 mod photos;
 mod places;
 mod preview;
+mod prints;
 mod resume;
 mod share;
+mod sockets;
 pub mod view;
 
 use super::content::{Filling, assess, fill};
@@ -44,6 +46,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .merge(preview::routes())
         .merge(layers::routes())
         .merge(files::routes())
+        .merge(prints::routes())
         .merge(jobs::routes())
         .merge(share::routes())
         .merge(resume::routes())
@@ -277,6 +280,7 @@ struct Finalized {
     responses((status = 202, body = Finalized), (status = 404), (status = 422, description = "Required fields are empty")))]
 async fn finalize_design(visit: Visit, Path(id): Path<DesignId>) -> Result<Reply, Problem> {
     let design = lifecycle::changeable(&visit.shop.store().read()?, &visit, id)?;
+    lifecycle::keep_seen(&visit.shop, vec![id]).await?;
     let (shop, now) = (visit.shop.clone(), visit.now);
     let result: Result<(Design, JobRow), Error> =
         visit.shop.store().write(move |tx| lifecycle::finalize(tx, &shop, id, true, now)).await;

@@ -198,15 +198,21 @@ fn a_line_goes_through_the_print_room() {
 #[test]
 fn a_print_file_moves_its_line_and_a_failure_holds_it() {
     let waiting = a_line(Production::Waiting);
-    assert_eq!(settle_print(&waiting, None).production, Production::ReadyToPrint);
-    let failed = settle_print(&waiting, Some("photo damaged"));
-    assert_eq!(failed.production, Production::OnHold);
-    assert_eq!(settle_print(&failed, None).production, Production::ReadyToPrint);
+    assert_eq!(settle_print(&waiting, Print::Ready).production, Production::ReadyToPrint);
+    let failed = settle_print(&waiting, Print::Failed("photo damaged"));
+    assert_eq!((failed.production, print_attention(&failed)), (Production::OnHold, Some("final_failed")));
+    assert_eq!(settle_print(&failed, Print::Ready).production, Production::ReadyToPrint);
+    let likeness = Likeness { whole: 9100, worst: 4000, color: 0 };
+    let differs = settle_print(&failed, Print::Differs(likeness));
+    assert_eq!(differs.hold, Some(Hold::PrintDiffers(likeness)));
+    assert_eq!(print_attention(&differs), Some("print_differs"));
+    let rendered_again = settle_print(&differs, Print::Ready);
+    assert_eq!((rendered_again.production, rendered_again.hold.as_ref()), (Production::ReadyToPrint, None));
 
     // What somebody has stopped by hand, or printed, stays as it is.
     let held = Line { hold: Some(Hold::Staff { reason: "x".into() }), ..a_line(Production::OnHold) };
-    assert_eq!(settle_print(&held, None), held);
-    assert_eq!(settle_print(&a_line(Production::Printed), Some("x")).production, Production::Printed);
+    assert_eq!(settle_print(&held, Print::Ready), held);
+    assert_eq!(settle_print(&a_line(Production::Printed), Print::Failed("x")).production, Production::Printed);
 }
 
 #[test]

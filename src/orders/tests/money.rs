@@ -8,6 +8,7 @@ use crate::orders::payment::*;
 use crate::orders::rules::tests::an_order;
 use crate::orders::table;
 use crate::people::mails;
+use crate::render::compare::Likeness;
 
 fn received(amount: i64, intent: &str) -> Received {
     Received {
@@ -52,7 +53,7 @@ impl Room {
         design.status = if failure.is_some() { DesignStatus::Failed } else { DesignStatus::Ready };
         design.failure_reason = failure.map(str::to_owned);
         let now = self.shop.now();
-        self.write(move |tx, _| Ok(design_settled(tx, &design, now)?)).await.unwrap();
+        self.write(move |tx, shop| Ok(design_settled(tx, shop, &design, now)?)).await.unwrap();
     }
 }
 
@@ -241,6 +242,31 @@ async fn a_print_file_moves_the_line_that_was_bought() {
     let version = order.version;
     room.settle(id, None).await;
     assert_eq!(room.order(id).version, version, "the same news twice changes nothing");
+}
+
+#[tokio::test]
+async fn a_print_that_is_not_like_its_preview_holds_the_line_and_tells_the_owner_once() {
+    let room = Room::open();
+    let id = room.paid(&room.customer()).await;
+    let settle = async |likeness: Likeness| {
+        let mut design = room.design(room.order(id).lines[0].design_id);
+        design.status = DesignStatus::Ready;
+        let picture = json!({"blob": {"sha256": "00".repeat(32), "bytes": 1}, "width": 1, "height": 1, "rendered_at": 0, "likeness": likeness});
+        design.final_picture = serde_json::from_value(picture).unwrap();
+        let now = room.shop.now();
+        room.write(move |tx, shop| Ok(design_settled(tx, shop, &design, now)?)).await.unwrap();
+        room.order(id)
+    };
+    let wrong = Likeness { whole: 9_900, worst: 3_000, color: 0 };
+    for _ in 0..2 {
+        let order = settle(wrong).await;
+        assert_eq!((order.lines[0].production, order.attention.len()), (Production::OnHold, 1));
+        assert_eq!(order.attention[0].code, "print_differs");
+    }
+    let mails = mails::of_order(&room.shop.store().read().unwrap(), id.into()).unwrap();
+    assert_eq!(mails.iter().filter(|mail| mail.kind == "print_differs").count(), 1);
+    let order = settle(Likeness { worst: 9_000, ..wrong }).await;
+    assert_eq!((order.lines[0].production, order.attention.len()), (Production::ReadyToPrint, 0));
 }
 
 #[tokio::test]

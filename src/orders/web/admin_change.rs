@@ -236,9 +236,10 @@ fn move_line(tx: &WriteTx, visit: &Visit, id: OrderId, line: LineId, form: &Prod
     let moved = rules::move_production(&order, line, to, &reason, ready)?;
     let what = format!("line_{}", moved.production.name());
     order.lines[at] = moved;
-    if order.lines.iter().all(|line| line.production != Production::OnHold) {
-        order.attention.retain(|entry| entry.code != "final_failed");
-    }
+    let causes: Vec<_> = order.lines.iter().filter_map(rules::print_attention).collect();
+    order.attention.retain(|entry| {
+        !rules::PRINT_ATTENTION.contains(&entry.code.as_str()) || causes.contains(&entry.code.as_str())
+    });
     save(tx, &mut order, now)?;
     let staff = visit.caller.staff.as_ref().map(|staff| staff.name.clone()).unwrap_or_default();
     let mut entry = HistoryEntry::new(now, Actor::Staff(staff), &what);

@@ -83,6 +83,8 @@ struct AdminLine {
     design_state_name: String,
     failure: Option<String>,
     job_url: Option<String>,
+    /// Preview and print side by side, where they differ too much.
+    compared: Option<designs::Compared>,
     crc32: String,
     moves: Vec<ProductionMove>,
 }
@@ -282,6 +284,7 @@ fn admin_line(
         design_state_name: page.t(&format!("orders.design.{state}")).to_owned(),
         failure: design.and_then(|design| design.failure_reason.clone()),
         job_url: design.and_then(|design| design.job).map(|_| "/admin/jobs?kind=render.final".to_owned()),
+        compared: design.filter(|design| is_ready(design, line)).and_then(designs::compared),
         crc32: crc32.unwrap_or(&line.priced_crc32).to_owned(),
         moves: moves.collect(),
     })

@@ -183,6 +183,12 @@ pub fn hold_reason(hold: &Hold, lang: Lang) -> String {
         Hold::FinalFailed { reason } => {
             words::fill(words::text(lang, "orders.hold.final_failed"), &[("reason", reason)])
         }
+        Hold::PrintDiffers(likeness) => {
+            let percent = |parts: u16| format!("{:.1}", f64::from(parts) / 100.0);
+            let color = format!("{:.1}", f64::from(likeness.color) / 2.55 / 10.0);
+            let values = [("whole", percent(likeness.whole)), ("worst", percent(likeness.worst)), ("color", color)];
+            words::fill(words::text(lang, "orders.hold.print_differs"), &values)
+        }
         Hold::Refunded => words::text(lang, "orders.hold.refunded").to_owned(),
     }
 }

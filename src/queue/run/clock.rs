@@ -70,7 +70,7 @@ fn abandon(hall: &Arc<Hall>, lease: Arc<Lease>, runtime: &tokio::runtime::Handle
         tracing::error!(%fault, "a thread for jobs could not be replaced");
     }
     let (writer, mut outcome) =
-        (hall.clone(), Outcome::Failed(JobError::again(format!("took longer than {seconds} seconds"))));
+        (hall.clone(), Outcome::Failed(JobError::again(format!("time-out: it took longer than {seconds} seconds"))));
     let recorded = hall.store.write_blocking(move |tx| writer.finish(tx, &lease, &mut outcome));
     if let Err(fault) = recorded {
         // The next start finds the job and takes it for interrupted.

@@ -221,7 +221,7 @@ fn an_attempt_that_takes_too_long_fails_and_frees_its_lane() {
     assert_eq!(shop.settled(next).status, JobStatus::Completed);
     let job = shop.settled(id);
     assert_eq!((job.status, job.attempt), (JobStatus::Failed, 2));
-    assert_eq!(job.failure_reason.as_deref(), Some("took longer than 1 seconds"));
+    assert_eq!(job.failure_reason.as_deref(), Some("time-out: it took longer than 1 seconds"));
     gate.open();
     assert!(shop.stop());
     assert!(shop.notes("done").is_empty());

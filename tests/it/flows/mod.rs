@@ -2,6 +2,7 @@
 
 mod command_line;
 mod faces;
+mod following;
 mod full_disk;
 mod idempotency;
 mod kill_and_restart;
@@ -11,6 +12,7 @@ mod mockups;
 mod other_device;
 mod panel_products;
 mod prices;
+mod prints;
 mod purchase;
 mod script;
 mod staff;
