@@ -44,7 +44,7 @@ pub fn prove(shop: &Shop, filling: &Filling, preview: &Approved, print: &Final) 
     let scene = filling.build()?.scene;
     let seen = decode_trusted(&shop.blobs().read(&preview.blob.sha256)?)?;
     let softness = softness(filling, &scene, seen.long_side());
-    let print = shrunk(shop, &scene, print, (seen.width, seen.height))?;
+    let print = shrunk(shop, filling, &scene, print, (seen.width, seen.height))?;
     let same_size = (seen.width, seen.height) == (print.width, print.height);
     let seen = if same_size { seen } else { seen.resized(print.width, print.height)? };
     likeness(&seen, &print, softness)
@@ -55,13 +55,15 @@ pub fn prove(shop: &Shop, filling: &Filling, preview: &Approved, print: &Final) 
 /// # Errors
 /// As [`prove`].
 pub fn shrunk_print(shop: &Shop, tx: &impl Snapshot, design: &Design, print: &Final) -> Result<Picture, Error> {
-    let scene = filling(shop, tx, design)?.build()?.scene;
+    let filling = filling(shop, tx, design)?;
+    let scene = filling.build()?.scene;
     let wanted = Canvas::long_side(&scene, LOW_SIDE, Area::Trim);
-    Ok(shrunk(shop, &scene, print, (wanted.width, wanted.height))?)
+    Ok(shrunk(shop, &filling, &scene, print, (wanted.width, wanted.height))?)
 }
 
-fn shrunk(shop: &Shop, scene: &Scene, print: &Final, wanted: (u32, u32)) -> Result<Picture, Fault> {
-    let view = PrintView::new(scene, (print.width, print.height), wanted, false);
+fn shrunk(shop: &Shop, filling: &Filling, scene: &Scene, print: &Final, wanted: (u32, u32)) -> Result<Picture, Fault> {
+    let is_mirrored = filling.surface.layout().paper().mirror;
+    let view = PrintView::new(scene, (print.width, print.height), wanted, is_mirrored);
     shrink_print(BufReader::with_capacity(READ_AT_ONCE, shop.blobs().open_file(&print.blob.sha256)?), &view)
 }
 

@@ -12,7 +12,7 @@ mod photo;
 mod tests;
 
 use super::print::{Paper, PrintProblem};
-use super::scene::{Affine, Area, Canvas, DrawnText, Scene, SceneLayer};
+use super::scene::{Affine, Area, Canvas, DrawnShape, DrawnText, Scene, SceneLayer};
 use super::{Color, Photos};
 use file::{File, deflated};
 use moxcms::ColorProfile;
@@ -77,6 +77,7 @@ pub fn print_pdf(
             SceneLayer::Artwork(_) => studio.picture(&mut pen, layer)?,
             SceneLayer::Photo(photo) => studio.photo(&mut pen, photo)?,
             SceneLayer::Text(text) => letters(&mut pen, text)?,
+            SceneLayer::Shapes(shapes) => fill(&mut pen, shapes)?,
         }
     }
     let content = deflated(pen.content.finish().as_slice())?;
@@ -180,6 +181,21 @@ fn letters(pen: &mut Pen, text: &DrawnText) -> Result<(), PrintProblem> {
         pen.content.fill_nonzero();
         Ok(())
     })
+}
+
+fn fill(pen: &mut Pen, shapes: &[DrawnShape]) -> Result<(), PrintProblem> {
+    for alike in shapes.chunk_by(|one, next| one.color == next.color) {
+        pen.apart(|pen| {
+            pen.set_alpha(part(alike[0].color.alpha), 1.0)?;
+            pen.fill_color(alike[0].color);
+            for shape in alike {
+                pen.trace(&shape.path);
+                pen.content.fill_nonzero();
+            }
+            Ok::<_, PrintProblem>(())
+        })?;
+    }
+    Ok(())
 }
 
 /// The profile of sRGB, without the moment it was made.

@@ -8,7 +8,10 @@ use super::*;
 use crate::catalog::layout::{Layer, Layout, ProductFile, Size};
 use crate::render::compare::{Likeness, PrintView, likeness, shrink_print};
 use crate::render::photo::{PROXY_SIDE, decode_trusted, encode_proxy};
-use crate::render::{Area, Artwork, Canvas, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels, print_png};
+use crate::render::picture::at_most;
+use crate::render::{
+    Area, Artwork, Canvas, Paper, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels, print_png,
+};
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -86,12 +89,15 @@ fn print(scene: &Scene, pixels: (u32, u32), dpi: u32, wanted: &Picture) -> Pictu
     let needed = needed_pixels(scene, &canvas);
     // As the workshop does: the original no finer than it is needed.
     let fit = |id: &Uuid, photo: &Photo| match needed.get(id) {
-        Some(side) if *side > PROXY_SIDE => Arc::new((*photo.original).clone().at_most(*side).unwrap()),
+        Some(side) if *side > PROXY_SIDE => {
+            let (width, height) = at_most((photo.original.width, photo.original.height), *side);
+            Arc::new(photo.original.resized(width, height).unwrap())
+        }
         _ => photo.proxy.clone(),
     };
     let photos: Photos = PHOTOS.iter().map(|(id, photo)| (*id, fit(id, photo))).collect();
     let mut file = Vec::new();
-    print_png(scene, &photos, pixels, dpi, &mut file, &|_| true).unwrap();
+    print_png(scene, &photos, pixels, &Paper { dpi, mirror: false }, &mut file, &|_| true).unwrap();
     shrink_print(Cursor::new(file), &PrintView::new(scene, pixels, (wanted.width, wanted.height), false)).unwrap()
 }
 
