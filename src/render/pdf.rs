@@ -49,7 +49,7 @@ pub fn print_pdf(
     let boxes = Boxes::new(scene, marks);
 
     let mut pen = Pen::new(&mut file);
-    pen.transform(boxes.from_scene(scene, paper.mirror).skia());
+    pen.transform(boxes.placing(scene, paper.mirror).skia());
     let outside = MARK_GAP_MM.max(0.0) + scene.bleed_mm;
     if marks {
         crop_marks(&mut pen, scene, outside);
@@ -136,7 +136,7 @@ impl Boxes {
     }
 
     /// From the scene's millimetres, y down, to the page's points, y up; mirrored left to right where the paper wants it.
-    fn from_scene(&self, scene: &Scene, mirror: bool) -> Affine {
+    fn placing(&self, scene: &Scene, mirror: bool) -> Affine {
         let placed = if mirror {
             Affine { a: -1.0, b: 0.0, c: 0.0, d: -1.0, e: scene.width_mm, f: scene.height_mm }
         } else {
