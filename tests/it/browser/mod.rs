@@ -7,6 +7,7 @@ mod axe;
 mod driver;
 mod editor;
 mod editor_devices;
+mod editor_mockup;
 mod editor_moves;
 mod panel;
 mod purchase;
