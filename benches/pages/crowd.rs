@@ -113,7 +113,7 @@ impl Customer {
 }
 
 impl Client {
-    async fn json(&mut self, method: &str, path: &str, body: (&str, &[u8])) -> Value {
+    pub async fn json(&mut self, method: &str, path: &str, body: (&str, &[u8])) -> Value {
         let (status, answer) = self.send(method, path, JSON, body).await;
         let text = String::from_utf8_lossy(&answer);
         assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
