@@ -2,13 +2,15 @@
 //!
 //! May touch: everything. Begin with [`App::start`].
 
-mod check;
+pub mod backup;
+pub mod check;
 pub mod commands;
 pub mod control;
 mod dashboard;
 mod jobs;
 mod probes;
 pub mod server;
+pub mod service;
 mod timers;
 
 use crate::config::Config;
@@ -233,6 +235,7 @@ pub fn routes() -> (Router<Shop>, utoipa::openapi::OpenApi) {
         .merge(payments::routes())
         .merge(dashboard::routes())
         .merge(jobs::routes())
+        .merge(backup::web::routes())
         .split_for_parts()
 }
 

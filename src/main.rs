@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use petstar::app::commands::{self, Command, Outcome};
-use petstar::app::{self, App, Start, control};
+use petstar::app::{self, App, Start, backup, control, service};
 use petstar::config::{Config, LogFormat, Overrides};
 use petstar::designs;
 use petstar::kernel::{Error, Fault};
@@ -10,7 +10,7 @@ use petstar::shop::Shop;
 use petstar::shop::clock::Clock;
 use petstar::web::Role;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A shop for personalised pet goods in one program.
@@ -50,6 +50,22 @@ enum Verb {
     /// Tokens for scripts.
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Write database, photos, print files and settings into one file, also while the shop runs.
+    Backup {
+        /// The file to write; one that is there is replaced when the new one is whole.
+        file: PathBuf,
+    },
+    /// Make a data folder from a backup.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Only read everything, and say what would be done.
+        #[arg(long)]
+        check: bool,
+    },
+    /// The shop as a service of this machine.
+    #[command(subcommand)]
+    Service(ServiceVerb),
     /// Rebuild the search index.
     Reindex,
     /// Decode one photo under limits; started by the shop itself.
@@ -86,6 +102,22 @@ enum StaffVerb {
 }
 
 #[derive(Subcommand)]
+enum ServiceVerb {
+    /// Write a unit for systemd that starts the shop with the machine and locks it into its own folder.
+    Install {
+        /// Only show the unit.
+        #[arg(long)]
+        print: bool,
+        /// The account that owns the folder given with --data. Without both, systemd provides account and folder.
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// Where to write it.
+        #[arg(long, value_name = "FILE", default_value = service::UNIT)]
+        to: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
 enum TokenVerb {
     /// Make a token and print it, once.
     Add {
@@ -117,6 +149,14 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return complain(&error.to_string()),
     };
+    if let Some(Verb::Service(ServiceVerb::Install { print: only_show, user, to })) = cli.command {
+        let data_given = cli.data.is_some() || config.data_dir != Path::new("data");
+        let place = service::Place::new(&config, &file, data_given, user);
+        return match place.and_then(|place| service::install(&place, &to, only_show)) {
+            Ok(outcome) => print(&outcome),
+            Err(fault) => complain(&commands::tell(&fault.into())),
+        };
+    }
     start_log(&config);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -136,8 +176,10 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 async fn run(verb: Verb, config: Config) -> ExitCode {
     let command = match verb {
         Verb::Serve { .. } => return serve(config).await,
-        Verb::DecodePhoto { .. } => return ExitCode::from(2),
+        Verb::DecodePhoto { .. } | Verb::Service(_) => return ExitCode::from(2),
         Verb::Check { repair } => Command::Check { repair },
+        Verb::Backup { file } => Command::Backup { file },
+        Verb::Restore { file, check } => return restore(file, config, check).await,
         Verb::Reindex => Command::Reindex,
         Verb::Token(TokenVerb::Add { name, role }) => Command::TokenAdd { name, role },
         Verb::Staff(StaffVerb::List) => Command::StaffList,
@@ -172,6 +214,14 @@ async fn open(config: Config) -> Result<Shop, Fault> {
     tokio::task::spawn_blocking(move || Shop::open(config, Clock::System, program))
         .await
         .map_err(|error| Fault::bug(error.to_string()))?
+}
+
+async fn restore(file: PathBuf, config: Config, only_check: bool) -> ExitCode {
+    let work = tokio::task::spawn_blocking(move || backup::restore(&file, &config.data_dir, only_check));
+    match work.await.map_err(|error| Fault::bug(error.to_string())).flatten() {
+        Ok(outcome) => print(&outcome),
+        Err(fault) => complain(&commands::tell(&fault.into())),
+    }
 }
 
 async fn serve(config: Config) -> ExitCode {

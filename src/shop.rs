@@ -9,7 +9,7 @@ pub mod settings;
 use crate::config::Config;
 use crate::kernel::{Fault, Moment};
 use crate::queue::Queue;
-use crate::store::{Blobs, Store, Table, WriteTx};
+use crate::store::{Blobs, Store, Table, WriteTx, backup};
 use crate::stripe::Stripe;
 use clock::Clock;
 use metrics::Metrics;
@@ -23,6 +23,9 @@ use uuid::Uuid;
 
 /// One row: the key that signs session cookies and links in mails.
 static KEYS: Table<String, String> = Table::new("keys", 1);
+
+/// The name of the database in the data folder.
+pub const DATABASE: &str = "petstar.redb";
 
 /// Everything a room needs from the machines. Clones share one shop.
 #[derive(Clone)]
@@ -64,7 +67,14 @@ impl Shop {
         let dir = config.data_dir.clone();
         // The database holds addresses and keys: nobody else on the machine looks inside the folder.
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-        let store = Store::open(&dir.join("petstar.redb"))?;
+        backup::refuse_half_restored(&dir)?;
+        let store = Store::open(&dir.join(DATABASE)).map_err(|fault| match fault {
+            Fault::Busy => Fault::operator(format!(
+                "Another petstar is using the folder {}. Stop it first, or wait until its command is done.",
+                dir.display()
+            )),
+            fault => fault,
+        })?;
         let blobs = Blobs::open(dir.join("blobs"))?;
         Shop::assemble(config, clock, program, store, blobs)
     }

@@ -1,9 +1,12 @@
 //! `petstar check`: configuration, database, files, audit chain, Stripe and mail, in plain words.
 
+use super::backup;
 use super::commands::Outcome;
 use crate::kernel::{Error, Fault};
 use crate::shop::Shop;
-use crate::{designs, mail, orders, people, queue};
+use crate::store::derived::{self, Difference};
+use crate::store::{BlobRef, ReadTx, WriteTx};
+use crate::{catalog, designs, mail, orders, payments, people, queue};
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
@@ -38,6 +41,9 @@ pub async fn run(shop: &Shop, repair: bool) -> Result<Outcome, Error> {
 /// The database and the files it names, in one snapshot.
 fn look_inside(shop: &Shop, repair: bool) -> Result<Findings, Fault> {
     let mut found = Findings::default();
+    if repair {
+        found.fine.extend(repair_all(shop)?);
+    }
     let tx = shop.store().read()?;
     let mut rows = 0u64;
     for table in tx.tables()? {
@@ -48,23 +54,15 @@ fn look_inside(shop: &Shop, repair: bool) -> Result<Findings, Fault> {
     }
     found.fine.push(format!("The database is whole: {rows} rows."));
 
-    let mut wrong = designs::check(shop, &tx)?;
-    wrong.extend(queue::contradictions(&tx)?);
-    orders::table::each(&tx, |order| {
-        if let Some(what) = orders::table::inconsistency(&order) {
-            wrong.push(format!("Order {}: {what}.", order.order_number));
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let wrong = self::rows(&tx, &|blob| shop.blobs().verify(blob).is_ok())?;
     if wrong.is_empty() {
         found.fine.push("Every picture, design and order is complete, and every total adds up.".into());
     }
     found.wrong.extend(wrong);
 
     let audit = people::audit::verify_chain(&tx)?;
-    match audit.broken {
-        None => found.fine.push(format!("The audit log is unbroken: {} entries.", audit.entries)),
-        Some(at) => found.wrong.push(format!("The audit log was changed after the fact: {at}.")),
+    if audit.broken.is_none() {
+        found.fine.push(format!("The audit log is unbroken: {} entries.", audit.entries));
     }
     let mut loose = 0u64;
     shop.blobs().each(|digest, _| {
@@ -76,15 +74,11 @@ fn look_inside(shop: &Shop, repair: bool) -> Result<Findings, Fault> {
             .notes
             .push(format!("{loose} files belong to no row. They are swept by themselves when they are a day old."));
     }
-    found.notes.push("No backup is set up: copy the data folder somewhere else while the shop is stopped.".into());
-    if repair {
-        let before = shop.now().plus_days(-1);
-        let swept = shop.blobs().sweep(|file| designs::blobs_in_use(&shop.store().read()?, file), before)?;
-        let what = match swept.files {
-            0 => "Nothing was there that can be repaired by itself.".to_owned(),
-            files => format!("Repaired: {files} files without a row, older than a day, were removed."),
-        };
-        found.fine.push(what);
+    let backup = backup::standing(shop, &tx)?;
+    if backup.is_late || backup.last.is_none() || backup.trouble.is_some() {
+        found.notes.push(backup.words());
+    } else {
+        found.fine.push(backup.words());
     }
     let settings = shop.settings();
     let missing = people::setup::missing(&settings);
@@ -94,6 +88,69 @@ fn look_inside(shop: &Shop, repair: bool) -> Result<Findings, Fault> {
             .push(format!("The set-up is not finished: {} things are missing in the panel's settings.", missing.len()));
     }
     Ok(found)
+}
+
+/// Everything wrong with the rows of a snapshot, in words. `is_whole` looks whether a file is there as it was stored.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn rows(tx: &ReadTx, is_whole: &dyn Fn(&BlobRef) -> bool) -> Result<Vec<String>, Fault> {
+    let mut wrong = designs::check(tx, is_whole)?;
+    wrong.extend(orders::check(tx)?);
+    wrong.extend(payments::check(tx)?);
+    wrong.extend(people::mails::check(tx)?);
+    wrong.extend(queue::contradictions(tx)?);
+    let audit = people::audit::verify_chain(tx)?;
+    wrong.extend(audit.broken.map(|at| format!("The audit log was changed after the fact: {at}.")));
+    wrong.extend(differences(tx)?.into_iter().map(|found| {
+        format!(
+            "The list {} does not fit its rows: {} entries are missing, {} too many. `petstar check --repair` makes it again.",
+            found.table, found.missing, found.surplus
+        )
+    }));
+    Ok(wrong)
+}
+
+/// How the tables that only repeat others differ from those.
+fn differences(tx: &ReadTx) -> Result<Vec<Difference>, Fault> {
+    let mut found = derived::compare(tx, orders::table::FOLLOWING, |visit| orders::table::follow(tx, visit))?;
+    found.extend(derived::compare(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?);
+    found.extend(derived::compare(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?);
+    found.extend(derived::compare(tx, people::audit::FOLLOWING, |visit| people::audit::follow(tx, visit))?);
+    found.extend(derived::compare(tx, queue::FOLLOWING, |visit| queue::follow(tx, visit))?);
+    Ok(found)
+}
+
+/// Makes them fit, and lists every file that is in use. All of it follows from rows that stay as they are. Gives the number of rows changed.
+fn mend(tx: &WriteTx) -> Result<u64, Fault> {
+    let mut changed = designs::list_files(tx)?;
+    changed += derived::mend(tx, orders::table::FOLLOWING, |visit| orders::table::follow(tx, visit))?;
+    changed += derived::mend(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?;
+    changed += derived::mend(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?;
+    changed += derived::mend(tx, people::audit::FOLLOWING, |visit| people::audit::follow(tx, visit))?;
+    changed += derived::mend(tx, queue::FOLLOWING, |visit| queue::follow(tx, visit))?;
+    Ok(changed)
+}
+
+/// What is safe to repair: nothing that anybody wrote is changed or lost.
+fn repair_all(shop: &Shop) -> Result<Vec<String>, Fault> {
+    let mut done = Vec::new();
+    // First the lists, for the sweep goes by them.
+    let changed = shop.store().write_blocking(mend)?;
+    if changed > 0 {
+        done.push(format!("Repaired: {changed} entries of lists that did not fit their rows."));
+    }
+    let before = shop.now().plus_days(-1);
+    let swept = shop.blobs().sweep(|file| designs::blobs_in_use(&shop.store().read()?, file), before)?;
+    if swept.files > 0 {
+        done.push(format!("Repaired: {} files without a row, older than a day, were removed.", swept.files));
+    }
+    if done.is_empty() {
+        done.push("Nothing was there that can be repaired by itself.".into());
+    }
+    let products = catalog::reindex(shop)?;
+    done.push(format!("The search index was built anew, with {products} products."));
+    Ok(done)
 }
 
 /// Stripe and the mail server.

@@ -1,20 +1,38 @@
 //! The commands of the command line, as one function over an open shop: the same whether the shop runs or not.
 
-use crate::kernel::{Error, Lang};
+use crate::kernel::{Error, Fault, Lang};
 use crate::people;
 use crate::shop::Shop;
 use crate::web::{Role, words};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// A command that needs the database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Command {
-    StaffAdd { email: String, name: String, role: Role, password: String },
+    StaffAdd {
+        email: String,
+        name: String,
+        role: Role,
+        password: String,
+    },
     StaffList,
-    StaffResetPassword { email: String, password: String },
-    TokenAdd { name: String, role: Role },
-    Check { repair: bool },
+    StaffResetPassword {
+        email: String,
+        password: String,
+    },
+    TokenAdd {
+        name: String,
+        role: Role,
+    },
+    Check {
+        repair: bool,
+    },
+    /// Through the socket the bytes come back, and whoever asked writes the file: with their rights, where they are.
+    Backup {
+        file: PathBuf,
+    },
     Reindex,
 }
 
@@ -51,6 +69,7 @@ pub async fn run(shop: &Shop, command: Command) -> Outcome {
             stderr: "This token is shown only once. Send it as `Authorization: Bearer …`.\n".into(),
             code: 0,
         }),
+        Command::Backup { file } => super::backup::command(shop, &file).await.map_err(Error::from),
         Command::Check { repair } => super::check::run(shop, repair).await,
         Command::Reindex => crate::catalog::reindex(shop)
             .map(|count| Outcome::said(format!("The search index was rebuilt. Products in it: {count}.\n")))
@@ -69,6 +88,7 @@ pub fn tell(error: &Error) -> String {
             .map(|wrong| format!("{}: {}", wrong.field, words::message(Lang::En, &wrong.message)))
             .collect::<Vec<_>>()
             .join("\n"),
+        Error::Faulted(Fault::Operator(text)) => text.clone(),
         Error::Faulted(fault) => format!("It did not work: {fault}."),
     }
 }

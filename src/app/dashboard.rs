@@ -1,5 +1,6 @@
 //! The panel's front page: what needs somebody now, first; then a few figures.
 
+use super::backup;
 use crate::kernel::Fault;
 use crate::orders::{self, Todo};
 use crate::people::{self, mails, rights, setup};
@@ -92,6 +93,24 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
             title: page.n("app.need.paid", todo.paid),
             detail: page.t("app.need.paid_detail").into(),
             url: "/admin/orders?status=paid".into(),
+        });
+    }
+    let backup = backup::standing(shop, &tx)?;
+    if backup.is_late || backup.trouble.is_some() {
+        let last = backup.last.map(|at| page.f1("app.backup_last", "time", page.time(&at)));
+        needs.push(Need {
+            kind: "warn",
+            title: page.t("app.need.backup").into(),
+            detail: backup.trouble.or(last).unwrap_or_else(|| page.t("app.backup_never").into()),
+            url: "/admin/backups".into(),
+        });
+    }
+    if shop.settings().holiday.closed {
+        needs.push(Need {
+            kind: "note",
+            title: page.t("app.need.closed").into(),
+            detail: page.t("app.need.closed_detail").into(),
+            url: "/admin/settings?section=holiday".into(),
         });
     }
     let missing = setup::missing(&shop.settings());

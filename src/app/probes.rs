@@ -1,5 +1,6 @@
 //! For machines that watch the shop: alive, able to take orders, figures.
 
+use super::backup;
 use crate::kernel::Fault;
 use crate::people;
 use crate::shop::Shop;
@@ -33,6 +34,8 @@ struct Readiness {
     /// How long the longest-waiting due job has waited, in seconds.
     oldest_waiting_job_s: i64,
     mails_waiting: usize,
+    /// Seconds since the last backup; null before the first.
+    last_backup_age_s: Option<i64>,
 }
 
 fn readiness(shop: &Shop) -> Result<Readiness, Fault> {
@@ -61,6 +64,10 @@ fn readiness(shop: &Shop) -> Result<Readiness, Fault> {
     if waited(mails.oldest_waiting) > 3600 {
         notes.push("Mails have been waiting for more than an hour.".to_owned());
     }
+    let backup = backup::standing(shop, &tx)?;
+    if backup.is_late || backup.trouble.is_some() {
+        notes.push(backup.words());
+    }
     Ok(Readiness {
         ready: reasons.is_empty(),
         reasons,
@@ -68,6 +75,7 @@ fn readiness(shop: &Shop) -> Result<Readiness, Fault> {
         disk_free,
         oldest_waiting_job_s: oldest,
         mails_waiting: mails.waiting,
+        last_backup_age_s: backup.last.map(|_| backup.age_s),
     })
 }
 
@@ -103,6 +111,14 @@ async fn show_metrics(State(shop): State<Shop>) -> Response {
         for (lane, figures) in [("quick", &figures.quick), ("heavy", &figures.heavy)] {
             let _ = writeln!(out, "petstar_jobs_waiting{{lane=\"{lane}\"}} {}", figures.waiting);
         }
+    }
+    if let Ok(backup) = shop.store().read().and_then(|tx| backup::standing(&shop, &tx))
+        && backup.last.is_some()
+    {
+        out.push_str(
+            "# HELP petstar_backup_age_seconds Since the last backup.\n# TYPE petstar_backup_age_seconds gauge\n",
+        );
+        let _ = writeln!(out, "petstar_backup_age_seconds {}", backup.age_s);
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out).into_response()
 }

@@ -31,7 +31,7 @@ pub use lifecycle::{
 };
 pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
 pub use proof::{Compared, compared};
-pub use table::{blobs_in_use, of_session};
+pub use table::{blobs_in_use, each_file, list_files, of_session};
 pub use web::routes;
 pub use web::view::{DesignView, JobView, WarningView};
 pub use workshop::draw_ahead;

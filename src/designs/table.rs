@@ -6,6 +6,7 @@ use crate::store::{BlobRef, Digest, Index, Order, Snapshot, Table, WriteTx};
 use crate::web::SessionId;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use uuid::Uuid;
 
 static DESIGNS: Table<DesignId, Design> = Table::new("designs", 1);
 static OF_SESSION: Index<(SessionId, Moment, DesignId)> = Index::new("designs.of_session");
@@ -119,6 +120,34 @@ pub fn each_file(tx: &impl Snapshot, mut visit: impl FnMut(&str, &BlobRef) -> Re
         visit("a print file", &picture.blob)?;
         Ok(ControlFlow::Continue(()))
     })
+}
+
+/// The files of which no row says in the list of files that they are used: the sweep would take them.
+///
+/// # Errors
+/// As [`each_file`].
+pub fn unlisted_files(tx: &impl Snapshot) -> Result<Vec<(String, BlobRef)>, Fault> {
+    let mut found = Vec::new();
+    each_file(tx, |what, blob| {
+        if !blobs_in_use(tx, &blob.sha256)? {
+            found.push((what.to_owned(), *blob));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Puts them back on the list, under no design's name.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn list_files(tx: &WriteTx) -> Result<u64, Fault> {
+    let mut changed = 0;
+    for (_, blob) in unlisted_files(tx)? {
+        FILES.put(tx, &(blob.sha256, DesignId(Uuid::nil())))?;
+        changed += 1;
+    }
+    Ok(changed)
 }
 
 /// Shows every design.

@@ -39,6 +39,7 @@ codes! {
     OrderNotPayable "order_not_payable" 409,
     OrderChanged "order_changed" 409,
     OutOfStock "out_of_stock" 409,
+    ShopClosed "shop_closed" 409,
     IdempotencyInProgress "idempotency_in_progress" 409,
     Conflict "conflict" 409,
     StaleVersion "stale_version" 412,

@@ -19,6 +19,8 @@ pub enum Fault {
     Busy,
     /// The shop is stopping.
     Stopping,
+    /// Whoever runs the program has to do something first: whole sentences, shown on the terminal as they stand.
+    Operator(String),
     /// A mistake in the program.
     Bug(String),
 }
@@ -26,7 +28,11 @@ pub enum Fault {
 impl Fault {
     /// True when another attempt would end the same way.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Fault::Corrupt(_) | Fault::Bug(_))
+        matches!(self, Fault::Corrupt(_) | Fault::Operator(_) | Fault::Bug(_))
+    }
+
+    pub fn operator(text: impl Into<String>) -> Self {
+        Fault::Operator(text.into())
     }
 
     pub fn bug(text: impl Into<String>) -> Self {
@@ -44,6 +50,7 @@ impl fmt::Display for Fault {
             Fault::Remote(text) => write!(f, "remote: {text}"),
             Fault::Busy => write!(f, "too much work is waiting"),
             Fault::Stopping => write!(f, "the shop is stopping"),
+            Fault::Operator(text) => f.write_str(text),
             Fault::Bug(text) => write!(f, "unexpected: {text}"),
         }
     }

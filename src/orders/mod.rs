@@ -6,6 +6,7 @@
 pub mod access;
 pub mod address;
 pub mod basket;
+mod check;
 mod letters;
 pub mod model;
 pub mod payment;
@@ -17,6 +18,7 @@ pub mod totals;
 mod web;
 
 pub use access::{Access, confirm_address, link, order_address, owned, read_id};
+pub use check::check;
 pub use model::{
     Actor, Address, Attention, HistoryEntry, Line, LineId, Order, OrderId, PaymentStatus, Production, Status, Totals,
 };

@@ -4,7 +4,7 @@ use super::model::{HistoryEntry, Order, OrderId, Production, Status};
 use crate::designs::DesignId;
 use crate::kernel::{Fault, Moment};
 use crate::people::customers;
-use crate::store::{Counter, Index, Order as Direction, Snapshot, Table, WriteTx};
+use crate::store::{Counter, Index, Order as Direction, Snapshot, Table, WriteTx, derived};
 use crate::web::SessionId;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -345,6 +345,52 @@ pub fn each(
     mut visit: impl FnMut(Order) -> Result<std::ops::ControlFlow<()>, Fault>,
 ) -> Result<(), Fault> {
     ORDERS.each(tx, .., Direction::Rising, |_, order| visit(order))
+}
+
+/// Tables that hold what [`follow`] names and nothing else. News of a payment that was replaced keeps its way to the order, so those two
+/// hold more.
+pub const FOLLOWING: &[&str] = &[
+    BY_NUMBER.name(),
+    BY_CREATED.name(),
+    BY_STATUS.name(),
+    BY_SESSION.name(),
+    BY_EMAIL.name(),
+    BY_NAME.name(),
+    BY_DESIGN.name(),
+    WITH_ATTENTION.name(),
+    ON_HOLD.name(),
+];
+
+/// Names every row of other tables that the orders stand for.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
+    each(tx, |order| {
+        let (id, created, keys) = (order.id, order.created_at, Keys::of(&order));
+        visit(BY_NUMBER.derived(&order.order_number, &id)?)?;
+        visit(BY_CREATED.derived(&(created, id)))?;
+        visit(BY_STATUS.derived(&(keys.status.to_owned(), created, id)))?;
+        visit(BY_SESSION.derived(&(order.session, created, id)))?;
+        visit(BY_EMAIL.derived(&(keys.email, created, id)))?;
+        visit(BY_NAME.derived(&(keys.name, created, id)))?;
+        for design in keys.designs {
+            visit(BY_DESIGN.derived(&(design, id)))?;
+        }
+        if keys.attention {
+            visit(WITH_ATTENTION.derived(&(created, id)))?;
+        }
+        if keys.on_hold {
+            visit(ON_HOLD.derived(&(created, id)))?;
+        }
+        if let Some(session) = &order.stripe_checkout_session_id {
+            visit(BY_STRIPE_SESSION.derived(session, &id)?)?;
+        }
+        if let Some(intent) = &order.stripe_payment_intent_id {
+            visit(BY_INTENT.derived(intent, &id)?)?;
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    })
 }
 
 /// Writes one line of an order's history.

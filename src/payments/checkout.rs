@@ -25,7 +25,7 @@ const LEFT_S: i64 = 35 * 60;
 /// Gives the payment page of an order, making it when there is none that can be paid.
 ///
 /// # Errors
-/// `order_not_payable`, `order_changed`, `design_not_ready`, `payments_unavailable`.
+/// `order_not_payable`, `order_changed`, `design_not_ready`, `shop_closed`, `payments_unavailable`.
 pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
     if setup::refuses_live_payments(shop) {
         return Err(Refusal::new(Code::PaymentsUnavailable, "payments.setup_missing").retry_after(3600).into());
@@ -92,6 +92,10 @@ async fn current(shop: &Shop, order: &Order, session: &str) -> Result<Option<Nex
 
 /// Freezes the order and stores what will be said to Stripe, in one write.
 async fn begin_anew(shop: &Shop, id: OrderId, access: &Access) -> Result<Attempt> {
+    // A page that stands already goes on: its money would be taken anyway.
+    if shop.settings().holiday.closed {
+        return Err(Refusal::new(Code::ShopClosed, "payments.shop_closed").into());
+    }
     let order = orders::find(&shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
     designs::keep_seen(shop, order.lines.iter().map(|line| line.design_id).collect()).await?;
     let (inner, access, now) = (shop.clone(), access.clone(), shop.now());

@@ -3,6 +3,7 @@
 //! May touch: orders and everything left of it, Stripe's client. Begin with `checkout` (a session for an order) and `settle`
 //! (the order follows Stripe's present state); webhook, return page and reconciler only call `settle`.
 
+mod check;
 mod checkout;
 mod inbox;
 mod reconcile;
@@ -10,7 +11,9 @@ mod settle;
 mod table;
 mod web;
 
+pub use check::check;
 pub use reconcile::reconcile;
+pub use table::{FOLLOWING, follow};
 pub use web::routes;
 
 use crate::orders::OrderId;

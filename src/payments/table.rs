@@ -2,9 +2,10 @@
 
 use crate::kernel::{Fault, Moment};
 use crate::orders::OrderId;
-use crate::store::{Index, Order as Scan, Snapshot, Table, WriteTx};
+use crate::store::{Index, Order as Scan, Snapshot, Table, WriteTx, derived};
 use crate::stripe::NewSession;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
 /// Attempts by order and the order's revision.
 const ATTEMPTS: Table<(OrderId, u32), Attempt> = Table::new("payments.attempts", 1);
@@ -86,6 +87,21 @@ pub fn event(tx: &impl Snapshot, id: &str) -> Result<Option<EventRow>, Fault> {
 pub fn put_event(tx: &WriteTx, row: &EventRow) -> Result<(), Fault> {
     EVENTS_BY_TIME.put(tx, &(row.received_at, row.id.clone()))?;
     EVENTS.put(tx, &row.id, row)
+}
+
+/// Tables that hold what [`follow`] names and nothing else.
+pub const FOLLOWING: &[&str] = &[EVENTS_BY_TIME.name()];
+
+/// Names every row of other tables that the events stand for.
+pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
+    each_event(tx, |row| visit(EVENTS_BY_TIME.derived(&(row.received_at, row.id))))
+}
+
+pub fn each_event(tx: &impl Snapshot, mut visit: impl FnMut(EventRow) -> Result<(), Fault>) -> Result<(), Fault> {
+    EVENTS.each(tx, .., Scan::Rising, |_, row| {
+        visit(row)?;
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 pub fn cursor(tx: &impl Snapshot) -> Result<Option<String>, Fault> {

@@ -6,7 +6,7 @@ pub mod web;
 
 use crate::kernel::canonical::canonical_json;
 use crate::kernel::{Fault, Moment};
-use crate::store::{Index, Order, Snapshot, Table, WriteTx};
+use crate::store::{Index, Order, Snapshot, Table, WriteTx, derived};
 use crate::web::Visit;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -167,6 +167,21 @@ pub fn of_target(tx: &impl Snapshot, kind: &str, id: &str, limit: usize) -> Resu
         rows.extend(ENTRIES.get(tx, &number)?);
     }
     Ok(rows)
+}
+
+/// Tables that hold what [`follow`] names and nothing else.
+pub const FOLLOWING: &[&str] = &[NUMBERS.name(), BY_TARGET.name()];
+
+/// Names every row of other tables that the entries stand for.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
+    ENTRIES.each(tx, .., Order::Rising, |number, row| {
+        visit(NUMBERS.derived(&row.id, &number)?)?;
+        visit(BY_TARGET.derived(&(row.target_type, row.target_id, number)))?;
+        Ok(std::ops::ControlFlow::Continue(()))
+    })
 }
 
 /// What [`verify_chain`] found.

@@ -12,9 +12,10 @@ pub use send::{MAIL_SEND, alarm_dead_job, handler};
 use crate::kernel::{Code, Fault, Lang, Moment, Refusal, Result};
 use crate::queue::{self, JobId, NewJob};
 use crate::shop::Shop;
-use crate::store::{Index, Order, Snapshot, Table, WriteTx};
+use crate::store::{Index, Order, Snapshot, Table, WriteTx, derived};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::ops::ControlFlow;
 use uuid::Uuid;
 
 crate::id!(
@@ -105,6 +106,49 @@ pub struct NewMail {
     pub html: String,
     pub order_id: Option<Uuid>,
     pub now: Moment,
+}
+
+/// Whether a mail was posted under the key.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn is_posted(tx: &impl Snapshot, key: &str) -> Result<bool, Fault> {
+    BY_KEY.has(tx, &key.to_owned())
+}
+
+/// Tables that hold what [`follow`] names and nothing else.
+pub const FOLLOWING: &[&str] = &[BY_KEY.name(), BY_ORDER.name(), BY_STATE.name()];
+
+/// Names every row of other tables that the mails stand for.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
+    MAILS.each(tx, .., Order::Rising, |id, row| {
+        visit(BY_KEY.derived(&row.key, &id)?)?;
+        if let Some(order) = row.order_id {
+            visit(BY_ORDER.derived(&(order, id)))?;
+        }
+        visit(BY_STATE.derived(&(row.state.name().to_owned(), id)))?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Mails that wait for a job that will never come, in words.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
+    let mut wrong = Vec::new();
+    for state in [MailState::Queued, MailState::Sending] {
+        let waiting = BY_STATE.prefix(tx, &(state.name(),), None, Order::Rising, usize::MAX)?;
+        for row in rows(tx, waiting.into_iter().map(|(_, id)| id))? {
+            if queue::job(tx, row.job_id)?.is_none_or(|job| job.status.is_settled()) {
+                wrong.push(format!("Mail {} waits, but no job will send it.", row.id));
+            }
+        }
+    }
+    Ok(wrong)
 }
 
 /// Posts a mail with the caller's transaction. The same key again posts nothing and gives the first mail's id.

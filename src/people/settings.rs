@@ -43,6 +43,39 @@ pub struct SettingsForm {
     pub shipping: ShippingForm,
     #[serde(default)]
     pub legal: LegalForm,
+    #[serde(default)]
+    pub backup: BackupForm,
+    #[serde(default)]
+    pub holiday: HolidayForm,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+pub struct BackupForm {
+    #[serde(default, deserialize_with = "optional_switch")]
+    #[schema(value_type = Option<bool>)]
+    pub daily: Option<bool>,
+    /// 0 to 23, in the shop's time zone.
+    #[serde(default, deserialize_with = "input::optional_number")]
+    #[schema(value_type = Option<u32>)]
+    pub hour: Option<i64>,
+    #[serde(default, deserialize_with = "input::optional_number")]
+    #[schema(value_type = Option<u32>)]
+    pub keep_days: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+pub struct HolidayForm {
+    /// No new orders are taken.
+    #[serde(default, deserialize_with = "optional_switch")]
+    #[schema(value_type = Option<bool>)]
+    pub closed: Option<bool>,
+    /// What visitors are told; empty for our own words.
+    #[serde(default)]
+    pub notice: WordsForm,
+    /// `2026-08-17`; `null` or empty where no day is told.
+    #[serde(default, deserialize_with = "present_text")]
+    #[schema(value_type = Option<String>)]
+    pub back_on: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -125,6 +158,12 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<A
     Ok(Some(amount.filter(|amount| !matches!(amount, Amount::Text(text) if text.trim().is_empty()))))
 }
 
+/// Tells "not there" from "there and nothing", which is empty.
+fn present_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(Option::<String>::deserialize(deserializer)?.unwrap_or_default()))
+}
+
+const MAX_NOTICE: usize = 500;
 const MAX_AMOUNT: i64 = 100_000_000;
 const MAX_LEGAL: usize = 50_000;
 
@@ -182,6 +221,8 @@ pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
     apply_tax(&mut new, &form.tax, &mut mistakes);
     apply_shipping(&mut new, &form.shipping, &mut mistakes);
     apply_legal(&mut new, &form.legal, &mut mistakes);
+    apply_backup(&mut new, &form.backup, &mut mistakes);
+    apply_holiday(&mut new, &form.holiday, &mut mistakes);
     mistakes.into_result()?;
     if new != *old {
         new.version += 1;
@@ -287,6 +328,46 @@ fn apply_legal(new: &mut Settings, form: &LegalForm, mistakes: &mut Mistakes) {
             Ok(text) => *place = text,
             Err(_) => mistakes.add(field, Message::new("people.text_long").with("max", MAX_LEGAL)),
         }
+    }
+}
+
+fn apply_backup(new: &mut Settings, form: &BackupForm, mistakes: &mut Mistakes) {
+    new.backup.daily = form.daily.unwrap_or(new.backup.daily);
+    if let Some(hour) = form.hour {
+        match u32::try_from(hour) {
+            Ok(hour @ 0..=23) => new.backup.hour = hour,
+            _ => mistakes.add("backup.hour", Message::new("people.hour_range")),
+        }
+    }
+    if let Some(days) = form.keep_days {
+        match u32::try_from(days) {
+            Ok(days @ 1..=365) => new.backup.keep_days = days,
+            _ => mistakes.add("backup.keep_days", Message::new("people.keep_days_range").with("max", 365)),
+        }
+    }
+}
+
+fn apply_holiday(new: &mut Settings, form: &HolidayForm, mistakes: &mut Mistakes) {
+    new.holiday.closed = form.closed.unwrap_or(new.holiday.closed);
+    let notice = &mut new.holiday.notice;
+    let texts = [
+        ("holiday.notice.en", &form.notice.en, &mut notice.en),
+        ("holiday.notice.ja", &form.notice.ja, &mut notice.ja),
+    ];
+    for (field, given, place) in texts {
+        let Some(text) = given else { continue };
+        match clean_line(text, MAX_NOTICE) {
+            Ok(text) => *place = text,
+            Err(_) => mistakes.add(field, Message::new("people.text_long").with("max", MAX_NOTICE)),
+        }
+    }
+    match form.back_on.as_deref().map(str::trim) {
+        None => {}
+        Some("") => new.holiday.back_on = None,
+        Some(text) => match text.parse::<jiff::civil::Date>() {
+            Ok(day) => new.holiday.back_on = Some(day.to_string()),
+            Err(_) => mistakes.add("holiday.back_on", Message::new("people.day_form")),
+        },
     }
 }
 

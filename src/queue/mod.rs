@@ -17,4 +17,6 @@ pub use handlers::{Commit, Done, Handler, Handlers, JobError, Running};
 pub use model::{JobId, JobKind, JobRow, JobStatus, Lane, NewJob};
 pub use rules::INTERRUPTIONS;
 pub use run::{Figures, LaneFigures, LaneSizes, Queue};
-pub use table::{by_owner, cancel, contradictions, enqueue, forget_settled, job, list, retry};
+pub use table::{
+    FOLLOWING, by_owner, cancel, contradictions, each_open, enqueue, follow, forget_settled, job, list, retry,
+};

@@ -4,7 +4,7 @@ use super::model::{JobId, JobRow, JobStatus, Lane, NewJob};
 use super::rules;
 use super::run::Hall;
 use crate::kernel::{Fault, Moment};
-use crate::store::{Index, Order, Page, Snapshot, Table, WriteTx};
+use crate::store::{Index, Order, Page, Snapshot, Table, WriteTx, derived};
 use std::ops::{Bound, ControlFlow};
 use uuid::Uuid;
 
@@ -185,6 +185,36 @@ pub fn contradictions(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
         }
     }
     Ok(found)
+}
+
+/// Tables that hold what [`follow`] names and nothing else.
+pub const FOLLOWING: &[&str] = &[DUE.name(), STATE.name(), OWNER.name(), KEYS.name()];
+
+/// Names every row of other tables that the jobs stand for.
+pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
+    JOBS.each(tx, .., Order::Rising, |id, job| {
+        visit(STATE.derived(&(job.status, job.kind.clone(), id)))?;
+        if let Some(moment) = job.next_attempt_at {
+            visit(DUE.derived(&(job.lane, moment, id)))?;
+        }
+        if let Some(owner) = job.owner {
+            visit(OWNER.derived(&(owner, id)))?;
+        }
+        if let Some(key) = job.idempotency_key {
+            visit(KEYS.derived(&(job.kind, key), &id)?)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Hands every job that is not settled to `visit`.
+pub fn each_open(tx: &impl Snapshot, mut visit: impl FnMut(JobRow) -> Result<(), Fault>) -> Result<(), Fault> {
+    JOBS.each(tx, .., Order::Rising, |_, job| {
+        if !job.status.is_settled() {
+            visit(job)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 /// Writes the row and moves its index entries, and tells those who watch when the write is on the disk.

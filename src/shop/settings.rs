@@ -26,6 +26,8 @@ pub struct Settings {
     /// "Ships in N days."
     pub lead_time_days: u32,
     pub legal: Legal,
+    pub backup: Backup,
+    pub holiday: Holiday,
     /// The owner went through the first set-up.
     pub set_up: bool,
     pub version: u64,
@@ -68,6 +70,34 @@ pub struct Legal {
     pub seller: Words,
 }
 
+/// The copies the shop makes of itself, into `backups` in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Backup {
+    pub daily: bool,
+    /// The hour in which it is made, in the shop's time zone.
+    pub hour: u32,
+    /// Older ones are removed.
+    pub keep_days: u32,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Backup { daily: true, hour: 3, keep_days: 7 }
+    }
+}
+
+/// The shop takes no orders for a while. Designing goes on, and payments that are under way are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holiday {
+    pub closed: bool,
+    /// What visitors are told; empty for our own words.
+    pub notice: Words,
+    /// The day it opens again, `2026-08-17`; told to visitors. Nothing opens by itself.
+    pub back_on: Option<String>,
+}
+
 impl Legal {
     /// The names of pages that are still empty in the shop's own language.
     pub fn missing(&self, lang: Lang) -> Vec<&'static str> {
@@ -89,6 +119,8 @@ impl Default for Settings {
             shipping: Shipping::default(),
             lead_time_days: 5,
             legal: Legal::default(),
+            backup: Backup::default(),
+            holiday: Holiday::default(),
             set_up: false,
             version: 0,
         }

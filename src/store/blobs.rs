@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 use uuid::Uuid;
@@ -51,6 +51,17 @@ struct Inner {
     reserve: AtomicU64,
     // A sweep must not remove a file between the moment somebody stored it again and the commit that says so.
     naming: Mutex<()>,
+    // While somebody copies the files of an older snapshot, nothing is swept.
+    holds: AtomicUsize,
+}
+
+/// While this lives, no file is swept.
+pub struct Hold(Arc<Inner>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.holds.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Blobs {
@@ -59,7 +70,13 @@ impl Blobs {
         let folder = folder.into();
         let temporary = folder.join("tmp");
         make_folder(&temporary)?;
-        let inner = Inner { folder, temporary, reserve: AtomicU64::new(RESERVE_BYTES), naming: Mutex::new(()) };
+        let inner = Inner {
+            folder,
+            temporary,
+            reserve: AtomicU64::new(RESERVE_BYTES),
+            naming: Mutex::new(()),
+            holds: AtomicUsize::new(0),
+        };
         Ok(Blobs { inner: Arc::new(inner) })
     }
 
@@ -128,8 +145,20 @@ impl Blobs {
         }
     }
 
+    /// Keeps every file where it is for as long as the answer lives, for a backup: take it before the snapshot.
+    pub fn hold(&self) -> Hold {
+        // Waits for a removal that has been decided on already.
+        let _guard = self.inner.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.holds.fetch_add(1, Ordering::AcqRel);
+        Hold(self.inner.clone())
+    }
+
+    fn is_held(&self) -> bool {
+        self.inner.holds.load(Ordering::Acquire) > 0
+    }
+
     /// Removes the files last stored before `before` that `keep` does not know, and forgotten temporary files as old.
-    /// `keep` is asked again for every file, so it must look at the present rows.
+    /// `keep` is asked again for every file, so it must look at the present rows. Ends early while the files are held.
     pub fn sweep(&self, keep: impl Fn(&Digest) -> Result<bool, Fault>, before: Moment) -> Result<Swept, Fault> {
         let mut swept = Swept::default();
         for path in list(&self.inner.temporary)? {
@@ -141,6 +170,9 @@ impl Blobs {
                     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
                     let Some(digest) = name else { continue };
                     let _guard = self.inner.naming.lock().unwrap_or_else(PoisonError::into_inner);
+                    if self.is_held() {
+                        return Ok(swept);
+                    }
                     if !keep(&digest)? {
                         self.remove_if_old(&path, before, &mut swept)?;
                     }
@@ -411,7 +443,11 @@ mod tests {
         fs::write(blobs.temporary_path(), b"forgotten").unwrap();
         let keep = |digest: &Digest| Ok(*digest == kept.sha256);
         assert_eq!(blobs.sweep(keep, Moment(0)).unwrap(), Swept::default());
-        assert_eq!(blobs.sweep(keep, FAR).unwrap(), Swept { files: 2, bytes: 13 });
+        let hold = blobs.hold();
+        assert_eq!(blobs.sweep(keep, FAR).unwrap().files, 1, "only what was half-written");
+        assert_eq!(blobs.read(&lost.sha256).unwrap(), b"lost");
+        drop(hold);
+        assert_eq!(blobs.sweep(keep, FAR).unwrap(), Swept { files: 1, bytes: 4 });
         assert_eq!(blobs.read(&kept.sha256).unwrap(), b"kept");
         assert!(blobs.read(&lost.sha256).is_err());
         assert_eq!(list(&blobs.inner.temporary).unwrap().len(), 0);

@@ -10,19 +10,26 @@ use uuid::Uuid;
 /// Puts `bytes` under `path`, over what was there. After an `Ok` the file outlives a power cut; after an `Err` the old one
 /// stands. `mode` is the permission, for example `0o600`.
 pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Fault> {
+    write_with(path, mode, |file| Ok(file.write_all(bytes)?))
+}
+
+/// As [`write_atomically`], for content that comes in pieces: `fill` writes it.
+pub fn write_with<T>(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> Result<T, Fault>) -> Result<T, Fault> {
     let folder = folder_of(path);
     let name = path.file_name().ok_or_else(|| Fault::bug("a file without a name"))?.to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}", Uuid::now_v7().simple()));
-    let written = create(&temporary, mode).and_then(|mut file| {
-        file.write_all(bytes)?;
+    let written = create(&temporary, mode).map_err(Fault::from).and_then(|mut file| {
+        let answer = fill(&mut file)?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, path)?;
+        Ok(answer)
     });
-    if let Err(error) = written {
+    if written.is_err() {
         let _ = fs::remove_file(&temporary);
-        return Err(error.into());
     }
-    sync_folder(folder)
+    let answer = written?;
+    sync_folder(folder)?;
+    Ok(answer)
 }
 
 /// Makes `folder` and the missing ones above it, readable by the owner alone, and durable.
@@ -70,7 +77,8 @@ pub(super) fn create(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
-pub(super) fn folder_of(path: &Path) -> &Path {
+/// The folder a file lies in; `.` for a name alone.
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -3,10 +3,13 @@
 //! May touch: the database file and the data folder. Nothing else in the program writes files.
 //! Begin with [`Store`] (opening, reading, writing), then [`Table`] and [`Index`] (rows), then [`Blobs`] (files).
 
+pub mod backup;
 pub mod blobs;
 mod cache;
+pub mod derived;
 pub mod files;
 mod key;
+pub mod migration;
 mod open;
 mod table;
 mod tx;
@@ -15,7 +18,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use blobs::{BlobRef, BlobWriter, Blobs, Digest, Swept};
+pub use blobs::{BlobRef, BlobWriter, Blobs, Digest, Hold, Swept};
 pub use cache::Cache;
 pub use key::Key;
 pub use open::{FORMAT, Store};

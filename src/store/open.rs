@@ -1,6 +1,7 @@
 //! Opening and closing the database, and what all its users share.
 
 use super::files::{folder_of, put_in_place};
+use super::migration::{self, MIGRATIONS, Migration};
 use super::table::Table;
 use super::tx::{ReadTx, WriteTx};
 use super::writer::{Inbox, Reply, run};
@@ -15,8 +16,12 @@ use std::thread::{JoinHandle, ThreadId};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// The layout of the tables as a whole. Raised when an older petstar could not understand the file any more.
-pub const FORMAT: u32 = 1;
+/// The layout of the tables as a whole. Goes up with each migration: an older petstar could not understand the file any more.
+pub const FORMAT: u32 = format_of(MIGRATIONS);
+
+const fn format_of(migrations: &[Migration]) -> u32 {
+    1 + migrations.len() as u32
+}
 
 const META: Table<String, u32> = Table::new("store.meta", 1);
 const CACHE_BYTES: usize = 32 << 20;
@@ -47,18 +52,38 @@ pub(super) struct Shared {
 
 impl Store {
     /// Opens the database `file`, or makes it. [`Fault::Busy`] when another process has it open.
+    ///
+    /// A file of an older petstar is brought up to date, after a copy of it into `backups` beside it.
     pub fn open(file: &Path) -> Result<Store, Fault> {
+        Self::open_with(file, MIGRATIONS)
+    }
+
+    pub(super) fn open_with(file: &Path, migrations: &'static [Migration]) -> Result<Store, Fault> {
         let folder = folder_of(file);
         if !file.exists() {
-            create(folder, file)?;
+            create(folder, file, migrations)?;
         }
-        let database = builder().open(file).map_err(cannot_open)?;
-        Self::start(database, Some(folder.to_owned()))
+        let open = || -> Result<Store, Fault> {
+            Self::start(builder().open(file).map_err(cannot_open)?, Some(folder.to_owned()))
+        };
+        let store = open()?;
+        let format = store.format(migrations)?;
+        if format == format_of(migrations) {
+            return Ok(store);
+        }
+        store.close()?;
+        let copy = migration::copy_aside(file, format_of(migrations))?;
+        tracing::info!(copy = %copy.display(), "the database is brought up to date; as it was, it was copied");
+        let store = open()?;
+        store.upgrade(format, migrations)?;
+        Ok(store)
     }
 
     /// Opens a database on any storage, for example a simulated disk.
     pub fn open_on(backend: impl StorageBackend) -> Result<Store, Fault> {
-        Self::start(builder().create_with_backend(backend).map_err(cannot_open)?, None)
+        let store = Self::start(builder().create_with_backend(backend).map_err(cannot_open)?, None)?;
+        store.format(MIGRATIONS)?;
+        Ok(store)
     }
 
     fn start(database: Database, folder: Option<PathBuf>) -> Result<Store, Fault> {
@@ -76,23 +101,36 @@ impl Store {
             std::thread::Builder::new().name("store".into()).spawn(move || run(database, &shared, &inbox))?
         };
         let writer_id = writer.thread().id();
-        let store = Store { handle: Arc::new(Handle { shared, inbox, writer: Mutex::new(Some(writer)), writer_id }) };
-        store.check_format()?;
-        Ok(store)
+        Ok(Store { handle: Arc::new(Handle { shared, inbox, writer: Mutex::new(Some(writer)), writer_id }) })
     }
 
-    fn check_format(&self) -> Result<(), Fault> {
-        let key = "format".to_owned();
+    /// The file's format, which is written into an empty one. [`Fault::Storage`] when it is none that is known.
+    fn format(&self, migrations: &[Migration]) -> Result<u32, Fault> {
+        let (key, newest) = ("format".to_owned(), format_of(migrations));
         let tx = self.read()?;
         match META.get(&tx, &key)? {
-            Some(FORMAT) => Ok(()),
-            Some(format) if format > FORMAT => Err(Fault::Storage(format!(
-                "the file was written by a newer petstar (format {format}; this one knows formats up to {FORMAT})"
+            Some(format) if format > newest => Err(Fault::Storage(format!(
+                "the file was written by a newer petstar (format {format}; this one knows formats up to {newest})"
             ))),
-            Some(format) => Err(Fault::Storage(format!("the file has format {format}, which petstar never had"))),
-            None if tx.tables()?.is_empty() => self.write_blocking(move |tx| META.put(tx, &key, &FORMAT)),
+            Some(0) => Err(Fault::Storage("the file has format 0, which petstar never had".into())),
+            Some(format) => Ok(format),
+            None if tx.tables()?.is_empty() => {
+                self.write_blocking(move |tx| META.put(tx, &key, &newest))?;
+                Ok(newest)
+            }
             None => Err(Fault::Storage("the file is a database, but not one of petstar's".into())),
         }
+    }
+
+    /// Brings the database from `format` to the newest in one commit: all steps count, or none.
+    fn upgrade(&self, format: u32, migrations: &'static [Migration]) -> Result<(), Fault> {
+        self.write_blocking(move |tx| {
+            for (step, from) in migrations.iter().zip(1..).filter(|(_, from)| *from >= format) {
+                tracing::info!(what = step.what, "bringing the database from format {from} to {}", from + 1);
+                (step.run)(tx)?;
+            }
+            META.put(tx, &"format".to_owned(), &format_of(migrations))
+        })
     }
 
     /// A snapshot of the last commit.
@@ -248,7 +286,7 @@ impl Shared {
     }
 }
 
-fn builder() -> redb::Builder {
+pub(super) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
@@ -256,12 +294,16 @@ fn builder() -> redb::Builder {
 
 /// Makes a new database under a name of its own, and gives it the right one when it is whole: a power cut in the middle
 /// would leave a file that nobody can open.
-fn create(folder: &Path, file: &Path) -> Result<(), Fault> {
+fn create(folder: &Path, file: &Path, migrations: &[Migration]) -> Result<(), Fault> {
     let temporary = folder.join(format!(".new.{}.redb", Uuid::now_v7().simple()));
     let made = builder()
         .create(&temporary)
         .map_err(cannot_open)
-        .and_then(|database| Store::start(database, None)?.close())
+        .and_then(|database| {
+            let store = Store::start(database, None)?;
+            store.format(migrations)?;
+            store.close()
+        })
         .and_then(|()| put_in_place(&temporary, file));
     if made.is_err() {
         let _ = std::fs::remove_file(&temporary);

@@ -66,11 +66,16 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
 
     /// Writes the row, over one that is there already.
     pub fn put(&self, tx: &WriteTx, key: &K, value: &V) -> Result<(), Fault> {
+        tx.put(self.name, bytes_of(key), &self.bytes(value)?)
+    }
+
+    /// A row as it is stored.
+    pub(super) fn bytes(&self, value: &V) -> Result<Vec<u8>, Fault> {
         let mut row = Vec::with_capacity(256);
         row.push(self.version);
         serde_json::to_writer(&mut row, value)
             .map_err(|error| Fault::bug(format!("a row of {} cannot be written: {error}", self.name)))?;
-        tx.put(self.name, bytes_of(key), &row)
+        Ok(row)
     }
 
     /// True when there was a row.

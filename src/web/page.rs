@@ -3,6 +3,7 @@
 use super::{assets, words};
 use crate::kernel::{Lang, Moment, Money};
 use crate::shop::Shop;
+use crate::shop::settings::Holiday;
 
 /// The context of a whole page. Fragments carry it too, for its words.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Page {
     pub basket_count: usize,
     /// Payments are play money.
     pub sandbox: bool,
+    /// What visitors are told while the shop takes no orders; nothing while it does.
+    pub closed: Option<String>,
     /// The name of the staff member who is logged in; empty for everybody else.
     pub staff_name: String,
     pub staff_role: Option<super::Role>,
@@ -26,6 +29,23 @@ pub struct Page {
     pub is_staff: bool,
     /// This page with its query, to come back to; without `lang`, which would win over a language that is chosen.
     pub here: String,
+}
+
+/// The owner's sentence, or ours, and the day the shop opens again.
+fn closed(holiday: &Holiday, lang: Lang) -> Option<String> {
+    if !holiday.closed {
+        return None;
+    }
+    let notice = match holiday.notice.get(lang).trim() {
+        "" => words::text(lang, "web.closed"),
+        notice => notice,
+    };
+    let Some(day) = holiday.back_on.as_deref().and_then(|day| day.parse::<jiff::civil::Date>().ok()) else {
+        return Some(notice.to_owned());
+    };
+    let shown = day.strftime(if lang == Lang::Ja { "%Y年%-m月%-d日" } else { "%-d %B %Y" }).to_string();
+    let back = words::fill(words::text(lang, "web.closed_until"), &[("date", shown)]);
+    Some(if lang == Lang::Ja { format!("{notice}{back}") } else { format!("{notice} {back}") })
 }
 
 impl Page {
@@ -38,6 +58,7 @@ impl Page {
             canonical: format!("{}{path}", shop.public_url()),
             basket_count: 0,
             sandbox: shop.is_sandbox(),
+            closed: closed(&settings.holiday, lang),
             staff_name: String::new(),
             staff_role: None,
             time_zone: settings.time_zone.clone(),

@@ -26,6 +26,13 @@ pub struct Fields {
     pub abroad_countries: String,
     /// Terms, privacy, seller; English and Japanese each.
     pub legal: [LegalField; 3],
+    pub backup_daily: bool,
+    pub backup_hour: String,
+    pub backup_keep_days: String,
+    pub closed: bool,
+    pub notice_en: String,
+    pub notice_ja: String,
+    pub back_on: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +75,13 @@ impl Fields {
             abroad_fee: settings.shipping.abroad_fee.map(digits).unwrap_or_default(),
             abroad_countries: settings.shipping.abroad_countries.join(", "),
             legal: [page("terms", &texts.terms), page("privacy", &texts.privacy), page("seller", &texts.seller)],
+            backup_daily: settings.backup.daily,
+            backup_hour: settings.backup.hour.to_string(),
+            backup_keep_days: settings.backup.keep_days.to_string(),
+            closed: settings.holiday.closed,
+            notice_en: settings.holiday.notice.en.clone(),
+            notice_ja: settings.holiday.notice.ja.clone(),
+            back_on: settings.holiday.back_on.clone().unwrap_or_default(),
         }
     }
 
@@ -105,6 +119,13 @@ impl Fields {
         if let Some(Countries::Text(countries)) = &shipping.abroad_countries {
             self.abroad_countries.clone_from(countries);
         }
+        self.backup_daily = form.backup.daily.unwrap_or(self.backup_daily);
+        text(&form.backup.hour.map(|hour| hour.to_string()), &mut self.backup_hour);
+        text(&form.backup.keep_days.map(|days| days.to_string()), &mut self.backup_keep_days);
+        self.closed = form.holiday.closed.unwrap_or(self.closed);
+        text(&form.holiday.notice.en, &mut self.notice_en);
+        text(&form.holiday.notice.ja, &mut self.notice_ja);
+        text(&form.holiday.back_on, &mut self.back_on);
         let pages = [&form.legal.terms, &form.legal.privacy, &form.legal.seller];
         for (field, given) in self.legal.iter_mut().zip(pages) {
             text(&given.en, &mut field.en);

@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
 }
 
 /// The settings pages by their names in the address.
-pub const SECTIONS: [&str; 4] = ["shop", "mail", "shipping", "legal"];
+pub const SECTIONS: [&str; 6] = ["shop", "mail", "shipping", "legal", "holiday", "backup"];
 
 /// The settings, and what live payments still wait for.
 #[derive(Serialize)]
@@ -77,7 +77,7 @@ impl View for SettingsPage {
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SectionQuery {
-    /// `shop`, `mail`, `shipping` or `legal`.
+    /// `shop`, `mail`, `shipping`, `legal`, `holiday` or `backup`.
     #[serde(default)]
     pub section: Option<String>,
     #[serde(default)]

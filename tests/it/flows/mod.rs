@@ -1,9 +1,12 @@
 //! One story a file.
 
+mod backup;
+mod check;
 mod command_line;
 mod faces;
 mod following;
 mod full_disk;
+mod holiday;
 mod idempotency;
 mod kill_and_restart;
 mod layers;
@@ -16,4 +19,5 @@ mod prints;
 mod purchase;
 mod script;
 mod staff;
+mod upgrade;
 mod webhooks;

@@ -1,0 +1,48 @@
+//! What `petstar check` looks at in orders.
+
+use super::model::{Order, PaymentStatus, Status};
+use super::table;
+use crate::designs;
+use crate::kernel::Fault;
+use crate::people::mails;
+use crate::store::Snapshot;
+use std::ops::ControlFlow;
+
+/// Everything wrong with orders, in words: sums, money given back, what they refer to, and what must have happened with them.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
+    let mut wrong = Vec::new();
+    table::each(tx, |order| {
+        let mut say = |what: String| wrong.push(format!("Order {}: {what}.", order.order_number));
+        table::inconsistency(&order).into_iter().for_each(&mut say);
+        money_given_back(&order).into_iter().for_each(&mut say);
+        for line in &order.lines {
+            if designs::find(tx, line.design_id)?.is_none() {
+                say(format!("its design {} does not exist", line.design_id));
+            }
+            if (order.is_paid() || order.status == Status::PendingPayment) && line.frozen.is_none() {
+                say("nobody knows what is to be printed for one of its lines".into());
+            }
+        }
+        if order.paid_at.is_some() && !mails::is_posted(tx, &format!("order:{}:order_paid", order.id))? {
+            say("it was paid, but there is no confirmation to the customer".into());
+        }
+        if order.status != Status::Draft && table::history(tx, order.id)?.is_empty() {
+            say(format!("it is {}, but its history is empty", order.status.name()));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(wrong)
+}
+
+fn money_given_back(order: &Order) -> Option<String> {
+    let (back, amount) = (order.amount_refunded, order.totals.amount);
+    let fits = match order.payment_status {
+        PaymentStatus::Refunded => back == amount,
+        PaymentStatus::PartiallyRefunded => back > 0 && back < amount,
+        _ => back == 0,
+    };
+    (!fits).then(|| format!("{back} of {amount} was given back, but it is {}", order.payment_status.name()))
+}

@@ -1,0 +1,62 @@
+//! What `petstar check` looks at in payments.
+
+use super::STRIPE_EVENT;
+use super::table::{self, Outcome};
+use crate::kernel::Fault;
+use crate::orders::{self, Status};
+use crate::queue::{self, JobStatus};
+use crate::store::Snapshot;
+use crate::stripe::Event;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// Everything wrong between orders and what Stripe told, in words.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
+    let mut wrong = Vec::new();
+    orders::table::each(tx, |order| {
+        let mut say = |what: &str| wrong.push(format!("Order {}: {what}.", order.order_number));
+        if order.status == Status::PendingPayment && table::attempt(tx, order.id, order.revision)?.is_none() {
+            say("it waits for its money, but nobody knows what Stripe was asked for");
+        }
+        // What staff took by hand, and what costs nothing, has no page at Stripe.
+        if order.paid_at.is_some() && order.stripe_checkout_session_id.is_some() {
+            let attempts = table::attempts(tx, order.id)?;
+            if !attempts.iter().any(|attempt| attempt.new_session.amount == order.amount()) {
+                say("it was paid at Stripe, but its amount was never asked for there");
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut working = HashSet::new();
+    queue::each_open(tx, |job| {
+        if job.kind == STRIPE_EVENT.name {
+            working.extend(job.payload["event"].as_str().map(str::to_owned));
+        }
+        Ok(())
+    })?;
+    // One that failed or was cancelled is shown to staff, who can have it tried again.
+    for status in [JobStatus::Failed, JobStatus::Cancelled] {
+        let given_up = queue::list(tx, Some(status), Some(STRIPE_EVENT.name), None, usize::MAX)?;
+        working.extend(given_up.iter().filter_map(|job| job.payload["event"].as_str().map(str::to_owned)));
+    }
+    table::each_event(tx, |event| {
+        let mut say = |what: &str| wrong.push(format!("Event {} of Stripe: {what}.", event.id));
+        match Event::parse(event.body.as_bytes()) {
+            Ok(parsed) if parsed.id == event.id => {}
+            _ => say("its stored body is not what came"),
+        }
+        if event.outcome == Outcome::Waiting && !working.contains(&event.id) {
+            say("it waits, but no job works on it");
+        }
+        if let Some(order) = event.order
+            && orders::find(tx, order)?.is_none()
+        {
+            say("its order does not exist");
+        }
+        Ok(())
+    })?;
+    Ok(wrong)
+}
