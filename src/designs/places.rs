@@ -1,6 +1,5 @@
 //! Towns of the world by name, so that nobody has to know degrees: `assets/places/` (see `assets/LICENSES.md`), read once.
 
-use crate::catalog::layout;
 use crate::kernel::Lang;
 use crate::search::words::fold;
 use std::collections::HashMap;
@@ -30,10 +29,6 @@ impl Town {
 
     pub fn country_name(&self, lang: Lang) -> &'static str {
         COUNTRY_NAMES.get(self.country).map_or(self.country, |(en, ja)| if lang == Lang::Ja { ja } else { en })
-    }
-
-    pub fn place(&self, lang: Lang) -> layout::Place {
-        layout::Place { name: self.name(lang).to_owned(), lat: self.lat, lon: self.lon }
     }
 
     /// 0 for a name that is the query, 1 for one that begins with it, 2 for one with a word that does.

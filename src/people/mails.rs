@@ -140,14 +140,13 @@ pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), 
 /// A database that cannot be read.
 pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
     let mut wrong = Vec::new();
-    for state in [MailState::Queued, MailState::Sending] {
-        let waiting = BY_STATE.prefix(tx, &(state.name(),), None, Order::Rising, usize::MAX)?;
-        for row in rows(tx, waiting.into_iter().map(|(_, id)| id))? {
-            if queue::job(tx, row.job_id)?.is_none_or(|job| job.status.is_settled()) {
-                wrong.push(format!("Mail {} waits, but no job will send it.", row.id));
-            }
+    MAILS.each(tx, .., Order::Rising, |id, row| {
+        let waits = matches!(row.state, MailState::Queued | MailState::Sending);
+        if waits && queue::job(tx, row.job_id)?.is_none_or(|job| job.status.is_settled()) {
+            wrong.push(format!("Mail {id} waits, but no job will send it."));
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(wrong)
 }
 

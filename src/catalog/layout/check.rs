@@ -342,7 +342,7 @@ impl Layout {
             report.must(share(lines.opacity), place, "opacity must be 0 to 1");
         }
         if let Some(milky_way) = &layer.milky_way {
-            report.must(length(milky_way.size), place, "dots must be 0.01 to 50 mm wide");
+            report.must(length(milky_way.size), place, "spots must be 0.01 to 50 mm wide");
             report.must(share(milky_way.opacity), place, "opacity must be 0 to 1");
         }
     }

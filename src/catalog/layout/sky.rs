@@ -101,9 +101,10 @@ pub struct SkyLines {
 #[serde(deny_unknown_fields)]
 pub struct SkyMilkyWay {
     pub color: Paint,
+    /// Of one spot; many lie over each other.
     #[serde(default = "super::one")]
     pub opacity: f64,
-    /// Diameter of its dots.
+    /// Diameter of the spots its glow is made of.
     pub size: f64,
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 pub fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(list_places))
@@ -72,6 +73,7 @@ async fn list_places(
     Query(paging): Query<Paging>,
 ) -> Result<Reply, Problem> {
     let limit = paging.limit()?;
+    paging.after(|_: Uuid| Ok(None::<()>))?;
     let items = find(&query.q, limit).into_iter().map(|town| PlaceView::new(town, visit.lang)).collect();
     visit.reply(&PlacesPage { page: visit.page(), q: query.q, items, next: None })
 }

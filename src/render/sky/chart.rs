@@ -40,10 +40,12 @@ pub struct Lines {
     pub gap: f64,
 }
 
+/// A glow where the Milky Way is.
 #[derive(Clone, Copy, Debug)]
 pub struct MilkyWay {
+    /// Of one spot; see-through, since many lie over each other.
     pub color: Color,
-    /// Diameter of its dots.
+    /// Diameter of a spot.
     pub size: f64,
 }
 
@@ -52,6 +54,9 @@ const BRIGHTEST: f64 = -1.5;
 
 /// Each step of a line covers at most this angle (in radians), since a great circle is bent on the chart.
 const STEP: f64 = 0.035;
+
+/// Spots of one veil do not add up, those of several do.
+const VEILS: usize = 24;
 
 /// The disc is cut into this many strips, one shape each, so that a band of a print skips what lies outside of it.
 const STRIPS: f64 = 16.0;
@@ -101,12 +106,17 @@ impl Chart {
         dots.finish()
     }
 
+    /// Many thin veils of round spots, one over the other: the more spots lie over a point, the brighter it is.
     pub fn draw_milky_way(&self, milky_way: &MilkyWay) -> Vec<DrawnShape> {
-        let mut dots = Dots::new(self);
-        for at in CATALOGUE.milky_way.iter().filter_map(|point| self.point(self.horizon.see(*point))) {
-            dots.add(at, milky_way.size, milky_way.color);
+        let mut veils: Vec<PathBuilder> = (0..VEILS).map(|_| PathBuilder::new()).collect();
+        for (at, point) in CATALOGUE.milky_way.iter().enumerate() {
+            let Some((x, y)) = self.point(self.horizon.see(*point)) else { continue };
+            // Spots shrink towards the horizon, so that none reaches beyond it.
+            let to_edge = self.radius - (x - self.center.0).hypot(y - self.center.1);
+            veils[at % VEILS].push_circle(x as f32, y as f32, to_edge.min(milky_way.size / 2.0) as f32);
         }
-        dots.finish()
+        let shape = |path: PathBuilder| path.finish().map(|path| DrawnShape { path, color: milky_way.color });
+        veils.into_iter().filter_map(shape).collect()
     }
 
     pub fn draw_lines(&self, lines: &Lines) -> Vec<DrawnShape> {

@@ -14,6 +14,7 @@ mod lists;
 mod mockups;
 mod other_device;
 mod panel_products;
+mod places;
 mod prices;
 mod prints;
 mod purchase;
