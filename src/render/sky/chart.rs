@@ -56,7 +56,7 @@ const BRIGHTEST: f64 = -1.5;
 const STEP: f64 = 0.035;
 
 /// Spots of one veil do not add up, those of several do.
-const VEILS: usize = 24;
+const VEILS: usize = 12;
 
 /// The disc is cut into this many strips, one shape each, so that a band of a print skips what lies outside of it.
 const STRIPS: f64 = 16.0;
