@@ -251,7 +251,7 @@ async fn a_print_that_is_not_like_its_preview_holds_the_line_and_tells_the_owner
     let settle = async |likeness: Likeness| {
         let mut design = room.design(room.order(id).lines[0].design_id);
         design.status = DesignStatus::Ready;
-        let picture = json!({"blob": {"sha256": "00".repeat(32), "bytes": 1}, "width": 1, "height": 1, "rendered_at": 0, "likeness": likeness});
+        let picture = json!({"blob": {"sha256": "00".repeat(32), "bytes": 1}, "width": 1, "height": 1, "rendered_at": "2026-11-01T09:00:00Z", "likeness": likeness});
         design.final_picture = serde_json::from_value(picture).unwrap();
         let now = room.shop.now();
         room.write(move |tx, shop| Ok(design_settled(tx, shop, &design, now)?)).await.unwrap();
