@@ -16,6 +16,8 @@
   let timer = 0;
 
   function show(inUse) {
+    // What the page came with shows another design by now, and is not drawn any more.
+    if (inUse && isStale) scene.removeAttribute("src");
     scene.hidden = !inUse;
     piece.hidden = inUse;
     link.title = inUse ? link.dataset.flat : link.dataset.inUse;

@@ -127,12 +127,10 @@ fn tell(likeness: Likeness, what: &str) {
     }
 }
 
-/// Prints somewhat larger than their previews, which takes a debug build seconds and not minutes; as fine as the layout says with
-/// `PETSTAR_LIKENESS_DPI=300`.
+/// Large pieces at a third of their resolution, which a debug build draws in seconds; `PETSTAR_LIKENESS_DPI=300` draws them in full.
 fn print_pixels(layout: &Layout, size: Size) -> ((u32, u32), u32) {
     let dpi = setting("PETSTAR_LIKENESS_DPI", 0);
-    let long_mm = size.width_mm.max(size.height_mm) + 2.0 * layout.bleed_mm;
-    let usual = ((f64::from(SIDE) * 1.25 * 25.4 / long_mm) as u32).min(layout.dpi);
+    let usual = if size.width_mm.max(size.height_mm) > 100.0 { layout.dpi / 3 } else { layout.dpi };
     let layout = Layout { dpi: if dpi > 0 { dpi } else { usual }, ..layout.clone() };
     (layout.print_pixels(size), layout.dpi)
 }

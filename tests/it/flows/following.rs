@@ -198,7 +198,7 @@ async fn hear(stream: &mut tokio::net::TcpStream, wanted: &str) {
 async fn thirty_wishes_at_once_are_all_answered_and_pages_go_on() {
     let shop = TestShop::start().await;
     let customer = shop.visitor();
-    let design = shop.design(&customer).await;
+    let design = shop.design_with_photo(&customer).await;
     let path = format!("/designs/{}/preview", design["id"].as_str().unwrap());
     let photo = design["params"].as_object().unwrap().iter().find(|(_, value)| value.get("photo_id").is_some());
     let field = photo.map(|(id, _)| id.clone()).expect("a photo field");

@@ -104,7 +104,7 @@ async fn a_print_that_cannot_be_made_says_why_in_words() {
     let shop = TestShop::start().await;
     let customer = shop.visitor();
     let staff = shop.staff(Role::Manager).await;
-    let design = shop.design(&customer).await["id"].as_str().unwrap().to_owned();
+    let design = shop.design_with_photo(&customer).await["id"].as_str().unwrap().to_owned();
     let original = photo_files(&shop).remove(0);
     let kept = std::fs::read(&original).expect("the original is where its hash says");
 
@@ -146,7 +146,7 @@ async fn customer_design_with_large_photo(shop: &TestShop, customer: &Visitor) -
     use sha2::Digest;
     let small = petstar::render::photo::decode_trusted(&photo()).unwrap();
     let jpeg = encode_jpeg(&small.resized(2400, 1596).unwrap(), 90).unwrap();
-    let design = shop.design(customer).await;
+    let design = shop.design_with_photo(customer).await;
     let id = design["id"].as_str().unwrap().to_owned();
     let made = customer.upload(&format!("/designs/{id}/photos"), "cat.jpg", "image/jpeg", &jpeg).await;
     let mut params = design["params"].clone();

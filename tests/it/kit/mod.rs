@@ -121,6 +121,12 @@ impl TestShop {
         self.design_of(visitor, product).await
     }
 
+    /// A design that shows a photo, on the smallest piece that has one.
+    pub async fn design_with_photo(&self, visitor: &Visitor) -> Value {
+        let product = visitor.get("/products/phone-case").await.ok();
+        self.design_of(visitor, &product).await
+    }
+
     /// A design of `product` with every field filled in from its description alone.
     pub async fn design_of(&self, visitor: &Visitor, product: &Value) -> Value {
         let made = visitor.post("/designs", &json!({"product_id": product["id"]})).await;
