@@ -14,7 +14,7 @@ use resvg::tiny_skia::Rect;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -110,7 +110,7 @@ fn preview(scene: &Scene, photos: &Photos, out: &Path) {
     std::fs::write(out.with_extension("jpg"), encode_jpeg(&picture, 88).expect("encoded")).expect("written");
 }
 
-fn print(scene: &Scene, photo: &PathBuf, pixels: (u32, u32), dpi: u32, kind: &str, out: &Path) {
+fn print(scene: &Scene, photo: &Path, pixels: (u32, u32), dpi: u32, kind: &str, out: &Path) {
     let needed = needed_pixels(scene, &Canvas::pixels(scene, pixels, Area::Bleed))[&PHOTO];
     let decoded = decoder().decode(photo, Some(needed)).expect("decoded");
     let photos = [(PHOTO, Arc::new(decoded.picture))].into();

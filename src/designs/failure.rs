@@ -95,6 +95,6 @@ mod tests {
         assert_eq!(kind(Fault::bug("x")), ("unexpected".into(), false));
         let (reason, retry) = told(Failure::of_photo(Fault::Corrupt("no picture".into())));
         assert!(reason.starts_with("damaged photo: ") && !retry, "{reason}");
-        assert_eq!(told(Failure::of_photo(Fault::DiskFull)).1, true);
+        assert!(told(Failure::of_photo(Fault::DiskFull)).1);
     }
 }
