@@ -1,6 +1,6 @@
 //! The night sky of a date and a place, from a bundled catalogue, as shapes in millimetres.
 //!
-//! Pure and the same on every machine: no clock, no network. [`chart`] draws; [`position`] knows where things stand.
+//! Pure and the same on every machine: no clock, no network. `chart` draws; `position` knows where things stand.
 
 pub mod catalogue;
 mod chart;

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same key and body give the first answer again for 24 hours, per session or token.
 //!
-//! Handlers that make something put their answer into the transaction that makes it ([`Visit::keep`]), so that neither a crash nor a
+//! Handlers that make something put their answer into the transaction that makes it (`Visit::keep`), so that neither a crash nor a
 //! client that hangs up can part the two. All other answers are kept after they are known; to lose one of those is to do something
 //! again that may be done again.
 
