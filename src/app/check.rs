@@ -114,6 +114,9 @@ pub fn rows(tx: &ReadTx, is_whole: &dyn Fn(&BlobRef) -> bool) -> Result<Vec<Stri
 /// How the tables that only repeat others differ from those.
 fn differences(tx: &ReadTx) -> Result<Vec<Difference>, Fault> {
     let mut found = derived::compare(tx, orders::table::FOLLOWING, |visit| orders::table::follow(tx, visit))?;
+    found.extend(derived::compare(tx, orders::coupons::table::FOLLOWING, |visit| {
+        orders::coupons::table::follow(tx, visit)
+    })?);
     found.extend(derived::compare(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?);
     found.extend(derived::compare(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?);
     found.extend(derived::compare(tx, people::audit::FOLLOWING, |visit| people::audit::follow(tx, visit))?);

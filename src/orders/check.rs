@@ -18,6 +18,12 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
         let mut say = |what: String| wrong.push(format!("Order {}: {what}.", order.order_number));
         table::inconsistency(&order).into_iter().for_each(&mut say);
         money_given_back(&order).into_iter().for_each(&mut say);
+        if order.coupon.is_none() && order.totals.discount_total > 0 {
+            say("something was taken off without a coupon".into());
+        }
+        if order.coupon.is_some() && order.is_paid() && order.coupon_claim.is_none() {
+            say("its coupon was not counted".into());
+        }
         for line in &order.lines {
             if designs::find(tx, line.design_id)?.is_none() {
                 say(format!("its design {} does not exist", line.design_id));

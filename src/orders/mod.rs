@@ -7,6 +7,7 @@ pub mod access;
 pub mod address;
 pub mod basket;
 mod check;
+pub mod coupons;
 mod letters;
 pub mod model;
 pub mod payment;

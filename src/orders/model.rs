@@ -1,5 +1,6 @@
 //! What an order is: plain data, stored as it stands.
 
+use super::coupons::CouponId;
 use crate::catalog::{ProductId, VariantId};
 use crate::designs::{DesignId, Frozen};
 use crate::kernel::lang::Words;
@@ -88,7 +89,11 @@ pub struct Order {
     pub payment_status: PaymentStatus,
     pub lines: Vec<Line>,
     pub totals: Totals,
+    /// The code of its coupon, as shown.
     pub coupon: Option<String>,
+    /// It holds a use of this coupon: from the checkout on, until the payment has failed for good.
+    #[serde(default)]
+    pub coupon_claim: Option<CouponId>,
     pub email: String,
     pub shipping_address: Address,
     pub note: String,

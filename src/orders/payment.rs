@@ -2,6 +2,7 @@
 //! without doing anything twice.
 
 use super::basket;
+use super::coupons::{self, User};
 use super::letters;
 use super::model::{Actor, Attention, HistoryEntry, Order, OrderId, PaymentStatus, Production, Status};
 use super::pricing;
@@ -67,13 +68,13 @@ pub(super) fn save(tx: &WriteTx, order: &mut Order, now: Moment) -> Result<(), F
 /// The customer goes to pay: what is bought is frozen and locked, and its print files are on their way.
 ///
 /// # Errors
-/// `order_not_payable`, `design_not_ready` (a final render that failed for good), `out_of_stock`, or 422 for a design that cannot be
-/// ordered any more.
+/// `order_not_payable`, `design_not_ready` (a final render that failed for good), `out_of_stock`, `coupon_invalid`, or 422 for a design
+/// that cannot be ordered any more.
 pub fn begin_payment(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Result<Begun> {
     let mut order = require(tx, id)?;
     rules::check_payable(&order)?;
     if order.status == Status::Draft {
-        let fresh = pricing::reprice(tx, shop, &order)?;
+        let fresh = pricing::reprice(tx, shop, &order, now)?;
         let design_changed = order.lines.iter().zip(&fresh.lines).any(|(old, new)| pricing::has_changed(old, new));
         let offer_over = now > rules::offer_ends(order.priced_at) && fresh.totals != order.totals;
         if design_changed || offer_over {
@@ -85,6 +86,7 @@ pub fn begin_payment(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Res
             return Ok(Begun::Changed(order));
         }
     }
+    claim_coupon(tx, &mut order, now)?;
     hold_stock(tx, shop, &mut order)?;
     for line in &mut order.lines {
         if line.frozen.is_none() {
@@ -130,6 +132,21 @@ fn hold_stock(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
         order.holds_stock = true;
     }
     Ok(())
+}
+
+/// Uses the order's coupon up, once: every order that goes to pay is counted in the transaction in which it does.
+fn claim_coupon(tx: &WriteTx, order: &mut Order, now: Moment) -> Result<()> {
+    let Some(code) = order.coupon.as_deref().filter(|_| order.coupon_claim.is_none()) else { return Ok(()) };
+    let coupon = coupons::find_usable(tx, code, User { email: &order.email, session: order.session })?;
+    coupon.check(order.totals.subtotal, order.currency(), now)?;
+    order.coupon_claim = Some(coupon.id);
+    Ok(())
+}
+
+/// What an order holds until it is paid: blanks and a use of its coupon.
+fn let_holds_go(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
+    order.coupon_claim = None;
+    give_stock_back(tx, shop, order)
 }
 
 fn give_stock_back(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
@@ -222,7 +239,7 @@ fn end_attempt(
     let waits = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing);
     if order.status == Status::PendingPayment && waits {
         order.payment_status = to;
-        give_stock_back(tx, shop, &mut order)?;
+        let_holds_go(tx, shop, &mut order)?;
         save(tx, &mut order, now)?;
         let what = if to == PaymentStatus::Failed { "payment_failed" } else { "payment_expired" };
         let entry = HistoryEntry::new(now, Actor::Stripe, what).with("reason", reason.unwrap_or("–"));
@@ -260,6 +277,12 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
             Error::Refused(_) => drop(raise(&mut order, "oversold", &[], now)),
             fault => return Err(fault),
         }
+    }
+    if order.coupon_claim.is_none()
+        && let Some(code) = &order.coupon
+    {
+        // The money came after all, so the use counts, whatever the limits say.
+        order.coupon_claim = coupons::table::by_code(tx, code)?.map(|coupon| coupon.id);
     }
     order.status = Status::Paid;
     order.payment_status = PaymentStatus::Succeeded;
@@ -317,7 +340,7 @@ pub fn back_to_draft(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Res
         return Ok(order);
     }
     rules::check_move(order.status, Status::Draft)?;
-    give_stock_back(tx, shop, &mut order)?;
+    let_holds_go(tx, shop, &mut order)?;
     for line in &mut order.lines {
         designs::unlock(tx, line.design_id, id.0)?;
         line.frozen = None;
@@ -335,7 +358,7 @@ pub fn back_to_draft(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Res
 /// 409 `invalid_status_transition`.
 pub(super) fn call_off(tx: &WriteTx, shop: &Shop, order: &mut Order, now: Moment) -> Result<()> {
     rules::check_staff_move(order.status, Status::Cancelled)?;
-    give_stock_back(tx, shop, order)?;
+    let_holds_go(tx, shop, order)?;
     for line in &order.lines {
         designs::unlock(tx, line.design_id, order.id.0)?;
     }

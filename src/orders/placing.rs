@@ -1,6 +1,7 @@
 //! From what a customer sends to a stored draft: made, changed, or repeated.
 
 use super::access::{Access, confirm_address, owned};
+use super::coupons::{self, Coupon, User};
 use super::address::{self, AddressInput};
 use super::model::{Actor, Address, HistoryEntry, Order, OrderId, PaymentStatus, Status};
 use super::payment::save;
@@ -12,7 +13,7 @@ use crate::catalog;
 use crate::designs::{self, Design, DesignId, DesignView};
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{TextProblem, clean_block, looks_like_email};
-use crate::kernel::{Code, Error, FieldError, Message, Refusal, Result};
+use crate::kernel::{Code, Error, Message, Refusal, Result};
 use crate::people::customers;
 use crate::store::WriteTx;
 use crate::web::{Made, SessionId, Visit, input};
@@ -77,16 +78,12 @@ struct Wanted {
     address: Address,
     note: String,
     accepted_warnings: Vec<String>,
+    coupon: Option<Coupon>,
     priced: pricing::Priced,
 }
 
 /// Checks `input` as a whole, so that all mistakes are told at once. What is missing is taken from `old`.
 fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -> Result<Wanted> {
-    if input.coupon.as_deref().is_some_and(|code| !code.trim().is_empty()) {
-        let refusal = Refusal::new(Code::CouponInvalid, "orders.coupon_unknown");
-        let error = FieldError { field: "coupon".into(), message: Message::new("orders.coupon_unknown") };
-        return Err(Refusal { errors: vec![error], ..refusal }.into());
-    }
     let mut mistakes = Mistakes::new();
     let add_all = |mistakes: &mut Mistakes, refusal: Refusal| {
         refusal.errors.into_iter().for_each(|error| mistakes.add(error.field, error.message));
@@ -124,19 +121,21 @@ fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -
         // Good enough to see whether the lines are right as well.
         Address { country: settings.shipping.home_country.clone(), ..Address::default() }
     });
+    let coupon = wanted_coupon(tx, visit, input, old, &email);
     let wishes = input.wishes().unwrap_or_else(|| {
         let lines = old.map(|old| old.lines.as_slice()).unwrap_or_default();
         lines.iter().map(|line| Wish { design_id: line.design_id, quantity: i64::from(line.quantity) }).collect()
     });
-    let priced = match pricing::price(tx, visit, &wishes, &address) {
-        Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput => {
-            add_all(&mut mistakes, refusal);
-            None
-        }
-        other => Some(other?),
-    };
+    let usable = coupon.as_ref().ok().and_then(Option::as_ref);
+    let priced = pricing::price(tx, visit, &wishes, &address, usable);
+    if let Err(Error::Refused(refusal)) = &priced
+        && refusal.code == Code::InvalidInput
+    {
+        add_all(&mut mistakes, refusal.clone());
+    }
     mistakes.into_result()?;
-    let Some(priced) = priced else { return Err(Refusal::field("lines", Message::new("orders.lines_needed")).into()) };
+    // A coupon is looked at when everything else is right: its minimum depends on it.
+    let (coupon, priced) = (coupon?, priced?);
     let accepted_warnings = match &input.accepted_warnings {
         None => old.map(|old| old.accepted_warnings.clone()).unwrap_or_default(),
         Some(codes) => {
@@ -147,7 +146,23 @@ fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -
             codes
         }
     };
-    Ok(Wanted { email, address, note, accepted_warnings, priced })
+    Ok(Wanted { email, address, note, accepted_warnings, coupon, priced })
+}
+
+/// The coupon that is asked for, or stays; empty text takes it away.
+fn wanted_coupon(
+    tx: &WriteTx,
+    visit: &Visit,
+    input: &OrderInput,
+    old: Option<&Order>,
+    email: &str,
+) -> Result<Option<Coupon>> {
+    let code = input.coupon.as_deref().or(old.and_then(|old| old.coupon.as_deref())).unwrap_or_default();
+    if coupons::normal(code).is_empty() {
+        return Ok(None);
+    }
+    let session = old.map_or_else(|| visit.open_session(), |old| old.session);
+    coupons::find_usable(tx, code, User { email, session }).map(Some)
 }
 
 /// Makes a draft.
@@ -201,7 +216,8 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         payment_status: PaymentStatus::Pending,
         lines: wanted.priced.lines,
         totals: wanted.priced.totals,
-        coupon: None,
+        coupon: wanted.coupon.map(|coupon| coupon.code),
+        coupon_claim: None,
         email: wanted.email,
         shipping_address: wanted.address,
         note: wanted.note,
@@ -284,6 +300,7 @@ fn update_in(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Order) -> Res
         }
     }
     order.totals = wanted.priced.totals;
+    order.coupon = wanted.coupon.map(|coupon| coupon.code);
     order.email = wanted.email;
     order.shipping_address = wanted.address;
     order.note = wanted.note;
@@ -325,11 +342,12 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
                 copies.push(copy);
             }
             let wanted = Wanted {
-                priced: pricing::price(tx, &asker, &wishes, &old.shipping_address)?,
+                priced: pricing::price(tx, &asker, &wishes, &old.shipping_address, None)?,
                 email: old.email,
                 address: old.shipping_address,
                 note: String::new(),
                 accepted_warnings: old.accepted_warnings,
+                coupon: None,
             };
             let order = draft(tx, &asker, fresh, wanted)?;
             insert(tx, &asker, &order)?;

@@ -1,6 +1,7 @@
 //! From wishes (designs and quantities) to priced lines and totals, by the catalogue and the settings as they are now.
 
 use super::address;
+use super::coupons::{self, Coupon};
 use super::model::{Address, Line, LineId, Order, Production, Totals};
 use super::rules::{MAX_LINES, MAX_QUANTITY};
 use super::totals::{self, Basis, LineBasis};
@@ -8,7 +9,7 @@ use crate::catalog;
 use crate::designs::{self, Design, DesignId};
 use crate::kernel::lang::Words;
 use crate::kernel::refusal::Mistakes;
-use crate::kernel::{Code, Error, FieldError, Lang, Message, Refusal, Result};
+use crate::kernel::{Code, Error, FieldError, Lang, Message, Moment, Refusal, Result};
 use crate::shop::Shop;
 use crate::store::Snapshot;
 use crate::web::Visit;
@@ -30,8 +31,14 @@ pub struct Priced {
 /// Prices what a customer wishes. The designs must be the caller's own and have everything filled in.
 ///
 /// # Errors
-/// 422 naming `lines[i].design_id` or `lines[i].quantity`, or the field of the address that cannot be served.
-pub fn price(tx: &impl Snapshot, visit: &Visit, wishes: &[Wish], to: &Address) -> Result<Priced> {
+/// 422 naming `lines[i].design_id` or `lines[i].quantity`, or the field of the address that cannot be served; `coupon_invalid`.
+pub fn price(
+    tx: &impl Snapshot,
+    visit: &Visit,
+    wishes: &[Wish],
+    to: &Address,
+    coupon: Option<&Coupon>,
+) -> Result<Priced> {
     let shop = &visit.shop;
     if wishes.is_empty() {
         return Err(Refusal::field("lines", Message::new("orders.lines_needed")).into());
@@ -63,14 +70,14 @@ pub fn price(tx: &impl Snapshot, visit: &Visit, wishes: &[Wish], to: &Address) -
         }
     }
     mistakes.into_result()?;
-    reckon(shop, lines, to)
+    reckon(shop, lines, to, coupon, visit.now)
 }
 
 /// The order's lines at today's prices and with its designs as they are now. Lines keep their ids.
 ///
 /// # Errors
-/// 422 naming the line whose design or product cannot be ordered any more.
-pub fn reprice(tx: &impl Snapshot, shop: &Shop, order: &Order) -> Result<Priced> {
+/// 422 naming the line whose design or product cannot be ordered any more; `coupon_invalid`.
+pub fn reprice(tx: &impl Snapshot, shop: &Shop, order: &Order, now: Moment) -> Result<Priced> {
     let mut lines = Vec::with_capacity(order.lines.len());
     for (at, old) in order.lines.iter().enumerate() {
         let field = format!("lines[{at}].design_id");
@@ -79,7 +86,8 @@ pub fn reprice(tx: &impl Snapshot, shop: &Shop, order: &Order) -> Result<Priced>
         let line = price_line(tx, shop, &design, old.quantity, &field)?;
         lines.push(Line { id: old.id, ..line });
     }
-    reckon(shop, lines, &order.shipping_address)
+    let coupon = order.coupon.as_deref().map(|code| coupons::find(tx, code)).transpose()?;
+    reckon(shop, lines, &order.shipping_address, coupon.as_ref(), now)
 }
 
 /// # Errors
@@ -128,16 +136,27 @@ fn price_line(tx: &impl Snapshot, shop: &Shop, design: &Design, quantity: u32, f
     })
 }
 
-fn reckon(shop: &Shop, mut lines: Vec<Line>, to: &Address) -> Result<Priced> {
+fn reckon(
+    shop: &Shop,
+    mut lines: Vec<Line>,
+    to: &Address,
+    coupon: Option<&Coupon>,
+    now: Moment,
+) -> Result<Priced> {
     let settings = shop.settings();
     let bases: Vec<LineBasis> = lines
         .iter()
         .map(|line| LineBasis { unit_price: line.unit_price, quantity: line.quantity, tax_rate_bp: line.tax_rate_bp })
         .collect();
     let too_much = || Error::from(Refusal::field("lines", Message::new("orders.too_much")));
-    // There are no coupons yet; what one takes off goes in here.
-    let discount = 0;
     let goods = lines.iter().try_fold(0i64, |sum, line| sum.checked_add(line.subtotal)).ok_or_else(too_much)?;
+    let discount = match coupon {
+        Some(coupon) => {
+            coupon.check(goods, settings.currency, now)?;
+            coupon.discount(goods, settings.currency)
+        }
+        None => 0,
+    };
     let shipping_fee = totals::shipping_fee(&settings.shipping, &to.country, &to.region, goods - discount)
         .ok_or_else(|| Refusal::field("shipping_address.country", Message::new("orders.country_not_served")))?;
     let basis = Basis {
@@ -166,7 +185,7 @@ pub fn estimate(shop: &Shop, lines: Vec<Line>) -> Result<Priced> {
         country: address::countries(&settings.shipping).first().copied().unwrap_or_default().to_owned(),
         ..Address::default()
     };
-    reckon(shop, lines, &at_home)
+    reckon(shop, lines, &at_home, None, shop.now())
 }
 
 /// A basket's line at today's price, or why it cannot be ordered as it is.

@@ -1,5 +1,6 @@
 //! The rows of orders, and the indexes by which they are found. Every change of an order goes through [`put`].
 
+use super::coupons::CouponId;
 use super::model::{HistoryEntry, Order, OrderId, Production, Status};
 use crate::designs::DesignId;
 use crate::kernel::{Fault, Moment};
@@ -23,6 +24,10 @@ const BY_DESIGN: Index<(DesignId, OrderId)> = Index::new("orders.by_design");
 /// Sessions and intents stay here for good, so that late news about a replaced one still finds its order.
 const BY_STRIPE_SESSION: Table<String, OrderId> = Table::new("orders.by_stripe_session", 1);
 const BY_INTENT: Table<String, OrderId> = Table::new("orders.by_intent", 1);
+/// Which orders hold a use of a coupon, in all and for each customer.
+const BY_COUPON: Index<(CouponId, OrderId)> = Index::new("orders.by_coupon");
+const BY_COUPON_EMAIL: Index<(CouponId, String, OrderId)> = Index::new("orders.by_coupon_email");
+const BY_COUPON_SESSION: Index<(CouponId, SessionId, OrderId)> = Index::new("orders.by_coupon_session");
 const WITH_ATTENTION: Index<(Moment, OrderId)> = Index::new("orders.with_attention");
 const ON_HOLD: Index<(Moment, OrderId)> = Index::new("orders.on_hold");
 const HISTORY: Table<(OrderId, u64), HistoryEntry> = Table::new("orders.history", 1);
@@ -43,6 +48,7 @@ struct Keys {
     designs: BTreeSet<DesignId>,
     attention: bool,
     on_hold: bool,
+    coupon: Option<CouponId>,
 }
 
 impl Keys {
@@ -54,6 +60,7 @@ impl Keys {
             designs: order.lines.iter().map(|line| line.design_id).collect(),
             attention: !order.attention.is_empty(),
             on_hold: order.is_paid() && order.lines.iter().any(|line| line.production == Production::OnHold),
+            coupon: order.coupon_claim,
         }
     }
 }
@@ -81,6 +88,11 @@ pub fn put(tx: &WriteTx, order: &Order) -> Result<(), Fault> {
     if old.as_ref() != Some(&new) {
         if let Some(old) = old {
             BY_STATUS.remove(tx, &(old.status.to_owned(), created, id))?;
+            if let Some(coupon) = old.coupon {
+                BY_COUPON.remove(tx, &(coupon, id))?;
+                BY_COUPON_EMAIL.remove(tx, &(coupon, old.email.clone(), id))?;
+                BY_COUPON_SESSION.remove(tx, &(coupon, order.session, id))?;
+            }
             BY_EMAIL.remove(tx, &(old.email, created, id))?;
             BY_NAME.remove(tx, &(old.name, created, id))?;
             WITH_ATTENTION.remove(tx, &(created, id))?;
@@ -90,6 +102,11 @@ pub fn put(tx: &WriteTx, order: &Order) -> Result<(), Fault> {
             }
         }
         BY_STATUS.put(tx, &(new.status.to_owned(), created, id))?;
+        if let Some(coupon) = new.coupon {
+            BY_COUPON.put(tx, &(coupon, id))?;
+            BY_COUPON_EMAIL.put(tx, &(coupon, new.email.clone(), id))?;
+            BY_COUPON_SESSION.put(tx, &(coupon, order.session, id))?;
+        }
         BY_EMAIL.put(tx, &(new.email, created, id))?;
         BY_NAME.put(tx, &(new.name, created, id))?;
         for design in new.designs {
@@ -180,6 +197,26 @@ pub fn index_form(tx: &WriteTx, session: SessionId, form: Uuid, id: OrderId) -> 
 pub fn by_design(tx: &impl Snapshot, design: DesignId) -> Result<Vec<Order>, Fault> {
     let found = BY_DESIGN.prefix(tx, &design, None, Direction::Rising, usize::MAX)?;
     rows(tx, found.into_iter().map(|(_, id)| id))
+}
+
+/// How many orders hold a use of a coupon, counted up to `limit`.
+pub fn coupon_uses(tx: &impl Snapshot, coupon: CouponId, limit: usize) -> Result<usize, Fault> {
+    BY_COUPON.count(tx, &coupon, limit)
+}
+
+/// Those of one address, in the form in which addresses are compared.
+pub fn coupon_uses_by_email(tx: &impl Snapshot, coupon: CouponId, email: &str, limit: usize) -> Result<usize, Fault> {
+    BY_COUPON_EMAIL.count(tx, &(coupon, email.to_owned()), limit)
+}
+
+/// Those of one browser.
+pub fn coupon_uses_by_session(
+    tx: &impl Snapshot,
+    coupon: CouponId,
+    session: SessionId,
+    limit: usize,
+) -> Result<usize, Fault> {
+    BY_COUPON_SESSION.count(tx, &(coupon, session), limit)
 }
 
 /// A session's orders and those of the addresses it has proven to be its own, newest first, behind `after`.
@@ -357,6 +394,9 @@ pub const FOLLOWING: &[&str] = &[
     BY_EMAIL.name(),
     BY_NAME.name(),
     BY_DESIGN.name(),
+    BY_COUPON.name(),
+    BY_COUPON_EMAIL.name(),
+    BY_COUPON_SESSION.name(),
     WITH_ATTENTION.name(),
     ON_HOLD.name(),
 ];
@@ -372,6 +412,11 @@ pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), 
         visit(BY_CREATED.derived(&(created, id)))?;
         visit(BY_STATUS.derived(&(keys.status.to_owned(), created, id)))?;
         visit(BY_SESSION.derived(&(order.session, created, id)))?;
+        if let Some(coupon) = keys.coupon {
+            visit(BY_COUPON.derived(&(coupon, id)))?;
+            visit(BY_COUPON_EMAIL.derived(&(coupon, keys.email.clone(), id)))?;
+            visit(BY_COUPON_SESSION.derived(&(coupon, order.session, id)))?;
+        }
         visit(BY_EMAIL.derived(&(keys.email, created, id)))?;
         visit(BY_NAME.derived(&(keys.name, created, id)))?;
         for design in keys.designs {

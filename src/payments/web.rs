@@ -38,18 +38,23 @@ struct Checkout {
 ///
 /// Freezes every line, finalizes designs that are not finalized yet, and gives Stripe's payment page. Asked again, it gives the same page.
 #[utoipa::path(post, path = "/orders/{id}/checkout", tag = "orders", params(("id" = Uuid, Path)),
-    responses((status = 200, body = Checkout), (status = 409, description = "order_not_payable, order_changed, design_not_ready"),
+    responses((status = 200, body = Checkout), (status = 409, description = "order_not_payable, order_changed, design_not_ready, out_of_stock"),
+              (status = 422, description = "coupon_invalid"),
               (status = 503, description = "payments_unavailable")))]
 async fn check_out(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
     let id = orders::read_id(&id)?;
     let access = changing_access(&visit, id)?;
     let begun = checkout::begin(&visit.shop, id, &access).await;
     if let Err(Error::Refused(refusal)) = &begun
-        && refusal.code == Code::OrderChanged
+        && matches!(refusal.code, Code::OrderChanged | Code::CouponInvalid)
         && !visit.face.is_json()
     {
         // People see the order as it is now, with a word about it, and confirm it once more.
         let confirm = orders::confirm_address(id, &access);
+        if refusal.code == Code::CouponInvalid {
+            // That page looks at the coupon itself, and says what is the matter.
+            return Ok(Reply::see_other(visit.face, &confirm));
+        }
         let mark = if confirm.contains('?') { '&' } else { '?' };
         return Ok(Reply::see_other(visit.face, &format!("{confirm}{mark}changed=1")));
     }

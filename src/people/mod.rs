@@ -7,7 +7,7 @@
 pub mod audit;
 pub mod commands;
 pub mod customers;
-mod form;
+pub mod form;
 mod identify;
 pub mod mails;
 pub mod rights;

@@ -394,10 +394,7 @@ fn decimal(text: &str, decimals: u32) -> Option<i64> {
 fn minor_units(amount: &Amount, currency: Currency) -> Option<i64> {
     let minor = match amount {
         Amount::Minor(minor) => *minor,
-        Amount::Text(text) => {
-            let plain: String = text.chars().filter(|c| !c.is_whitespace() && !"¥￥€$£,円".contains(*c)).collect();
-            decimal(&plain, currency.decimals())?
-        }
+        Amount::Text(text) => currency.read(text)?,
     };
     ((0..=MAX_AMOUNT).contains(&minor) && minor % currency.step() == 0).then_some(minor)
 }

@@ -36,8 +36,9 @@ fn routes() {
 const MAKING: [&str; 5] = ["/basket", "/designs", "/designs/{id}/photos", "/orders", "/orders/{id}/reorder"];
 
 /// These may be carried out again when the first answer was lost, and why.
-const REPEATABLE: [(&str, &str); 22] = [
+const REPEATABLE: [(&str, &str); 23] = [
     ("/admin/backups", "one more backup, in the place of today's"),
+    ("/admin/coupons", "the code is taken then"),
     ("/admin/designs/{id}/render", "the same file again"),
     ("/admin/jobs/{id}/cancel", "a second time finds it cancelled"),
     ("/admin/jobs/{id}/retry", "a second time finds it in line"),

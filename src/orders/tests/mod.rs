@@ -1,5 +1,6 @@
 //! The room behind its real layers, over a real store and the starter catalogue, asked as browsers and scripts ask.
 
+mod coupons;
 mod customers;
 mod money;
 mod staff;

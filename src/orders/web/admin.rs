@@ -169,7 +169,7 @@ fn sought(visit: &Visit, filter: &Filter, sees_customers: bool) -> Result<Sought
 }
 
 /// The moment `days` after the day `text` at which the day begins in `zone`.
-fn start_of_day(text: &str, zone: &str, days: i64) -> Option<Moment> {
+pub fn start_of_day(text: &str, zone: &str, days: i64) -> Option<Moment> {
     let date: jiff::civil::Date = text.parse().ok()?;
     let date = date.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
     let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);

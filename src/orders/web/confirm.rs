@@ -2,13 +2,29 @@
 
 use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
 use super::view::{OrderView, view};
+use crate::kernel::{Error, Fault, Moment, Refusal};
 use crate::orders::access::{order_address, owned, read_id};
-use crate::orders::model::{OrderId, PaymentStatus, Status};
+use crate::orders::coupons::{self, User};
+use crate::orders::model::{Order, OrderId, PaymentStatus, Status};
 use crate::orders::rules;
+use crate::store::Snapshot;
 use crate::web::{Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use axum::extract::Path;
 use serde::Serialize;
+
+/// Why the order's coupon does not count any more. Its use is taken only when the customer goes to pay, so others may have been faster.
+fn coupon_trouble(tx: &impl Snapshot, order: &Order, now: Moment) -> Result<Option<Refusal>, Fault> {
+    let Some(code) = order.coupon.as_deref().filter(|_| order.coupon_claim.is_none()) else { return Ok(None) };
+    let user = User { email: &order.email, session: order.session };
+    let looked = coupons::find_usable(tx, code, user)
+        .and_then(|coupon| Ok(coupon.check(order.totals.subtotal, order.currency(), now)?));
+    match looked {
+        Ok(()) => Ok(None),
+        Err(Error::Refused(refusal)) => Ok(Some(refusal)),
+        Err(Error::Faulted(fault)) => Err(fault),
+    }
+}
 
 #[derive(Template, Serialize)]
 #[template(path = "orders/confirm.html", blocks = ["content"])]
@@ -68,7 +84,8 @@ pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply
     let page = visit.page();
     let query = access.query();
     let is_draft = order.status == Status::Draft;
-    let not_payable = rules::check_payable(&order).err().map(|refusal| words::message(visit.lang, &refusal.detail));
+    let not_payable = coupon_trouble(&tx, &order, visit.now)?.or(rules::check_payable(&order).err());
+    let not_payable = not_payable.map(|refusal| words::message(visit.lang, &refusal.detail));
     let confirm_page = ConfirmPage {
         checkout_url: format!("/orders/{id}/checkout{query}"),
         edit_url: is_draft.then(|| format!("/orders/{id}/edit{query}")),

@@ -40,6 +40,8 @@ struct FormPage {
     #[serde(skip)]
     note: Field,
     #[serde(skip)]
+    coupon: Field,
+    #[serde(skip)]
     prefectures: Vec<Choice>,
     #[serde(skip)]
     pieces: Vec<Piece>,
@@ -103,6 +105,7 @@ struct Filled {
     email: String,
     address: AddressInput,
     note: String,
+    coupon: String,
     ticked: Vec<String>,
     lines: Vec<LineInput>,
 }
@@ -114,6 +117,7 @@ impl Filled {
             email: order.email.clone(),
             address: order.shipping_address.clone().into(),
             note: order.note.clone(),
+            coupon: order.coupon.clone().unwrap_or_default(),
             ticked: order.accepted_warnings.clone(),
             lines: lines
                 .map(|line| LineInput { design_id: line.design_id, quantity: Some(i64::from(line.quantity)) })
@@ -141,11 +145,18 @@ pub async fn show_order_form(visit: Visit) -> Result<Reply, Problem> {
     let session = visit.session();
     let emails = session.map(|session| customers::proven_emails(&tx, session)).transpose()?.unwrap_or_default();
     let filled = match table::of_customer(&tx, session, &emails, None, 1)?.first() {
-        Some(last) => Filled { note: String::new(), ticked: Vec::new(), lines, ..Filled::of(last) },
+        Some(last) => Filled {
+            note: String::new(),
+            coupon: String::new(),
+            ticked: Vec::new(),
+            lines,
+            ..Filled::of(last)
+        },
         None => Filled {
             email: emails.into_iter().next().unwrap_or_default(),
             address: AddressInput::default(),
             note: String::new(),
+            coupon: String::new(),
             ticked: Vec::new(),
             lines,
         },
@@ -187,6 +198,7 @@ pub fn again(visit: &Visit, id: Option<OrderId>, input: &OrderInput, refusal: &R
         email: input.email.clone().unwrap_or_default(),
         address: input.shipping_address.clone().unwrap_or_default(),
         note: input.note.clone().unwrap_or_default(),
+        coupon: input.coupon.clone().unwrap_or_default(),
         ticked: input.accepted_warnings.clone().unwrap_or_default(),
         lines: lines.or(before.map(|before| before.lines)).unwrap_or_default(),
     };
@@ -240,7 +252,7 @@ fn form_page(
         None if priced.is_empty() => Vec::new(),
         None => estimate_rows(&pricing::estimate(shop, priced)?.totals, &page),
     };
-    let (email, rows, note) = fields(visit, &page, &filled, &errors);
+    let (email, rows, note, coupon) = fields(visit, &page, &filled, &errors);
     let (action, back_url) = match &target {
         None => ("/orders".to_owned(), "/basket".to_owned()),
         Some((order, query)) => {
@@ -256,6 +268,7 @@ fn form_page(
         email,
         rows,
         note,
+        coupon,
         prefectures: PREFECTURES
             .iter()
             .map(|(name, _)| {
@@ -287,7 +300,7 @@ fn fields(
     page: &Page,
     filled: &Filled,
     errors: &BTreeMap<&str, &str>,
-) -> (Field, Vec<Vec<Field>>, Field) {
+) -> (Field, Vec<Vec<Field>>, Field, Field) {
     let settings = visit.shop.settings();
     let address = &filled.address;
     let field = |id: &'static str, name: &str, value: &str, autocomplete: &'static str, max: usize| Field {
@@ -322,6 +335,7 @@ fn fields(
         .collect();
     let email = Field { kind: "email", ..field("email", "email", &filled.email, "email", 254) };
     let note = Field { kind: "area", is_optional: true, ..field("note", "note", &filled.note, "off", 1000) };
+    let coupon = Field { class: "short", is_optional: true, ..field("coupon", "coupon", &filled.coupon, "off", 60) };
     let rows = vec![
         vec![Field { kind: "select", choices, class: "short", ..place("country", &Some(country), "country", 2) }],
         vec![place("name", &address.name, "name", 80)],
@@ -334,7 +348,7 @@ fn fields(
         vec![Field { is_optional: true, ..place("line2", &address.line2, "address-line2", 120) }],
         vec![Field { kind: "tel", class: "short", is_optional: true, ..place("phone", &address.phone, "tel", 40) }],
     ];
-    (email, rows, note)
+    (email, rows, note, coupon)
 }
 
 #[cfg(test)]

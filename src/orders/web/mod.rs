@@ -1,6 +1,6 @@
 //! Routes of orders: the customer's pages and the panel's.
 
-mod admin;
+pub mod admin;
 mod admin_change;
 mod admin_order;
 mod confirm;
@@ -27,4 +27,5 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(admin_order::show_order_to_staff, admin_change::change_order_by_staff))
         .routes(routes!(admin_change::change_production))
         .merge(super::basket::routes())
+        .merge(super::coupons::web::routes())
 }

@@ -42,7 +42,7 @@ impl TotalRow {
 
 /// What an order costs, row by row, as frozen on it.
 pub fn total_rows(order: &Order, page: &Page) -> Vec<TotalRow> {
-    let mut rows = sum_rows(&order.totals, "orders.shipping", page);
+    let mut rows = sum_rows(&order.totals, order.coupon.as_deref(), "orders.shipping", page);
     if order.amount_refunded > 0 {
         rows.push(TotalRow::plain(page.t("orders.refunded_sum"), order.money(order.amount_refunded).show()));
     }
@@ -51,16 +51,20 @@ pub fn total_rows(order: &Order, page: &Page) -> Vec<TotalRow> {
 
 /// The rows of what something would cost if it were sent within the shop's own country.
 pub fn estimate_rows(totals: &Totals, page: &Page) -> Vec<TotalRow> {
-    sum_rows(totals, "orders.shipping_home", page)
+    sum_rows(totals, None, "orders.shipping_home", page)
 }
 
 /// Rows that add up to the amount, with the words under `shipping` for the fee of the way.
-fn sum_rows(totals: &Totals, shipping: &str, page: &Page) -> Vec<TotalRow> {
+fn sum_rows(totals: &Totals, coupon: Option<&str>, shipping: &str, page: &Page) -> Vec<TotalRow> {
     let money = |minor| Money::new(minor, totals.currency).show();
     let shipping_name = page.t(shipping);
     let mut rows = vec![TotalRow::plain(page.t("orders.subtotal"), money(totals.subtotal))];
     if totals.discount_total > 0 {
-        rows.push(TotalRow::plain(page.t("orders.discount"), money(-totals.discount_total)));
+        let label = match coupon {
+            Some(code) => page.f1("orders.discount_coupon", "code", code),
+            None => page.t("orders.discount").to_owned(),
+        };
+        rows.push(TotalRow::plain(label, money(-totals.discount_total)));
     }
     let fee = if totals.shipping_fee == 0 { page.t("orders.free").to_owned() } else { money(totals.shipping_fee) };
     rows.push(TotalRow::plain(shipping_name, fee));

@@ -80,6 +80,7 @@ async fn admin_routes_want_a_log_in_and_the_right_role() {
     let paths = [
         "/admin",
         "/admin/orders",
+        "/admin/coupons",
         "/admin/jobs",
         "/admin/mails",
         "/admin/audit",
