@@ -7,6 +7,7 @@ pub mod check;
 pub mod commands;
 pub mod control;
 mod dashboard;
+mod export;
 mod jobs;
 mod probes;
 pub mod server;
@@ -22,7 +23,7 @@ use crate::store::WriteTx;
 use crate::stripe::sandbox::{self, Sandbox, SandboxConfig};
 use crate::stripe::{Stripe, StripeConfig};
 use crate::web::{self, Kit};
-use crate::{catalog, designs, orders, payments, people};
+use crate::{catalog, designs, exports, orders, payments, people};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
@@ -104,6 +105,7 @@ impl App {
             })
         });
         let handlers = payments::handlers(&shop, handlers);
+        let handlers = exports::handlers(&shop, handlers);
         let handlers = handlers.on_dead({
             let shop = shop.clone();
             move |tx, job| people::mails::alarm_dead_job(tx, &shop, job)
@@ -233,6 +235,7 @@ pub fn routes() -> (Router<Shop>, utoipa::openapi::OpenApi) {
         .merge(designs::routes())
         .merge(orders::routes())
         .merge(payments::routes())
+        .merge(exports::routes())
         .merge(dashboard::routes())
         .merge(jobs::routes())
         .merge(backup::web::routes())

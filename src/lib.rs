@@ -3,10 +3,15 @@
 // Tests make the files and read the environment that the program itself must not.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+// What tests of both kinds share names the crate from outside.
+#[cfg(test)]
+extern crate self as petstar;
+
 pub mod app;
 pub mod catalog;
 pub mod config;
 pub mod designs;
+pub mod exports;
 pub mod kernel;
 pub mod mail;
 pub mod orders;

@@ -1,10 +1,12 @@
 //! Reads the command line and calls [`petstar::app`].
 
 use clap::{Parser, Subcommand};
-use petstar::app::commands::{self, Command, Outcome};
+use petstar::app::commands::{self, Command, ExportWish, Outcome};
 use petstar::app::{self, App, Start, backup, control, service};
 use petstar::config::{Config, LogFormat, Overrides};
 use petstar::designs;
+use petstar::exports::model::Filters;
+use petstar::exports::{Encoding, Kind, Rows};
 use petstar::kernel::{Error, Fault};
 use petstar::shop::Shop;
 use petstar::shop::clock::Clock;
@@ -62,6 +64,30 @@ enum Verb {
         /// Only read everything, and say what would be done.
         #[arg(long)]
         check: bool,
+    },
+    /// Write a CSV file: orders, customers, designs or audit.
+    Export {
+        /// orders, customers, designs or audit.
+        #[arg(value_parser = kind)]
+        kind: Kind,
+        /// From this day on: 2024-05-01 in the shop's time zone, or RFC 3339.
+        #[arg(long, value_name = "D", default_value = "")]
+        from: String,
+        /// Up to this day.
+        #[arg(long, value_name = "D", default_value = "")]
+        to: String,
+        /// Only orders, or designs, in this state.
+        #[arg(long, value_name = "STATE", default_value = "")]
+        status: String,
+        /// per_order or per_line.
+        #[arg(long, value_parser = rows, default_value = "per_order")]
+        rows: Rows,
+        /// utf-8-bom or cp932.
+        #[arg(long, value_parser = encoding, default_value = "utf-8-bom")]
+        encoding: Encoding,
+        /// The file to write; one that is there is replaced when the new one is whole.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
     },
     /// The shop as a service of this machine.
     #[command(subcommand)]
@@ -133,6 +159,18 @@ fn role(text: &str) -> Result<Role, String> {
     Role::from_name(text).ok_or_else(|| "choose owner, manager, printer or viewer".into())
 }
 
+fn kind(text: &str) -> Result<Kind, String> {
+    Kind::from_name(text).ok_or_else(|| "choose orders, customers, designs or audit".into())
+}
+
+fn rows(text: &str) -> Result<Rows, String> {
+    Rows::from_name(text).ok_or_else(|| "choose per_order or per_line".into())
+}
+
+fn encoding(text: &str) -> Result<Encoding, String> {
+    Encoding::from_name(text).ok_or_else(|| "choose utf-8-bom or cp932".into())
+}
+
 fn main() -> ExitCode {
     // The child that decodes a photo must be small and quick: no runtime, no configuration, no log.
     if std::env::args_os().nth(1).is_some_and(|verb| verb == "decode-photo") {
@@ -179,6 +217,10 @@ async fn run(verb: Verb, config: Config) -> ExitCode {
         Verb::DecodePhoto { .. } | Verb::Service(_) => return ExitCode::from(2),
         Verb::Check { repair } => Command::Check { repair },
         Verb::Backup { file } => Command::Backup { file },
+        Verb::Export { kind, from, to, status, rows, encoding, output } => {
+            let filters = Filters { status, from, to };
+            Command::Export { wish: ExportWish { kind, encoding, rows, filters }, file: output }
+        }
         Verb::Restore { file, check } => return restore(file, config, check).await,
         Verb::Reindex => Command::Reindex,
         Verb::Token(TokenVerb::Add { name, role }) => Command::TokenAdd { name, role },

@@ -1,5 +1,7 @@
 //! The commands of the command line, as one function over an open shop: the same whether the shop runs or not.
 
+use crate::exports::model::Filters;
+use crate::exports::{Encoding, Kind, Rows, Wish};
 use crate::kernel::{Error, Fault, Lang};
 use crate::people;
 use crate::shop::Shop;
@@ -33,7 +35,30 @@ pub enum Command {
     Backup {
         file: PathBuf,
     },
+    /// As with a backup, whoever asked writes the file.
+    Export {
+        wish: ExportWish,
+        file: PathBuf,
+    },
     Reindex,
+}
+
+/// A CSV file as it is asked for on the command line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExportWish {
+    pub kind: Kind,
+    pub encoding: Encoding,
+    pub rows: Rows,
+    pub filters: Filters,
+}
+
+impl ExportWish {
+    /// # Errors
+    /// A day or a state that cannot be read.
+    pub fn read(self, shop: &Shop) -> Result<Wish, Error> {
+        let settings = shop.settings();
+        Ok(Wish::new(self.kind, self.encoding, self.rows, self.filters, &settings)?)
+    }
 }
 
 /// What a command prints, and its exit code.
@@ -70,6 +95,7 @@ pub async fn run(shop: &Shop, command: Command) -> Outcome {
             code: 0,
         }),
         Command::Backup { file } => super::backup::command(shop, &file).await.map_err(Error::from),
+        Command::Export { wish, file } => super::export::command(shop, wish, &file).await,
         Command::Check { repair } => super::check::run(shop, repair).await,
         Command::Reindex => crate::catalog::reindex(shop)
             .map(|count| Outcome::said(format!("The search index was rebuilt. Products in it: {count}.\n")))

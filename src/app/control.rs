@@ -1,12 +1,13 @@
 //! Commands given while the shop runs: a Unix socket in the data folder, mode 0600, one JSON line each way.
 //!
-//! A backup is answered with its bytes first, so that the file is written by whoever asked, with their rights and where they are: the shop
+//! A backup or an export is answered with its bytes first, so that the file is written by whoever asked, with their rights and where they are: the shop
 //! itself may be locked into its data folder. Eight bytes (big-endian) say about how long it will be; then come pieces, each behind its
-//! length (four bytes); a length of 0 ends the backup and waits for one byte that says it is on the disk, the largest number gives it up.
+//! length (four bytes); a length of 0 ends the file and waits for one byte that says it is on the disk, the largest number gives it up.
 
-use super::backup;
-use super::commands::{self, Command, Outcome};
-use crate::kernel::Fault;
+use super::commands::{self, Command, ExportWish, Outcome};
+use super::{backup, export};
+use crate::exports;
+use crate::kernel::{Error, Fault};
 use crate::shop::Shop;
 use crate::store::files;
 use std::io::{self, BufWriter, Read, Write};
@@ -65,6 +66,7 @@ async fn serve(shop: &Shop, stream: UnixStream) -> std::io::Result<()> {
     BufReader::new((&mut reader).take(MAX_REQUEST)).read_line(&mut line).await?;
     let outcome = match serde_json::from_str::<Command>(&line) {
         Ok(Command::Backup { .. }) => send_backup(shop, &mut reader, &mut writer).await?,
+        Ok(Command::Export { wish, .. }) => send_export(shop, wish, &mut reader, &mut writer).await?,
         Ok(command) => commands::run(shop, command).await,
         Err(_) => Outcome::failed("The running shop does not know this command. Is it another version of petstar?\n"),
     };
@@ -78,31 +80,58 @@ async fn send_backup(shop: &Shop, reader: &mut OwnedReadHalf, writer: &mut Owned
         move || backup::expected_bytes(&shop)
     });
     let expected = expected.await.map_err(io::Error::other)?.unwrap_or(0);
-    writer.write_all(&expected.to_be_bytes()).await?;
     let made_at = shop.now();
-    let (sender, mut pieces) = mpsc::channel(4);
-    let work = tokio::task::spawn_blocking({
+    let work = {
         let shop = shop.clone();
-        move || backup::write(&shop, BufWriter::with_capacity(1 << 18, Pieces(sender)))
-    });
+        move |pieces| Ok(backup::write(&shop, BufWriter::with_capacity(1 << 18, pieces))?)
+    };
+    match send_file(expected, work, reader, writer).await? {
+        Ok(manifest) => match backup::record(shop, made_at, false).await {
+            Ok(()) => Ok(backup::tell(&manifest)),
+            Err(fault) => Ok(Outcome::failed(format!("{}\n", commands::tell(&fault.into())))),
+        },
+        Err(error) => Ok(Outcome::failed(format!("{}\n", commands::tell(&error)))),
+    }
+}
+
+async fn send_export(
+    shop: &Shop,
+    wish: ExportWish,
+    reader: &mut OwnedReadHalf,
+    writer: &mut OwnedWriteHalf,
+) -> io::Result<Outcome> {
+    let work = {
+        let shop = shop.clone();
+        move |pieces| Ok(exports::write(&shop, &wish.read(&shop)?, BufWriter::with_capacity(1 << 18, pieces))?)
+    };
+    Ok(match send_file(0, work, reader, writer).await? {
+        Ok(told) => export::tell(&told),
+        Err(error) => Outcome::failed(format!("{}\n", commands::tell(&error))),
+    })
+}
+
+/// Sends what `work` writes. When it gives `Ok`, the other side has the whole file on its disk.
+async fn send_file<T: Send + 'static>(
+    expected: u64,
+    work: impl FnOnce(Pieces) -> Result<T, Error> + Send + 'static,
+    reader: &mut OwnedReadHalf,
+    writer: &mut OwnedWriteHalf,
+) -> io::Result<Result<T, Error>> {
+    writer.write_all(&expected.to_be_bytes()).await?;
+    let (sender, mut pieces) = mpsc::channel(4);
+    let work = tokio::task::spawn_blocking(move || work(Pieces(sender)));
     while let Some(piece) = pieces.recv().await {
         writer.write_all(&u32::try_from(piece.len()).unwrap_or(BROKEN).to_be_bytes()).await?;
         writer.write_all(&piece).await?;
     }
-    match work.await.map_err(io::Error::other)? {
-        Ok(manifest) => {
-            writer.write_all(&0u32.to_be_bytes()).await?;
-            reader.read_u8().await?;
-            match backup::record(shop, made_at, false).await {
-                Ok(()) => Ok(backup::tell(&manifest)),
-                Err(fault) => Ok(Outcome::failed(format!("{}\n", commands::tell(&fault.into())))),
-            }
-        }
-        Err(fault) => {
-            writer.write_all(&BROKEN.to_be_bytes()).await?;
-            Ok(Outcome::failed(format!("{}\n", commands::tell(&fault.into()))))
-        }
+    let done = work.await.map_err(io::Error::other)?;
+    if done.is_ok() {
+        writer.write_all(&0u32.to_be_bytes()).await?;
+        reader.read_u8().await?;
+    } else {
+        writer.write_all(&BROKEN.to_be_bytes()).await?;
     }
+    Ok(done)
 }
 
 /// What is written to it goes to the other end of the channel, a piece at a time.
@@ -119,8 +148,8 @@ impl Write for Pieces {
     }
 }
 
-/// Takes a backup from the running shop and puts it into `file`. Blocks.
-fn receive_backup(socket: &Path, line: &str, file: &Path) -> Result<Option<Outcome>, Fault> {
+/// Takes a backup or an export from the running shop and puts it into `file`. Blocks.
+fn receive_file(socket: &Path, line: &str, file: &Path) -> Result<Option<Outcome>, Fault> {
     let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket) else { return Ok(None) };
     stream.write_all(line.as_bytes())?;
     let mut expected = [0; 8];
@@ -171,9 +200,9 @@ pub async fn ask(data_dir: &Path, command: &Command) -> Result<Option<Outcome>, 
     let Ok(path) = short_path(data_dir) else { return Ok(None) };
     let mut line = serde_json::to_string(command)?;
     line.push('\n');
-    if let Command::Backup { file } = command {
+    if let Command::Backup { file } | Command::Export { file, .. } = command {
         let file = file.clone();
-        let work = tokio::task::spawn_blocking(move || receive_backup(&path, &line, &file));
+        let work = tokio::task::spawn_blocking(move || receive_file(&path, &line, &file));
         return work.await.map_err(|error| Fault::bug(error.to_string()))?;
     }
     let Ok(mut stream) = UnixStream::connect(&path).await else { return Ok(None) };

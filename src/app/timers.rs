@@ -2,7 +2,7 @@
 
 use crate::kernel::Fault;
 use crate::shop::Shop;
-use crate::{designs, payments, people, queue, web};
+use crate::{designs, exports, payments, people, queue, web};
 use std::future::Future;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -18,6 +18,7 @@ impl Timers {
         timers.with(shop, hour, |shop| async move { people::forget_expired(&shop).await });
         timers.with(shop, hour, |shop| async move { designs::sweep(&shop).await });
         timers.with(shop, hour, |shop| async move { forget_old_jobs(&shop).await });
+        timers.with(shop, hour, |shop| async move { exports::sweep(&shop).await });
         timers.with(shop, hour, |shop| async move { super::backup::nightly(&shop).await });
         let reconcile = Duration::from_secs(shop.config().stripe.reconcile_s);
         timers.with(shop, reconcile, |shop| async move { payments::reconcile(&shop).await });

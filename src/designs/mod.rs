@@ -31,7 +31,8 @@ pub use lifecycle::{
 };
 pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
 pub use proof::{Compared, compared};
-pub use table::{blobs_in_use, each_file, list_files, of_session};
+pub use table::{blobs_in_use, count, each_file, each_stored, list_files, of_session};
+pub use web::jobs::{FollowQuery, follow_by_socket};
 pub use web::routes;
 pub use web::view::{DesignView, JobView, WarningView};
 pub use workshop::draw_ahead;

@@ -160,3 +160,29 @@ pub fn each_design(tx: &impl Snapshot, mut visit: impl FnMut(&Design) -> Result<
         Ok(ControlFlow::Continue(()))
     })
 }
+
+/// How many designs there are.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn count(tx: &impl Snapshot) -> Result<u64, Fault> {
+    DESIGNS.len(tx)
+}
+
+/// Hands the designs behind `after` to `visit` until it breaks, as the JSON they are stored as, in the order of their ids. Gives `Continue`
+/// when there are no more.
+///
+/// # Errors
+/// A database that cannot be read, and those of `visit`.
+pub fn each_stored(
+    tx: &impl Snapshot,
+    after: Option<DesignId>,
+    mut visit: impl FnMut(DesignId, &[u8]) -> Result<ControlFlow<()>, Fault>,
+) -> Result<ControlFlow<()>, Fault> {
+    let mut how = ControlFlow::Continue(());
+    DESIGNS.each_stored(tx, after.as_ref(), |id, json| {
+        how = visit(id, json)?;
+        Ok(how)
+    })?;
+    Ok(how)
+}

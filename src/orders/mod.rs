@@ -28,7 +28,10 @@ pub use payment::{
     mark_expired, mark_failed, mark_paid, mark_processing, order_changed, record_refunded, set_intent,
     set_stripe_session,
 };
-pub use table::{Place, by_intent, by_number, by_stripe_session, get as find, history, in_status, record};
+pub use table::{
+    Place, Span, by_address, by_intent, by_number, by_stripe_session, count, each_stored, get as find, history,
+    in_status, of_address, record, with_stored,
+};
 pub use web::routes;
 pub use web::view::{OrderView, view};
 

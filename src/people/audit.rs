@@ -156,6 +156,32 @@ pub fn list(tx: &impl Snapshot, after: Option<u64>, limit: usize) -> Result<Vec<
     Ok(ENTRIES.range(tx, ..end, Order::Falling, limit)?.into_iter().map(|(_, row)| row).collect())
 }
 
+/// How many entries there are.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn count(tx: &impl Snapshot) -> Result<u64, Fault> {
+    ENTRIES.len(tx)
+}
+
+/// Hands the entries behind number `after` to `visit` until it breaks, as the JSON they are stored as, oldest first. Gives `Continue`
+/// when there are no more.
+///
+/// # Errors
+/// A database that cannot be read, and those of `visit`.
+pub fn each_stored(
+    tx: &impl Snapshot,
+    after: Option<u64>,
+    mut visit: impl FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Fault>,
+) -> Result<ControlFlow<()>, Fault> {
+    let mut how = ControlFlow::Continue(());
+    ENTRIES.each_stored(tx, after.as_ref(), |number, json| {
+        how = visit(number, json)?;
+        Ok(how)
+    })?;
+    Ok(how)
+}
+
 /// What was done to one thing, from the newest to the oldest.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! What the owner decides about the business, edited in the panel.
 
 use crate::kernel::lang::Words;
-use crate::kernel::{Currency, Fault, Lang};
+use crate::kernel::{Currency, Fault, Lang, Moment};
 use crate::store::{Snapshot, Table, WriteTx};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 static SETTINGS: Table<String, Settings> = Table::new("settings", 1);
@@ -96,6 +97,20 @@ pub struct Holiday {
     pub notice: Words,
     /// The day it opens again, `2026-08-17`; told to visitors. Nothing opens by itself.
     pub back_on: Option<String>,
+}
+
+impl Settings {
+    /// The shop's time zone; UTC for a name that is none.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
+    /// The moment at which, `days` after the day `2024-05-01`, the day begins in the shop's time zone.
+    pub fn start_of_day(&self, day: &str, days: i64) -> Option<Moment> {
+        let date: jiff::civil::Date = day.parse().ok()?;
+        let date = date.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
+        Some(Moment(date.to_zoned(self.zone()).ok()?.timestamp().as_millisecond()))
+    }
 }
 
 impl Legal {

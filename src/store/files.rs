@@ -67,6 +67,11 @@ pub(super) fn put_in_place(new: &Path, path: &Path) -> Result<(), Fault> {
     sync_folder(folder_of(path))
 }
 
+/// Makes the name of the file `path` durable.
+pub fn sync_folder_of(path: &Path) -> Result<(), Fault> {
+    sync_folder(folder_of(path))
+}
+
 /// Makes the names in `folder` durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Fault> {
     Ok(File::open(folder)?.sync_all()?)

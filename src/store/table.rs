@@ -142,6 +142,28 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
         })
     }
 
+    /// As [`Table::each`], but hands over the JSON of the rows as it is stored, in rising order behind `after`: for whoever reads very
+    /// many rows and needs little of each.
+    pub fn each_stored(
+        &self,
+        tx: &impl Snapshot,
+        after: Option<&K>,
+        mut visit: impl FnMut(K, &[u8]) -> Result<ControlFlow<()>, Fault>,
+    ) -> Result<(), Fault> {
+        let keys = Span::everything().behind(after, Order::Rising);
+        tx.scan(self.name, keys.bounds(), false, &mut |key, row| visit(key_of(self.name, key)?, self.json(row)?))
+    }
+
+    /// The JSON of one row as it is stored. False when there is none.
+    pub fn stored(&self, tx: &impl Snapshot, key: &K, mut visit: impl FnMut(&[u8])) -> Result<bool, Fault> {
+        let mut damage = None;
+        let found = tx.fetch(self.name, &bytes_of(key), &mut |row| match self.json(row) {
+            Ok(json) => visit(json),
+            Err(fault) => damage = Some(fault),
+        })?;
+        damage.map_or(Ok(found), Err)
+    }
+
     fn collect(&self, tx: &impl Snapshot, keys: &Span, order: Order, limit: usize) -> Result<Vec<(K, V)>, Fault> {
         let mut found = Vec::new();
         if limit == 0 {
@@ -155,9 +177,14 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
     }
 
     fn row(&self, bytes: &[u8]) -> Result<V, Fault> {
+        serde_json::from_slice(self.json(bytes)?)
+            .map_err(|error| Fault::Corrupt(format!("a row of {} cannot be read: {error}", self.name)))
+    }
+
+    /// A row without its version, which must be ours.
+    fn json<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], Fault> {
         match bytes.split_first() {
-            Some((version, json)) if *version == self.version => serde_json::from_slice(json)
-                .map_err(|error| Fault::Corrupt(format!("a row of {} cannot be read: {error}", self.name))),
+            Some((version, json)) if *version == self.version => Ok(json),
             Some((version, _)) => Err(Fault::Corrupt(format!(
                 "a row of {} has version {version}, but this petstar knows version {}",
                 self.name, self.version
@@ -228,6 +255,16 @@ impl<K: Key> Index<K> {
         limit: usize,
     ) -> Result<Vec<K>, Fault> {
         self.collect(tx, &Span::between(&bounds), order, limit)
+    }
+
+    /// How many keys lie between two.
+    pub fn count_between(&self, tx: &impl Snapshot, bounds: impl RangeBounds<K>) -> Result<u64, Fault> {
+        let mut count = 0;
+        tx.scan(self.name, Span::between(&bounds).bounds(), false, &mut |_, _| {
+            count += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(count)
     }
 
     /// The keys that begin with `prefix` (the first members of the tuple `K`), behind `after`.

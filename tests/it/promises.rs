@@ -33,13 +33,16 @@ fn routes() {
 }
 
 /// These make something, and put their answer into the transaction that makes it (`Visit::keep`).
-const MAKING: [&str; 5] = ["/basket", "/designs", "/designs/{id}/photos", "/orders", "/orders/{id}/reorder"];
+const MAKING: [&str; 6] =
+    ["/admin/exports", "/basket", "/designs", "/designs/{id}/photos", "/orders", "/orders/{id}/reorder"];
 
 /// These may be carried out again when the first answer was lost, and why.
-const REPEATABLE: [(&str, &str); 23] = [
+const REPEATABLE: [(&str, &str); 25] = [
     ("/admin/backups", "one more backup, in the place of today's"),
     ("/admin/coupons", "the code is taken then"),
     ("/admin/designs/{id}/render", "the same file again"),
+    ("/admin/exports/{id}/cancel", "a second time finds it cancelled"),
+    ("/admin/exports/{id}/retry", "a second time finds it in line"),
     ("/admin/jobs/{id}/cancel", "a second time finds it cancelled"),
     ("/admin/jobs/{id}/retry", "a second time finds it in line"),
     ("/admin/login", "another log-in"),

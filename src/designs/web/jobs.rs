@@ -93,11 +93,17 @@ async fn show_job(visit: Visit, Path(id): Path<JobId>) -> Result<Reply, Problem>
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-struct FollowQuery {
+pub struct FollowQuery {
     /// `html` sends fragments for htmx in place of JSON.
     #[serde(default, rename = "as")]
     #[param(rename = "as")]
     shape: String,
+}
+
+impl FollowQuery {
+    pub fn wants_html(&self) -> bool {
+        self.shape == "html"
+    }
 }
 
 /// WebSocket: one message for every change of the job, its present state first, closed after the last.
@@ -110,39 +116,49 @@ async fn follow_job(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     own_job(&visit, id)?;
+    let (page, for_staff) = (visit.page(), visit.caller.staff.is_some());
+    follow_by_socket(&visit, id, upgrade, move |row| {
+        let view = JobPage::new(page.clone(), row, for_staff);
+        if query.wants_html() {
+            view.fragment().map_err(|error| Fault::bug(format!("template: {error}")))
+        } else {
+            Ok(serde_json::to_string(&view)?)
+        }
+    })
+}
+
+/// Answers with a socket on which `message` tells the job's present state and every change of it. Whoever calls has looked whether the
+/// visitor may know.
+///
+/// # Errors
+/// 404 for a job that is unknown, and when too many sockets are open.
+pub fn follow_by_socket(
+    visit: &Visit,
+    id: JobId,
+    upgrade: WebSocketUpgrade,
+    message: impl Fn(&JobRow) -> Result<String, Fault> + Send + Sync + 'static,
+) -> Result<Response, Problem> {
     let news = visit.shop.queue().watch(id)?.ok_or_else(Problem::not_found)?;
     let session = visit.session().filter(|_| visit.caller.staff.is_none());
     let place = visit.shop.kept(Sockets::default).place(session)?;
-    let shown = Shown { page: visit.page(), as_html: query.shape == "html", for_staff: visit.caller.staff.is_some() };
     // Left to itself each socket would have 128 KiB for reading and for writing.
     let upgrade = upgrade.max_message_size(MOST_HEARD).max_frame_size(MOST_HEARD);
     let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0);
-    Ok(upgrade.on_upgrade(move |socket| follow(socket, news, shown, place)).into_response())
+    Ok(upgrade.on_upgrade(move |socket| follow(socket, news, message, place)).into_response())
 }
 
-/// How a follower wants to see the job.
-struct Shown {
-    page: Page,
-    as_html: bool,
-    for_staff: bool,
-}
-
-fn message(row: &JobRow, shown: &Shown) -> Result<String, Fault> {
-    let view = JobPage::new(shown.page.clone(), row, shown.for_staff);
-    if shown.as_html {
-        view.fragment().map_err(|error| Fault::bug(format!("template: {error}")))
-    } else {
-        Ok(serde_json::to_string(&view)?)
-    }
-}
-
-async fn follow(mut socket: WebSocket, mut news: watch::Receiver<JobRow>, shown: Shown, _place: Place) {
+async fn follow(
+    mut socket: WebSocket,
+    mut news: watch::Receiver<JobRow>,
+    message: impl Fn(&JobRow) -> Result<String, Fault> + Send + Sync,
+    _place: Place,
+) {
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.tick().await;
     let mut was_heard = true;
     loop {
         let job = news.borrow_and_update().clone();
-        let Ok(text) = message(&job, &shown) else { return };
+        let Ok(text) = message(&job) else { return };
         if !say(&mut socket, Message::Text(text.into())).await {
             return;
         }

@@ -4,7 +4,7 @@ mod color_names;
 mod editor;
 mod files;
 mod form;
-mod jobs;
+pub mod jobs;
 mod layers;
 mod photos;
 mod places;

@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod command_line;
+mod exports;
 mod faces;
 mod following;
 mod full_disk;

@@ -77,6 +77,11 @@ impl Visitor {
         self.with_header("accept", "text/html").with_header("sec-fetch-site", "same-origin")
     }
 
+    /// What it sends under this name.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.cookies.lock().expect("no panic holds it").get(name).cloned()
     }

@@ -1,6 +1,7 @@
 //! The real shop on a loopback port, with a clock that stands still, an outbox folder for mails and Stripe's stand-in at the wire.
 
 mod http;
+pub mod orders;
 pub mod program;
 
 pub use http::{Answer, Visitor};

@@ -1,0 +1,239 @@
+//! The job that makes a file: in parts, each of them safe on the disk before the row says so, so that a restart goes on where the last
+//! part ended.
+
+use super::model::{Export, ExportId, KEPT_DAYS, Reached};
+use super::table;
+use super::write::Work;
+use crate::kernel::{Fault, Moment};
+use crate::queue::{self, Done, Handler, Handlers, JobError, JobKind, JobRow, JobStatus, Lane, Running};
+use crate::shop::Shop;
+use crate::store::{WriteTx, files};
+use serde_json::json;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub const EXPORT_RUN: JobKind =
+    JobKind { name: "export.run", lane: Lane::Heavy, max_attempts: 5, first_delay_s: 10, time_limit_s: 3600 };
+
+/// How long a part of the file may be unsafe.
+const SAFE_EVERY: Duration = Duration::from_secs(2);
+/// What must stay free on the disk beside a file, so that the shop goes on.
+const RESERVE_BYTES: u64 = 256 << 20;
+
+/// Records written so far by the jobs that run: the stored rows say so only every few seconds.
+#[derive(Default)]
+pub struct Live(Mutex<HashMap<ExportId, u64>>);
+
+impl Live {
+    pub fn records(&self, id: ExportId) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    fn put(&self, id: ExportId, records: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, records);
+    }
+
+    fn forget(&self, id: ExportId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
+fn folder(shop: &Shop) -> PathBuf {
+    shop.data_dir().join("exports")
+}
+
+pub fn path(shop: &Shop, id: ExportId) -> PathBuf {
+    folder(shop).join(format!("{id}.csv"))
+}
+
+/// Says what jobs of exports do.
+pub fn handlers(shop: &Shop, handlers: Handlers) -> Handlers {
+    let (runner, settler) = (shop.clone(), shop.clone());
+    let handler = Handler::new(move |running| run(&runner, running))
+        .on_start(|tx, job| {
+            change(tx, job, |export| {
+                export.status = JobStatus::Processing;
+                export.started_at = export.started_at.or(job.started_at);
+                export.failure_reason = None;
+            })
+        })
+        .on_settle(move |tx, job| {
+            change(tx, job, |export| {
+                export.status = job.status;
+                export.failure_reason = job.failure_reason.clone();
+                export.completed_at = job.completed_at;
+                if job.status == JobStatus::Cancelled {
+                    export.reached = Reached::default();
+                    let path = path(&settler, export.id);
+                    tx.after_commit(move || _ = std::fs::remove_file(path));
+                }
+            })
+        });
+    handlers.on(&EXPORT_RUN, handler)
+}
+
+fn id_of(job: &JobRow) -> Result<ExportId, Fault> {
+    let id = job.owner.map(ExportId);
+    id.ok_or_else(|| Fault::Corrupt(format!("job {} is about no export", job.id)))
+}
+
+fn change(tx: &WriteTx, job: &JobRow, apply: impl FnOnce(&mut Export)) -> Result<(), Fault> {
+    // A file that was forgotten needs no news.
+    let Some(mut export) = table::get(tx, id_of(job)?)? else { return Ok(()) };
+    apply(&mut export);
+    table::put(tx, &export)
+}
+
+fn run(shop: &Shop, running: &Running) -> Result<Done, JobError> {
+    let id = id_of(&running.job)?;
+    let live = shop.kept(Live::default);
+    let done = make(shop, running, id, &live);
+    live.forget(id);
+    done
+}
+
+fn make(shop: &Shop, running: &Running, id: ExportId, live: &Live) -> Result<Done, JobError> {
+    let tx = shop.store().read()?;
+    let export = table::get(&tx, id)?.ok_or_else(|| JobError::lasting("the export was forgotten"))?;
+    let path = path(shop, id);
+    files::make_folder(&folder(shop))?;
+    let (mut file, mut reached) = open(&path, export.reached)?;
+    let work = Work::new(shop, &export.wish)?;
+    let total = match export.total_records.filter(|_| reached.place.is_some()) {
+        Some(total) => total,
+        None => work.total(&tx)?,
+    };
+    save(shop, id, total, &reached)?;
+    let mut safe = Instant::now();
+    let ended = work.go_on(&tx, &mut reached, &mut file, |reached, file| {
+        live.put(id, reached.records);
+        running.progress(percent(reached.records, total));
+        if running.cancelled() || running.stopping() {
+            return Ok(false);
+        }
+        if safe.elapsed() > SAFE_EVERY {
+            look_for_room(&path)?;
+            file.sync_data()?;
+            save(shop, id, total, reached)?;
+            safe = Instant::now();
+        }
+        Ok(true)
+    });
+    drop(tx);
+    if running.cancelled() {
+        // The row was set back by whoever cancelled.
+        let _ = std::fs::remove_file(&path);
+        return Err(JobError::again("cancelled"));
+    }
+    let ended = ended?;
+    file.sync_all()?;
+    files::sync_folder_of(&path)?;
+    save(shop, id, total, &reached)?;
+    if !ended {
+        return Err(JobError::again("the shop stops; the rest comes after its start"));
+    }
+    let result = json!({
+        "export_id": id,
+        "file_url": format!("/admin/exports/{id}/download"),
+        "records": reached.records,
+        "bytes": reached.bytes,
+    });
+    let shop = shop.clone();
+    Ok(Done::with(result, move |tx| {
+        let Some(mut export) = table::get(tx, id)? else { return Ok(()) };
+        export.status = JobStatus::Completed;
+        // Orders that came in after a restart stand in the file too.
+        export.total_records = Some(reached.records);
+        export.reached = reached.clone();
+        export.completed_at = Some(shop.now());
+        table::put(tx, &export)
+    }))
+}
+
+/// The file as far as it is known to be safe; from its beginning where less is there.
+fn open(path: &Path, reached: Reached) -> Result<(File, Reached), Fault> {
+    look_for_room(path)?;
+    let mut file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let reached = if file.metadata()?.len() < reached.bytes { Reached::default() } else { reached };
+    file.set_len(reached.bytes)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok((file, reached))
+}
+
+fn look_for_room(path: &Path) -> Result<(), Fault> {
+    let free = files::free_bytes(files::folder_of(path));
+    if free.is_some_and(|free| free < RESERVE_BYTES) { Err(Fault::DiskFull) } else { Ok(()) }
+}
+
+fn save(shop: &Shop, id: ExportId, total: u64, reached: &Reached) -> Result<(), Fault> {
+    let reached = reached.clone();
+    shop.store().write_blocking(move |tx| {
+        let Some(mut export) = table::get(tx, id)?.filter(|export| export.status == JobStatus::Processing) else {
+            return Ok(());
+        };
+        export.total_records = Some(total);
+        export.reached = reached;
+        table::put(tx, &export)
+    })
+}
+
+pub fn percent(records: u64, total: u64) -> u8 {
+    u8::try_from((records.min(total) * 100).checked_div(total).unwrap_or(100)).unwrap_or(100)
+}
+
+/// Puts an export in line, in the transaction of its caller.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn begin(tx: &WriteTx, export: &Export) -> Result<(), Fault> {
+    table::put(tx, export)?;
+    let job = queue::NewJob::new(&EXPORT_RUN, json!({"export_id": export.id}), export.created_at).about(export.id);
+    queue::enqueue(tx, queue::NewJob { id: export.job_id, ..job }).map(drop)
+}
+
+/// Forgets files that were kept long enough, and removes what lies in the folder without a row.
+///
+/// # Errors
+/// A database that cannot be read or written, a folder that cannot be read.
+pub async fn sweep(shop: &Shop) -> Result<(), Fault> {
+    let before = shop.now().plus_days(-KEPT_DAYS);
+    while !shop.store().write(move |tx| table::forget(tx, before, 100)).await?.is_empty() {}
+    let shop = shop.clone();
+    tokio::task::spawn_blocking(move || remove_unknown(&shop)).await.map_err(|error| Fault::bug(error.to_string()))?
+}
+
+fn remove_unknown(shop: &Shop) -> Result<(), Fault> {
+    let folder = folder(shop);
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let id: Option<ExportId> = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let Some(id) = id else { continue };
+        if table::get(&shop.store().read()?, id)?.is_none() {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// How the state of an export is at this moment: the row, and what its job has written since.
+pub fn present(shop: &Shop, mut export: Export) -> Export {
+    if export.status == JobStatus::Processing
+        && let Some(records) = shop.kept(Live::default).records(export.id)
+    {
+        export.reached.records = export.reached.records.max(records);
+    }
+    export
+}
+
+/// Whether a file that was made is there no more: too old, or left behind by a backup that was restored.
+pub fn is_gone(shop: &Shop, export: &Export, now: Moment) -> bool {
+    export.status == JobStatus::Completed && (now >= export.expires_at() || !path(shop, export.id).is_file())
+}

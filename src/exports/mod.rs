@@ -1,0 +1,20 @@
+//! CSV files of what the shop knows: orders, customers, designs and the audit log, made by jobs and by `petstar export`.
+//!
+//! May touch: the rooms left of it. Begin with [`model`] (what is asked for), then [`write`] (how a file comes about) and [`sheet`] (what a
+//! cell looks like).
+
+mod columns;
+pub mod jobs;
+pub mod model;
+pub mod sheet;
+mod table;
+mod web;
+mod write;
+
+pub use jobs::{handlers, sweep};
+pub use model::{Encoding, Export, ExportId, Kind, Rows, Wish};
+pub use web::routes;
+pub use write::{Told, write};
+
+#[cfg(test)]
+mod tests;
