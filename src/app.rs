@@ -9,9 +9,11 @@ pub mod control;
 mod dashboard;
 mod export;
 mod jobs;
+pub mod lists;
 mod probes;
 pub mod server;
 pub mod service;
+mod takings;
 mod timers;
 
 use crate::config::Config;
@@ -81,7 +83,11 @@ impl App {
         .map_err(|error| Fault::bug(error.to_string()))??;
         tokio::task::spawn_blocking({
             let shop = shop.clone();
-            move || catalog::start(&shop)
+            move || {
+                lists::fill(shop.store())?;
+                orders::finding::listen(&shop);
+                catalog::start(&shop)
+            }
         })
         .await
         .map_err(|error| Fault::bug(error.to_string()))??;
@@ -135,6 +141,8 @@ impl App {
                 async move { limits.forget_idle() }
             }
         });
+        // Orders that change together are told to the search index together.
+        timers.with(&shop, Duration::from_millis(300), |shop| async move { orders::finding::follow(&shop).await });
         let server = Server::start(listener, service(&kit))?;
         let control = match with_control {
             true => Some(control::Listener::start(&shop)?),

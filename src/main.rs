@@ -253,9 +253,12 @@ async fn run(verb: Verb, config: Config) -> ExitCode {
 
 async fn open(config: Config) -> Result<Shop, Fault> {
     let program = std::env::current_exe()?;
-    tokio::task::spawn_blocking(move || Shop::open(config, Clock::System, program))
-        .await
-        .map_err(|error| Fault::bug(error.to_string()))?
+    let open = move || {
+        let shop = Shop::open(config, Clock::System, program)?;
+        app::lists::fill(shop.store())?;
+        Ok(shop)
+    };
+    tokio::task::spawn_blocking(open).await.map_err(|error| Fault::bug(error.to_string()))?
 }
 
 async fn restore(file: PathBuf, config: Config, only_check: bool) -> ExitCode {

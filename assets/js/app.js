@@ -19,7 +19,8 @@
   // A form posts once: a second press while the answer is on its way does nothing. htmx guards its own forms.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method !== "post" || form.matches("[hx-post], [hx-put], [hx-delete]")) return;
+    const method = event.submitter?.formMethod || form.method;
+    if (event.defaultPrevented || method !== "post" || form.matches("[hx-post], [hx-put], [hx-delete]")) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
@@ -42,6 +43,21 @@
     const form = event.target.form;
     if (form && form.dataset.auto === "submit") form.requestSubmit();
   });
+
+  // One box ticks, or clears, all of a list; without scripts each is ticked by itself.
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset.checkAll;
+    if (!name) return;
+    for (const box of event.target.form.querySelectorAll("input[type=checkbox]")) {
+      if (box.name === name) box.checked = event.target.checked;
+    }
+  });
+
+  // The button that prints the page does what only a script can.
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
 
   // "Copy" beside a link or a secret shown once; browsers allow it on safe connections only.
   if (navigator.clipboard) for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;

@@ -151,8 +151,8 @@ fn repair_all(shop: &Shop) -> Result<Vec<String>, Fault> {
     if done.is_empty() {
         done.push("Nothing was there that can be repaired by itself.".into());
     }
-    let products = catalog::reindex(shop)?;
-    done.push(format!("The search index was built anew, with {products} products."));
+    let (products, orders) = (catalog::reindex(shop)?, orders::finding::reindex(shop)?);
+    done.push(format!("The search index was built anew, with {products} products and {orders} orders."));
     Ok(done)
 }
 

@@ -97,11 +97,20 @@ pub async fn run(shop: &Shop, command: Command) -> Outcome {
         Command::Backup { file } => super::backup::command(shop, &file).await.map_err(Error::from),
         Command::Export { wish, file } => super::export::command(shop, wish, &file).await,
         Command::Check { repair } => super::check::run(shop, repair).await,
-        Command::Reindex => crate::catalog::reindex(shop)
-            .map(|count| Outcome::said(format!("The search index was rebuilt. Products in it: {count}.\n")))
-            .map_err(Error::from),
+        Command::Reindex => reindex(shop).await.map_err(Error::from),
     };
     done.unwrap_or_else(|error| Outcome::failed(format!("{}\n", tell(&error))))
+}
+
+async fn reindex(shop: &Shop) -> Result<Outcome, Fault> {
+    let shop = shop.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let (products, orders) = (crate::catalog::reindex(&shop)?, crate::orders::finding::reindex(&shop)?);
+        Ok(Outcome::said(format!(
+            "The search index was rebuilt. Products in it: {products}. Orders in it: {orders}.\n"
+        )))
+    });
+    work.await.map_err(|error| Fault::bug(error.to_string()))?
 }
 
 /// An error in one or two plain sentences.

@@ -1,11 +1,13 @@
 //! The panel's front page: what needs somebody now, first; then a few figures.
 
 use super::backup;
+use super::takings::{Chart, Day, Taken, Takings};
 use crate::kernel::Fault;
-use crate::orders::{self, Todo};
+use crate::orders::{self, Production, Todo, lists};
 use crate::people::{self, mails, rights, setup};
 use crate::queue::{self, JobStatus};
 use crate::shop::Shop;
+use crate::store::ReadTx;
 use crate::web::{Page, Problem, Reply, Role, View, Visit};
 use askama::Template;
 use serde::Serialize;
@@ -25,6 +27,10 @@ struct Need {
     title: String,
     detail: String,
     url: String,
+    /// The words on its button.
+    #[serde(skip)]
+    #[schema(ignore)]
+    action: &'static str,
 }
 
 #[derive(Template, Serialize, ToSchema)]
@@ -35,8 +41,17 @@ struct Dashboard {
     paid_orders: usize,
     /// Orders whose customer is about to pay.
     unpaid_orders: usize,
+    lines_ready_to_print: usize,
     jobs_waiting: usize,
     mails_waiting: usize,
+    /// Paid today, in the shop's time zone; one for each currency.
+    today: Vec<Taken>,
+    this_month: Vec<Taken>,
+    /// Each day of this month up to today, in the shop's own currency.
+    days: Vec<Day>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    charts: Vec<Chart>,
     #[serde(skip)]
     #[schema(ignore)]
     page: Page,
@@ -50,41 +65,58 @@ impl View for Dashboard {
 
 /// Failed jobs counted on the front page; more are told as "so many or more".
 const COUNTED: usize = 100;
+/// Decisions named one by one; the rest are a list of their own.
+const NAMED: usize = 4;
 
-fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
-    let tx = shop.store().read()?;
+fn needs(shop: &Shop, tx: &ReadTx, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
     let mut needs = Vec::new();
-    for order in &todo.attention {
+    for order in todo.attention.iter().take(NAMED) {
         for entry in orders::view(order, page.lang).attention {
             let title = page.f1("app.need.attention", "number", &order.order_number);
             let url = format!("/admin/orders/{}", order.id);
-            needs.push(Need { kind: "bad", title, detail: entry.message, url });
+            needs.push(Need { kind: "bad", title, detail: entry.message, url, action: "panel.decide" });
         }
     }
-    let failed = queue::list(&tx, Some(JobStatus::Failed), None, None, COUNTED)?.len();
+    let decisions = orders::table::count_attention(tx, 1000)?;
+    if decisions > NAMED {
+        needs.push(Need {
+            kind: "bad",
+            title: page.n("panel.need.more_attention", decisions - NAMED),
+            detail: page.t("panel.need.more_attention_detail").into(),
+            url: "/admin/orders?only=attention".into(),
+            action: "panel.decide",
+        });
+    }
+    let failed = queue::list(tx, Some(JobStatus::Failed), None, None, COUNTED)?.len();
     if failed > 0 {
         needs.push(Need {
             kind: "bad",
             title: page.n("app.need.jobs", failed),
             detail: page.t("app.need.jobs_detail").into(),
             url: "/admin/jobs?status=failed".into(),
+            action: "panel.see_jobs",
         });
     }
-    let mail = mails::figures(&tx)?;
-    if mail.failed + mail.uncertain > 0 {
-        needs.push(Need {
-            kind: "bad",
-            title: page.n("app.need.mails", mail.failed + mail.uncertain),
-            detail: page.t("app.need.mails_detail").into(),
-            url: "/admin/mails".into(),
-        });
+    let mail = mails::figures(tx)?;
+    for (count, state) in [(mail.failed, "failed"), (mail.uncertain, "uncertain")] {
+        if count > 0 {
+            needs.push(Need {
+                kind: "bad",
+                title: page.n(&format!("panel.need.mails_{state}"), count),
+                detail: page.t("app.need.mails_detail").into(),
+                url: format!("/admin/mails?status={state}"),
+                action: "panel.see_mails",
+            });
+        }
     }
-    if !todo.on_hold.is_empty() {
+    let on_hold = lists::count_lines(tx, Production::OnHold, None, 1000)?;
+    if on_hold > 0 {
         needs.push(Need {
             kind: "warn",
-            title: page.n("app.need.on_hold", todo.on_hold.len()),
+            title: page.n("app.need.on_hold", on_hold),
             detail: page.t("app.need.on_hold_detail").into(),
-            url: "/admin/orders?status=paid".into(),
+            url: "/admin/print?state=on_hold".into(),
+            action: "panel.decide",
         });
     }
     if todo.paid > 0 {
@@ -93,9 +125,10 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
             title: page.n("app.need.paid", todo.paid),
             detail: page.t("app.need.paid_detail").into(),
             url: "/admin/orders?status=paid".into(),
+            action: "panel.begin",
         });
     }
-    let backup = backup::standing(shop, &tx)?;
+    let backup = backup::standing(shop, tx)?;
     if backup.is_late || backup.trouble.is_some() {
         let last = backup.last.map(|at| page.f1("app.backup_last", "time", page.time(&at)));
         needs.push(Need {
@@ -103,6 +136,7 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
             title: page.t("app.need.backup").into(),
             detail: backup.trouble.or(last).unwrap_or_else(|| page.t("app.backup_never").into()),
             url: "/admin/backups".into(),
+            action: "panel.see_backups",
         });
     }
     if shop.settings().holiday.closed {
@@ -111,6 +145,7 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
             title: page.t("app.need.closed").into(),
             detail: page.t("app.need.closed_detail").into(),
             url: "/admin/settings?section=holiday".into(),
+            action: "panel.change_it",
         });
     }
     let missing = setup::missing(&shop.settings());
@@ -121,6 +156,7 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
             title: page.t("app.need.setup").into(),
             detail: list.join(" · "),
             url: "/admin/settings".into(),
+            action: "panel.finish_it",
         });
     }
     if shop.is_sandbox() {
@@ -129,6 +165,7 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
             title: page.t("app.need.stripe").into(),
             detail: page.t("app.need.stripe_detail").into(),
             url: "/admin/settings".into(),
+            action: "app.look",
         });
     }
     Ok(needs)
@@ -137,24 +174,31 @@ fn needs(shop: &Shop, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
 /// What needs somebody now
 #[utoipa::path(get, path = "/admin", tag = "admin", responses((status = 200, body = Dashboard)))]
 async fn show_dashboard(visit: Visit) -> Result<Reply, Problem> {
-    // The print room begins with its orders.
+    // The print room begins with its queue.
     if visit.staff()?.role == Role::Printer && !visit.face.is_json() {
-        return Ok(Reply::see_other(visit.face, "/admin/orders"));
+        return Ok(Reply::see_other(visit.face, "/admin/print"));
     }
     people::require(&visit, rights::reads_panel)?;
     let page = visit.page();
+    // Everything on the page is of one moment.
     let tx = visit.shop.store().read()?;
     let todo = orders::todo(&tx)?;
-    let needs = needs(&visit.shop, &page, &todo)?;
+    let needs = needs(&visit.shop, &tx, &page, &todo)?;
     let figures = visit.shop.queue().figures()?;
     let mails_waiting = mails::figures(&tx)?.waiting;
     let jobs_waiting = figures.quick.waiting + figures.heavy.waiting;
+    let takings = Takings::read(&tx, &visit.shop, visit.now)?;
     visit.reply(&Dashboard {
         needs,
         paid_orders: todo.paid,
         unpaid_orders: todo.unpaid,
+        lines_ready_to_print: lists::count_lines(&tx, Production::ReadyToPrint, None, 1000)?,
         jobs_waiting,
         mails_waiting,
+        today: takings.today(),
+        this_month: takings.this_month(),
+        days: takings.days(),
+        charts: takings.charts(&page),
         page,
     })
 }

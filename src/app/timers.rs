@@ -25,7 +25,7 @@ impl Timers {
         timers
     }
 
-    fn with<F>(&self, shop: &Shop, every: Duration, work: impl Fn(Shop) -> F + Send + 'static)
+    pub(super) fn with<F>(&self, shop: &Shop, every: Duration, work: impl Fn(Shop) -> F + Send + 'static)
     where
         F: Future<Output = Result<(), Fault>> + Send + 'static,
     {

@@ -53,6 +53,7 @@ fn documents(shop: &Shop, shelf: &Shelf) -> Result<Vec<Document>, Fault> {
             id: product.id.0,
             title: format!("{} {} {categories}", product.name.en, product.name.ja),
             text: format!("{} {} {}", product.description.en, product.description.ja, variants.join(" ")),
+            ..Document::default()
         });
     }
     Ok(documents)

@@ -31,6 +31,7 @@ pub use lifecycle::{
 };
 pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
 pub use proof::{Compared, compared};
+pub use qr::qr;
 pub use table::{blobs_in_use, count, each_file, each_stored, list_files, of_session};
 pub use web::jobs::{FollowQuery, follow_by_socket};
 pub use web::routes;

@@ -1,8 +1,10 @@
 //! Pure decisions about orders: which state may follow which, what can be paid, what a line may do next.
 
 use super::model::{Hold, Line, Order, PaymentStatus, Production, Status};
-use crate::kernel::{Code, Message, Moment, Refusal};
+use crate::kernel::lang::Words;
+use crate::kernel::{Code, Lang, Message, Moment, Refusal};
 use crate::render::compare::Likeness;
+use crate::web::words;
 
 /// The largest amount Stripe takes in one payment: eight digits of the minor unit (docs.stripe.com/currencies).
 pub const MAX_CHARGE: i64 = 99_999_999;
@@ -41,7 +43,8 @@ pub fn set_by_staff(from: Status) -> &'static [Status] {
 /// # Errors
 /// 409 `invalid_status_transition`, which names the states allowed in words and as `allowed`.
 pub fn check_staff_move(from: Status, to: Status) -> Result<(), Refusal> {
-    refuse_unless(set_by_staff(from), from, to, Status::name, "orders.status_move", "orders.status_end")
+    let words = ["orders.status_move", "orders.status_end", "orders.status"];
+    refuse_unless(set_by_staff(from), from, to, Status::name, words)
 }
 
 /// Checks a move that somebody else's rule has decided (payment, refund).
@@ -49,23 +52,35 @@ pub fn check_staff_move(from: Status, to: Status) -> Result<(), Refusal> {
 /// # Errors
 /// 409 `invalid_status_transition`.
 pub fn check_move(from: Status, to: Status) -> Result<(), Refusal> {
-    refuse_unless(following(from), from, to, Status::name, "orders.status_move", "orders.status_end")
+    let words = ["orders.status_move", "orders.status_end", "orders.status"];
+    refuse_unless(following(from), from, to, Status::name, words)
 }
 
+/// `keys` are those of the sentence, of the sentence where nothing is allowed, and the beginning of the states' names.
 fn refuse_unless<S: Copy + PartialEq>(
     allowed: &[S],
     from: S,
     to: S,
     name: fn(S) -> &'static str,
-    key: &'static str,
-    end_key: &'static str,
+    keys: [&'static str; 3],
 ) -> Result<(), Refusal> {
     if allowed.contains(&to) {
         return Ok(());
     }
+    let [sentence, end, states] = keys;
     let names: Vec<&str> = allowed.iter().map(|state| name(*state)).collect();
-    let key = if names.is_empty() { end_key } else { key };
-    let detail = Message::new(key).with("from", name(from)).with("to", name(to)).with("allowed", names.join(", "));
+    let key = if names.is_empty() { end } else { sentence };
+    // People read the states as the panel calls them; scripts find the contract's words in `allowed`.
+    let called = |lang: Lang, state: &str| words::find(lang, &format!("{states}.{state}")).unwrap_or_default();
+    let both = |tell: &dyn Fn(Lang) -> String| Words::new(tell(Lang::En), tell(Lang::Ja));
+    let list = both(&|lang| {
+        let between = if lang == Lang::Ja { "、" } else { ", " };
+        names.iter().map(|state| called(lang, state)).collect::<Vec<_>>().join(between)
+    });
+    let detail = Message::new(key)
+        .with_words("from", &both(&|lang| called(lang, name(from)).to_owned()))
+        .with_words("to", &both(&|lang| called(lang, name(to)).to_owned()))
+        .with_words("allowed", &list);
     Err(Refusal::because(Code::InvalidStatusTransition, detail).with_extra("allowed", names.into()))
 }
 
@@ -158,7 +173,8 @@ pub fn move_production(
     }
     let from = line.production;
     let allowed = production_following(from);
-    refuse_unless(allowed, from, to, Production::name, "orders.production_move", "orders.production_move")?;
+    let words = ["orders.production_move", "orders.production_move", "orders.production"];
+    refuse_unless(allowed, from, to, Production::name, words)?;
     let reprint = to == Production::ReadyToPrint && matches!(from, Production::Printed | Production::Packed);
     if reason.is_empty() && (to == Production::OnHold || reprint) {
         return Err(Refusal::field("reason", Message::new("orders.reason_needed")));

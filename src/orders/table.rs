@@ -1,7 +1,9 @@
 //! The rows of orders, and the indexes by which they are found. Every change of an order goes through [`put`].
 
 use super::coupons::CouponId;
+use super::lists;
 use super::model::{HistoryEntry, Order, OrderId, Production, Status};
+use crate::catalog::ProductId;
 use crate::designs::DesignId;
 use crate::kernel::{Fault, Moment};
 use crate::people::customers;
@@ -126,6 +128,7 @@ pub fn put(tx: &WriteTx, order: &Order) -> Result<(), Fault> {
     if let Some(intent) = &order.stripe_payment_intent_id {
         BY_INTENT.put(tx, intent, &id)?;
     }
+    lists::keep(tx, before.as_ref(), order)?;
     ORDERS.put(tx, &id, order)
 }
 
@@ -269,6 +272,11 @@ pub fn with_attention(tx: &impl Snapshot, limit: usize) -> Result<Vec<Order>, Fa
     rows(tx, keys.into_iter().map(|(_, id)| id))
 }
 
+/// How many orders need a decision, counted up to `limit`.
+pub fn count_attention(tx: &impl Snapshot, limit: usize) -> Result<usize, Fault> {
+    Ok(WITH_ATTENTION.range(tx, .., Direction::Rising, limit)?.len())
+}
+
 /// Orders with a line on hold, oldest first.
 pub fn on_hold(tx: &impl Snapshot, limit: usize) -> Result<Vec<Order>, Fault> {
     let keys = ON_HOLD.range(tx, .., Direction::Rising, limit)?;
@@ -283,31 +291,51 @@ pub struct Sought {
     pub from: Option<Moment>,
     /// Created before this moment.
     pub until: Option<Moment>,
+    /// Orders with this product in one of their lines.
+    pub product: Option<ProductId>,
+    /// Only those that need a decision.
+    pub attention: bool,
     pub words: String,
     /// Names and addresses are not searched, for those who must not see them.
     pub by_number_only: bool,
 }
 
 impl Sought {
-    fn fits(&self, order: &Order) -> bool {
+    pub fn fits(&self, order: &Order) -> bool {
         self.status.is_none_or(|status| order.status == status)
             && self.from.is_none_or(|from| order.created_at >= from)
             && self.until.is_none_or(|until| order.created_at < until)
+            && self.product.is_none_or(|product| order.lines.iter().any(|line| line.product_id == product))
+            && (!self.attention || !order.attention.is_empty())
     }
 }
 
 /// How many orders a search by words looks at; beyond this it asks for more letters.
 const SEARCHED: usize = 2000;
 
-/// The orders sought, newest first, behind `after`. By words it finds a number, or the beginning of a name or an e-mail address.
+/// The orders sought, newest first, behind `after`. By words it finds a number, or the beginning of a name or an e-mail address; more
+/// than that is known to [`super::finding`].
 pub fn seek(tx: &impl Snapshot, sought: &Sought, after: Option<Place>, limit: usize) -> Result<Vec<Order>, Fault> {
     if !sought.words.trim().is_empty() {
         return seek_words(tx, sought, after, limit);
+    }
+    if sought.attention {
+        // Few at any time: whoever has decided takes the order off this list.
+        let keys = WITH_ATTENTION.range(tx, .., Direction::Falling, SEARCHED)?;
+        let behind = keys.into_iter().filter(|place| after.is_none_or(|after| *place < after));
+        let mut found = rows(tx, behind.map(|(_, id)| id))?;
+        found.retain(|order| sought.fits(order));
+        found.truncate(limit);
+        return Ok(found);
     }
     let low = (sought.from.unwrap_or(Moment(i64::MIN)), OrderId(Uuid::nil()));
     let mut high = (sought.until.unwrap_or(Moment(i64::MAX)), OrderId(Uuid::nil()));
     if let Some(after) = after {
         high = high.min(after);
+    }
+    if let Some(product) = sought.product {
+        let ids = lists::of_product(tx, product, sought.status, (low, high), limit)?;
+        return rows(tx, ids.into_iter());
     }
     let ids: Vec<OrderId> = match sought.status {
         None => BY_CREATED.range(tx, low..high, Direction::Falling, limit)?.into_iter().map(|(_, id)| id).collect(),
@@ -340,7 +368,7 @@ fn seek_words(tx: &impl Snapshot, sought: &Sought, after: Option<Place>, limit: 
 }
 
 /// `ps-123`, `PS000123` and `123` all mean `PS-000123`.
-fn number_in(words: &str) -> Option<String> {
+pub(super) fn number_in(words: &str) -> Option<String> {
     let upper = words.to_ascii_uppercase();
     let digits = upper.strip_prefix("PS").unwrap_or(&upper).trim_start_matches(['-', ' ']);
     let number: u64 = digits.parse().ok()?;
@@ -373,7 +401,7 @@ pub fn place_for_customer(
     Ok(order.map(|order| (order.created_at, id)))
 }
 
-fn rows(tx: &impl Snapshot, ids: impl Iterator<Item = OrderId>) -> Result<Vec<Order>, Fault> {
+pub(super) fn rows(tx: &impl Snapshot, ids: impl Iterator<Item = OrderId>) -> Result<Vec<Order>, Fault> {
     ids.filter_map(|id| ORDERS.get(tx, &id).transpose()).collect()
 }
 
@@ -545,6 +573,10 @@ pub const FOLLOWING: &[&str] = &[
     BY_COUPON_SESSION.name(),
     WITH_ATTENTION.name(),
     ON_HOLD.name(),
+    lists::FOLLOWING[0],
+    lists::FOLLOWING[1],
+    lists::FOLLOWING[2],
+    lists::FOLLOWING[3],
 ];
 
 /// Names every row of other tables that the orders stand for.
@@ -552,8 +584,11 @@ pub const FOLLOWING: &[&str] = &[
 /// # Errors
 /// A database that cannot be read.
 pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
+    let mut taken = lists::Taken::default();
     each(tx, |order| {
         let (id, created, keys) = (order.id, order.created_at, Keys::of(&order));
+        lists::follow(&order, visit)?;
+        taken.add(&order);
         visit(BY_NUMBER.derived(&order.order_number, &id)?)?;
         visit(BY_CREATED.derived(&(created, id)))?;
         visit(BY_STATUS.derived(&(keys.status.to_owned(), created, id)))?;
@@ -581,7 +616,8 @@ pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), 
             visit(BY_INTENT.derived(intent, &id)?)?;
         }
         Ok(std::ops::ControlFlow::Continue(()))
-    })
+    })?;
+    taken.follow(visit)
 }
 
 /// Writes one line of an order's history.

@@ -23,6 +23,13 @@ crate::id!(
 static ENTRIES: Table<u64, AuditRow> = Table::new("people.audit", 1);
 static NUMBERS: Table<AuditId, u64> = Table::new("people.audit.numbers", 1);
 static BY_TARGET: Index<(String, String, u64)> = Index::new("people.audit.by_target");
+/// By who did it, in small letters, and by what was done.
+static BY_ACTOR: Index<(String, u64)> = Index::new("people.audit.by_actor");
+static BY_ACTION: Index<(String, u64)> = Index::new("people.audit.by_action");
+/// By what it was done to, whatever that is.
+static BY_ID: Index<(String, u64)> = Index::new("people.audit.by_id");
+/// By when, for lists that begin or end at a day.
+static BY_TIME: Index<(Moment, u64)> = Index::new("people.audit.by_time");
 /// One row: number and hash of the newest entry, by which a log that lost its end is known.
 static HEAD: Table<String, Head> = Table::new("people.audit.head", 1);
 
@@ -125,6 +132,10 @@ pub fn record(tx: &WriteTx, entry: Entry) -> Result<AuditId, Fault> {
     ENTRIES.put(tx, &number, &row)?;
     NUMBERS.put(tx, &row.id, &number)?;
     BY_TARGET.put(tx, &(row.target_type.clone(), row.target_id.clone(), number))?;
+    BY_ACTOR.put(tx, &(row.actor.to_lowercase(), number))?;
+    BY_ACTION.put(tx, &(row.action.clone(), number))?;
+    BY_ID.put(tx, &(row.target_id.clone(), number))?;
+    BY_TIME.put(tx, &(row.at, number))?;
     HEAD.put(tx, &"audit".to_owned(), &Head { number, seal: row.seal })?;
     Ok(row.id)
 }
@@ -145,6 +156,14 @@ pub fn changes(before: &Value, after: &Value) -> (Value, Value) {
 /// A database that cannot be read.
 pub fn number(tx: &impl Snapshot, id: AuditId) -> Result<Option<u64>, Fault> {
     NUMBERS.get(tx, &id)
+}
+
+/// The id of the entry with a number.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn id_of(tx: &impl Snapshot, number: u64) -> Result<Option<AuditId>, Fault> {
+    Ok(ENTRIES.get(tx, &number)?.map(|row| row.id))
 }
 
 /// Entries from the newest to the oldest, behind the one with the number `after`.
@@ -195,8 +214,115 @@ pub fn of_target(tx: &impl Snapshot, kind: &str, id: &str, limit: usize) -> Resu
     Ok(rows)
 }
 
+/// What the log is narrowed to. Empty members do not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    /// The whole name of whoever did it, in letters of any size.
+    pub actor: String,
+    /// `order.changed`, or the noun alone: `order`.
+    pub action: String,
+    pub target_type: String,
+    pub target_id: String,
+    pub from: Option<Moment>,
+    pub until: Option<Moment>,
+}
+
+impl Sought {
+    fn fits(&self, row: &AuditRow) -> bool {
+        let is = |wanted: &str, given: &str| wanted.is_empty() || wanted == given;
+        let noun = |action: &str| action.split('.').next() == Some(self.action.as_str());
+        (self.actor.is_empty() || row.actor.to_lowercase() == self.actor.to_lowercase())
+            && (is(&self.action, &row.action) || noun(&row.action))
+            && is(&self.target_type, &row.target_type)
+            && is(&self.target_id, &row.target_id)
+            && self.from.is_none_or(|from| row.at >= from)
+            && self.until.is_none_or(|until| row.at < until)
+    }
+}
+
+/// Entries looked at for one page, where one index alone does not answer.
+const LOOKED_AT: usize = 5_000;
+
+/// The entries sought, newest first, behind the number `after`. The narrowest index is walked and the rest compared; after so many entries
+/// that do not fit the walk ends, and the second value is where it goes on.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn seek(
+    tx: &impl Snapshot,
+    sought: &Sought,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<(Vec<AuditRow>, Option<u64>), Fault> {
+    // Entries are numbered in the order of time, so a time is a number.
+    let first_at = |at: Moment| Ok::<_, Fault>(BY_TIME.range(tx, (at, 0).., Order::Rising, 1)?.pop().map(|(_, n)| n));
+    let low = match sought.from {
+        Some(from) => match first_at(from)? {
+            Some(number) => number,
+            None => return Ok((Vec::new(), None)),
+        },
+        None => 0,
+    };
+    let until = match sought.until {
+        Some(until) => first_at(until)?.unwrap_or(u64::MAX),
+        None => u64::MAX,
+    };
+    let mut high = after.map_or(until, |after| after.min(until));
+    let mut found = Vec::new();
+    let mut looked = 0;
+    while high > low && found.len() < limit && looked < LOOKED_AT {
+        let at_once = (limit - found.len()).max(50);
+        let numbers: Vec<u64> = if !sought.target_id.is_empty() {
+            let key = |number| (sought.target_id.clone(), number);
+            let keys = BY_ID.range(tx, key(low)..key(high), Order::Falling, at_once)?;
+            keys.into_iter().map(|(_, number)| number).collect()
+        } else if !sought.actor.is_empty() {
+            let key = |number| (sought.actor.to_lowercase(), number);
+            let keys = BY_ACTOR.range(tx, key(low)..key(high), Order::Falling, at_once)?;
+            keys.into_iter().map(|(_, number)| number).collect()
+        } else if sought.action.contains('.') {
+            let key = |number| (sought.action.clone(), number);
+            let keys = BY_ACTION.range(tx, key(low)..key(high), Order::Falling, at_once)?;
+            keys.into_iter().map(|(_, number)| number).collect()
+        } else {
+            (low.max(1)..high.min(HEAD.get(tx, &"audit".to_owned())?.map_or(1, |head| head.number + 1)))
+                .rev()
+                .take(at_once)
+                .collect()
+        };
+        let Some(last) = numbers.last().copied() else { return Ok((found, None)) };
+        looked += numbers.len();
+        for number in numbers {
+            found.extend(ENTRIES.get(tx, &number)?.filter(|row| sought.fits(row)));
+        }
+        high = last;
+    }
+    found.truncate(limit);
+    let is_cut = looked >= LOOKED_AT && found.len() < limit;
+    Ok((found, is_cut.then_some(high)))
+}
+
+/// The actions there are in the log, each once, in the order of the alphabet.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn actions(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
+    let mut actions: Vec<String> = Vec::new();
+    // From the last entry of one action to the first of the next: as many steps as there are actions.
+    let mut from = (String::new(), 0);
+    while let Some((action, _)) = BY_ACTION.range(tx, from.clone().., Order::Rising, 1)?.pop() {
+        from = (action.clone(), u64::MAX);
+        actions.push(action);
+        if actions.len() > 500 {
+            break;
+        }
+    }
+    Ok(actions)
+}
+
 /// Tables that hold what [`follow`] names and nothing else.
-pub const FOLLOWING: &[&str] = &[NUMBERS.name(), BY_TARGET.name()];
+pub const FOLLOWING: &[&str] =
+    &[NUMBERS.name(), BY_TARGET.name(), BY_ACTOR.name(), BY_ACTION.name(), BY_ID.name(), BY_TIME.name()];
 
 /// Names every row of other tables that the entries stand for.
 ///
@@ -205,7 +331,11 @@ pub const FOLLOWING: &[&str] = &[NUMBERS.name(), BY_TARGET.name()];
 pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
     ENTRIES.each(tx, .., Order::Rising, |number, row| {
         visit(NUMBERS.derived(&row.id, &number)?)?;
-        visit(BY_TARGET.derived(&(row.target_type, row.target_id, number)))?;
+        visit(BY_TARGET.derived(&(row.target_type, row.target_id.clone(), number)))?;
+        visit(BY_ID.derived(&(row.target_id, number)))?;
+        visit(BY_ACTOR.derived(&(row.actor.to_lowercase(), number)))?;
+        visit(BY_ACTION.derived(&(row.action, number)))?;
+        visit(BY_TIME.derived(&(row.at, number)))?;
         Ok(std::ops::ControlFlow::Continue(()))
     })
 }
@@ -319,6 +449,47 @@ mod tests {
             let broken = verify(&store).broken.unwrap_or_default();
             assert!(broken.contains(words), "{broken:?} should say {words}");
         }
+    }
+
+    #[test]
+    fn the_log_is_searched_by_its_indexes() {
+        let store = store();
+        for at in 0..60_i64 {
+            let (name, action) = if at % 2 == 0 { ("Mika", "order.changed") } else { ("Kenji", "order.refunded") };
+            let actor = Actor { name: name.into(), id: None, ip: None };
+            let entry = Entry {
+                actor,
+                action: if at % 10 == 9 { "product.changed" } else { action },
+                target_type: "order",
+                target_id: (at % 3).to_string(),
+                at: Moment(at * 1000),
+                ..entry("1")
+            };
+            store.write_blocking(move |tx| record(tx, entry.clone())).unwrap();
+        }
+        let tx = store.read().unwrap();
+        let look = |sought: Sought| {
+            let (rows, goes_on) = seek(&tx, &sought, None, 100).unwrap();
+            assert_eq!(goes_on, None);
+            rows.into_iter().map(|row| row.number - 1).collect::<Vec<_>>()
+        };
+        let fits = |wanted: &dyn Fn(u64) -> bool| (0..60_u64).rev().filter(|at| wanted(*at)).collect::<Vec<_>>();
+        let any = Sought::default;
+        assert_eq!(look(any()), fits(&|_| true));
+        assert_eq!(look(Sought { actor: "mika".into(), ..any() }), fits(&|at| at % 2 == 0));
+        assert_eq!(look(Sought { actor: "Mik".into(), ..any() }), Vec::<u64>::new(), "whole names");
+        assert_eq!(look(Sought { action: "product.changed".into(), ..any() }), fits(&|at| at % 10 == 9));
+        assert_eq!(look(Sought { action: "order".into(), ..any() }), fits(&|at| at % 10 != 9));
+        let target = |id: &str| Sought { target_type: "order".into(), target_id: id.into(), ..any() };
+        assert_eq!(look(target("2")), fits(&|at| at % 3 == 2));
+        assert_eq!(look(Sought { actor: "Kenji".into(), ..target("2") }), fits(&|at| at % 3 == 2 && at % 2 == 1));
+        let some_time = Sought { from: Some(Moment(10_000)), until: Some(Moment(20_000)), ..any() };
+        assert_eq!(look(some_time), fits(&|at| (10..20).contains(&at)));
+        assert_eq!(look(Sought { from: Some(Moment(99_000)), ..any() }), Vec::<u64>::new());
+        assert_eq!(actions(&tx).unwrap(), ["order.changed", "order.refunded", "product.changed"]);
+        let (page, _) = seek(&tx, &target("0"), None, 5).unwrap();
+        let (rest, _) = seek(&tx, &target("0"), Some(page[4].number), 100).unwrap();
+        assert_eq!(page.len() + rest.len(), 20);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Tables that only repeat what other rows say, such as indexes: compared with those rows, and made right again.
 
 use super::key::{Key, bytes_of};
+use super::open::Store;
 use super::table::{Index, Table};
 use super::tx::sealed::Raw;
-use super::tx::{Snapshot, WriteTx};
+use super::tx::{ReadTx, Snapshot, WriteTx};
 use crate::kernel::Fault;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -119,6 +120,43 @@ pub fn mend(
     Ok(changed)
 }
 
+/// Which lists an older database has been given, under the name of their room.
+static FILLED: Table<String, u32> = Table::new("store.lists", 1);
+/// How many entries are written in one commit while lists are filled.
+const AT_ONCE: usize = 5_000;
+
+/// Writes the entries of `lists`, which came later than the rows they follow from. Done once for each `version` of a room's lists; to be
+/// called at the start, before anybody else writes. Holds few entries in memory.
+///
+/// # Errors
+/// A database that cannot be read or written.
+pub fn fill(
+    store: &Store,
+    room: &str,
+    version: u32,
+    lists: &[&'static str],
+    each: impl FnOnce(&ReadTx, &mut Visit<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let room = room.to_owned();
+    let tx = store.read()?;
+    if FILLED.get(&tx, &room)?.is_some_and(|filled| filled >= version) {
+        return Ok(());
+    }
+    let put = |some: Vec<Derived>| {
+        let write = move |tx: &WriteTx| some.iter().try_for_each(|e| tx.put(e.table, e.key.clone(), &e.value));
+        store.write_blocking(write)
+    };
+    let mut some = Vec::new();
+    each(&tx, &mut |entry| {
+        if lists.contains(&entry.table) {
+            some.push(entry);
+        }
+        if some.len() < AT_ONCE { Ok(()) } else { put(std::mem::take(&mut some)) }
+    })?;
+    put(some)?;
+    store.write_blocking(move |tx| FILLED.put(tx, &room, &version))
+}
+
 fn is_there(tx: &impl Snapshot, entry: &Derived) -> Result<bool, Fault> {
     let mut same = false;
     tx.fetch(entry.table, &entry.key, &mut |value| same = value == entry.value)?;
@@ -128,7 +166,6 @@ fn is_there(tx: &impl Snapshot, entry: &Derived) -> Result<bool, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
 
     static PETS: Table<u64, String> = Table::new("pets", 1);
     static BY_NAME: Index<(String, u64)> = Index::new("pets.by_name");
@@ -141,6 +178,22 @@ mod tests {
             visit(FIRST.derived(&name, &id)?)?;
             Ok(std::ops::ControlFlow::Continue(()))
         })
+    }
+
+    #[test]
+    fn a_list_that_came_later_is_filled_once() {
+        let store = Store::open_on(redb::backends::InMemoryBackend::new()).unwrap();
+        store.write_blocking(|tx| PETS.put(tx, &1, &"Tama".to_owned())).unwrap();
+        let fill = |version| fill(&store, "pets", version, EXACT, |tx, visit| follow(tx, visit)).unwrap();
+        fill(1);
+        let tx = store.read().unwrap();
+        assert!(BY_NAME.has(&tx, &("Tama".to_owned(), 1)).unwrap());
+        assert_eq!(FIRST.get(&tx, &"Tama".to_owned()), Ok(None), "only the lists that were named");
+        store.write_blocking(|tx| BY_NAME.remove(tx, &("Tama".to_owned(), 1))).unwrap();
+        fill(1);
+        assert!(BY_NAME.is_empty(&store.read().unwrap()).unwrap(), "not a second time");
+        fill(2);
+        assert!(!BY_NAME.is_empty(&store.read().unwrap()).unwrap(), "but again for more lists");
     }
 
     #[test]

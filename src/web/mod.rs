@@ -23,6 +23,7 @@ pub mod reply;
 pub mod schema;
 pub mod visit;
 pub mod words;
+pub mod zip;
 
 pub use caller::{Caller, Role, SessionId, StaffCaller};
 pub use face::Face;

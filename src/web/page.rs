@@ -125,3 +125,24 @@ impl Page {
         timestamp.to_zoned(zone).strftime(format).to_string()
     }
 }
+
+/// The moment `days` after the day `text` (`2024-05-01`) at which the day begins in `zone`, an IANA name.
+pub fn start_of_day(text: &str, zone: &str, days: i64) -> Option<Moment> {
+    let date: jiff::civil::Date = text.parse().ok()?;
+    let date = date.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
+    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    Some(Moment(date.to_zoned(zone).ok()?.timestamp().as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_in_the_shops_time_zone() {
+        let day = |text, days| start_of_day(text, "Asia/Tokyo", days).map(|moment| moment.to_string());
+        assert_eq!(day("2024-05-01", 0).as_deref(), Some("2024-04-30T15:00:00Z"));
+        assert_eq!(day("2024-05-01", 1).as_deref(), Some("2024-05-01T15:00:00Z"));
+        assert_eq!(day("May 1st", 0), None);
+    }
+}

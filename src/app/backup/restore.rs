@@ -2,7 +2,7 @@
 
 use crate::app::check;
 use crate::app::commands::Outcome;
-use crate::app::control;
+use crate::app::{control, lists};
 use crate::kernel::Fault;
 use crate::shop::DATABASE;
 use crate::store::backup::{self, Backup};
@@ -57,6 +57,7 @@ pub fn restore(file: &Path, data_dir: &Path, only_check: bool) -> Result<Outcome
         );
         let blobs = Blobs::open(data_dir.join("blobs"))?;
         let store = Store::open(&data_dir.join(DATABASE))?;
+        lists::fill(&store)?;
         // The bytes were compared on their way in; that they are there is enough now.
         let wrong = check::rows(&store.read()?, &|blob| blobs.path(&blob.sha256).is_file());
         store.close()?;
@@ -77,6 +78,7 @@ fn rehearse(backup: &Backup) -> Result<Vec<String>, Fault> {
     let database = place.0.join(DATABASE);
     let files = backup.rehearse(&database)?;
     let store = Store::open(&database)?;
+    lists::fill(&store)?;
     let wrong = check::rows(&store.read()?, &|blob| fits(&files, blob));
     store.close()?;
     wrong

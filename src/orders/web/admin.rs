@@ -1,10 +1,14 @@
 //! The panel's list of orders.
 
 use super::view::{StaffOrder, staff_view};
+use crate::catalog::{self, ProductId};
 use crate::kernel::{Message, Moment, Refusal};
+use crate::orders::finding;
 use crate::orders::model::{Production, Status};
+use crate::orders::rules;
 use crate::orders::table::{self, Sought};
 use crate::people;
+pub use crate::web::page::start_of_day;
 use crate::web::{List, Page, Paging, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::Query;
@@ -17,16 +21,20 @@ use serde::{Deserialize, Serialize};
 pub struct Filter {
     /// One state of the order.
     status: String,
-    /// A number, or the beginning of a name or an e-mail address.
+    /// Words out of number, name, e-mail, address, parcel number or the text on the design; typing errors are forgiven.
     q: String,
     /// Placed on this day or later: `2024-05-01` in the shop's time zone, or RFC 3339.
     from: String,
     /// Placed on this day or earlier.
     to: String,
+    /// The id of a product in one of the lines.
+    product: String,
+    /// `attention`: only those that need a decision.
+    only: String,
 }
 
 #[derive(Template, Serialize)]
-#[template(path = "orders/admin_list.html", blocks = ["content"])]
+#[template(path = "orders/admin_list.html", blocks = ["list"])]
 struct AdminListPage {
     #[serde(skip)]
     page: Page,
@@ -42,9 +50,18 @@ struct AdminListPage {
     next_url: Option<String>,
     #[serde(skip)]
     sees_customers: bool,
+    /// Nothing has the words as they were typed; these are like them.
+    is_alike: bool,
+    #[serde(skip)]
+    products: Vec<(String, String)>,
+    /// The state all of the rows could be put into next, and the words for it.
+    #[serde(skip)]
+    next_state: Option<(&'static str, String)>,
 }
 
 struct AdminRow {
+    /// `id@version`, for changes of many at once.
+    pick: String,
     url: String,
     number: String,
     placed: String,
@@ -68,7 +85,7 @@ struct Tab {
 
 impl View for AdminListPage {
     fn fragment(&self) -> askama::Result<String> {
-        self.as_content().render()
+        self.as_list().render()
     }
 }
 
@@ -86,11 +103,15 @@ pub async fn list_orders_for_staff(
     let sought = sought(&visit, &filter, sees_customers)?;
     let tx = visit.shop.store().read()?;
     let after = paging.after(|id| Ok(table::place_of(&tx, id)?))?;
-    let orders = table::seek(&tx, &sought, after, limit + 1)?;
+    let found = finding::find(&visit.shop, &tx, &sought, after, limit + 1)?;
     let page = visit.page();
-    let list = List::of(orders, limit, |order| order.id.to_string());
+    let mut list = List::of(found.orders, limit, |order| order.id.to_string());
+    if found.is_alike {
+        list.next = None;
+    }
     let word = |group: &str, name: &str| page.t(&format!("orders.{group}.{name}")).to_owned();
     let rows = list.items.iter().map(|order| AdminRow {
+        pick: format!("{}@{}", order.id, order.version),
         url: format!("/admin/orders/{}", order.id),
         number: order.order_number.clone(),
         placed: page.time(&order.created_at),
@@ -104,7 +125,7 @@ pub async fn list_orders_for_staff(
         needs_attention: !order.attention.is_empty(),
         on_hold: order.is_paid() && order.lines.iter().any(|line| line.production == Production::OnHold),
     });
-    let rows = rows.collect();
+    let rows: Vec<AdminRow> = rows.collect();
     let mut tabs = vec![Tab {
         url: address(&filter, "", None),
         name: page.t("orders.all").to_owned(),
@@ -124,7 +145,24 @@ pub async fn list_orders_for_staff(
     let next_url = list.next.as_deref().map(|next| address(&filter, &filter.status, Some(next)));
     let items = list.items.iter().map(|order| staff_view(order, visit.lang, sees_customers)).collect();
     let list = List { items, next: list.next };
-    visit.reply(&AdminListPage { page, list, rows, tabs, filter, next_url, sees_customers })
+    let shelf = catalog::shelf(&visit.shop)?;
+    let products =
+        shelf.all().iter().map(|item| (item.product.id.to_string(), item.product.name.get(visit.lang).to_owned()));
+    let next_state = sought.status.and_then(|status| rules::set_by_staff(status).first().copied());
+    let next_state = next_state.map(|to| (to.name(), page.t(&format!("panel.bulk.{}", to.name())).to_owned()));
+    let changes_orders = visit.staff()?.role.changes_orders();
+    visit.reply(&AdminListPage {
+        products: products.collect(),
+        page,
+        list,
+        rows,
+        tabs,
+        filter,
+        next_url,
+        sees_customers,
+        is_alike: found.is_alike,
+        next_state: next_state.filter(|_| changes_orders),
+    })
 }
 
 /// The list's own address with another state or page.
@@ -134,6 +172,8 @@ fn address(filter: &Filter, status: &str, after: Option<&str>) -> String {
         ("q", &filter.q),
         ("from", &filter.from),
         ("to", &filter.to),
+        ("product", &filter.product),
+        ("only", &filter.only),
         ("after", after.unwrap_or_default()),
     ];
     let given: Vec<_> = all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
@@ -159,8 +199,17 @@ fn sought(visit: &Visit, filter: &Filter, sees_customers: bool) -> Result<Sought
             moment.map(Some).ok_or_else(|| Refusal::field(field, Message::new("orders.day_form")))
         }
     };
+    let product = match filter.product.trim() {
+        "" => None,
+        text => {
+            let unknown = |_| Refusal::field("product", Message::new("panel.product_unknown"));
+            Some(text.parse::<uuid::Uuid>().map(ProductId).map_err(unknown)?)
+        }
+    };
     Ok(Sought {
         status,
+        product,
+        attention: filter.only == "attention",
         from: day(&filter.from, "from", 0)?,
         until: day(&filter.to, "to", 1)?,
         words: filter.q.clone(),
@@ -168,25 +217,9 @@ fn sought(visit: &Visit, filter: &Filter, sees_customers: bool) -> Result<Sought
     })
 }
 
-/// The moment `days` after the day `text` at which the day begins in `zone`.
-pub fn start_of_day(text: &str, zone: &str, days: i64) -> Option<Moment> {
-    let date: jiff::civil::Date = text.parse().ok()?;
-    let date = date.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
-    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    Some(Moment(date.to_zoned(zone).ok()?.timestamp().as_millisecond()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_begin_in_the_shops_time_zone() {
-        let day = |text, days| start_of_day(text, "Asia/Tokyo", days).map(|moment| moment.to_string());
-        assert_eq!(day("2024-05-01", 0).as_deref(), Some("2024-04-30T15:00:00Z"));
-        assert_eq!(day("2024-05-01", 1).as_deref(), Some("2024-05-01T15:00:00Z"));
-        assert_eq!(day("May 1st", 0), None);
-    }
 
     #[test]
     fn filters_stay_in_the_address() {

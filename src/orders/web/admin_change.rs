@@ -30,23 +30,23 @@ pub struct ParcelForm {
 }
 
 /// What staff change about an order.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
 pub struct StaffForm {
     /// `processing`, `shipped`, `delivered` or `cancelled`, each only from the state before it.
     #[serde(default, deserialize_with = "input::optional_text")]
-    status: Option<String>,
+    pub(super) status: Option<String>,
     /// Added to the parcels of the order.
-    tracking: Option<ParcelForm>,
+    pub(super) tracking: Option<ParcelForm>,
     /// A note of the staff's, added to those there are; the customer does not see it.
     #[serde(default, deserialize_with = "input::optional_text")]
-    note: Option<String>,
+    pub(super) note: Option<String>,
     /// The code of an attention entry that was dealt with.
     #[serde(default, deserialize_with = "input::optional_text")]
-    resolve: Option<String>,
+    pub(super) resolve: Option<String>,
     /// The version that was looked at; 412 when somebody else changed the order since.
     #[serde(default, deserialize_with = "input::optional_number")]
     #[schema(value_type = Option<u64>)]
-    version: Option<i64>,
+    pub(super) version: Option<i64>,
 }
 
 /// Move an order on, add a parcel or a note
@@ -68,7 +68,7 @@ pub async fn change_order_by_staff(
     visit.done(&document, &format!("/admin/orders/{id}"))
 }
 
-fn check_version(order: &Order, version: Option<i64>) -> Result<(), Refusal> {
+pub(super) fn check_version(order: &Order, version: Option<i64>) -> Result<(), Refusal> {
     match version {
         Some(version) if u64::try_from(version) != Ok(order.version) => {
             Err(Refusal::new(Code::StaleVersion, "orders.stale"))
@@ -77,7 +77,7 @@ fn check_version(order: &Order, version: Option<i64>) -> Result<(), Refusal> {
     }
 }
 
-fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) -> Result<Order> {
+pub(super) fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) -> Result<Order> {
     let now = visit.now;
     let staff = visit.caller.staff.as_ref().map(|staff| staff.name.clone()).unwrap_or_default();
     let mut order = require(tx, id)?;
@@ -192,14 +192,14 @@ fn record_change(tx: &WriteTx, visit: &Visit, order: &Order, before: Value, afte
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 pub struct ProductionForm {
     /// `printed`, `packed`, `on_hold`, or `ready_to_print` (reprint, or off a hold).
-    production: String,
+    pub(super) production: String,
     /// Needed for a hold and for a reprint.
     #[serde(default)]
-    reason: String,
+    pub(super) reason: String,
     /// The version that was looked at; 412 when somebody else changed the order since.
     #[serde(default, deserialize_with = "input::optional_number")]
     #[schema(value_type = Option<u64>)]
-    version: Option<i64>,
+    pub(super) version: Option<i64>,
 }
 
 /// Move a line through the print room
@@ -221,7 +221,13 @@ pub async fn change_production(
     visit.done(&document, &format!("/admin/orders/{id}"))
 }
 
-fn move_line(tx: &WriteTx, visit: &Visit, id: OrderId, line: LineId, form: &ProductionForm) -> Result<Order> {
+pub(super) fn move_line(
+    tx: &WriteTx,
+    visit: &Visit,
+    id: OrderId,
+    line: LineId,
+    form: &ProductionForm,
+) -> Result<Order> {
     let now = visit.now;
     let mut order = require(tx, id)?;
     check_version(&order, form.version)?;

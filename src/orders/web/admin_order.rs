@@ -33,6 +33,8 @@ pub struct AdminOrderPage {
     /// Codes of warnings about the designs that the customer did not tick.
     unticked_warnings: Vec<String>,
     #[serde(skip)]
+    order_id: OrderId,
+    #[serde(skip)]
     shown: Shown,
 }
 
@@ -40,6 +42,8 @@ pub struct AdminOrderPage {
 struct Shown {
     number: String,
     version: u64,
+    /// The query of the page with a ticket for each line.
+    tickets: String,
     url: String,
     placed: String,
     status: &'static str,
@@ -77,6 +81,8 @@ struct AdminLine {
     id: LineId,
     row: LineRow,
     url: String,
+    /// The print file as small as the preview, to be seen beside it; not where both are shown large because they differ.
+    print_url: Option<String>,
     final_url: Option<String>,
     /// The design's own state and, where its print failed, why.
     design_state: &'static str,
@@ -166,6 +172,10 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
     let shown = Shown {
         number: order.order_number.clone(),
         version: order.version,
+        tickets: {
+            let lines = order.lines.iter().map(|line| ("lines[]", format!("{}/{}", order.id, line.id)));
+            serde_urlencoded::to_string(lines.collect::<Vec<_>>()).unwrap_or_default()
+        },
         url: format!("/admin/orders/{}", order.id),
         placed: page.time(&order.created_at),
         status: order.status.name(),
@@ -198,6 +208,7 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         history,
         mails,
         unticked_warnings,
+        order_id: order.id,
         shown,
     })
 }
@@ -279,6 +290,9 @@ fn admin_line(
         id: line.id,
         row: line_row(tx, shop, order, line, page)?,
         url: format!("/admin/orders/{}/lines/{}", order.id, line.id),
+        print_url: design
+            .filter(|design| is_ready(design, line) && designs::compared(design).is_none())
+            .map(|design| format!("/admin/designs/{}/print-preview", design.id)),
         final_url: design.filter(|design| is_ready(design, line)).and_then(designs::final_url),
         design_state: state,
         design_state_name: page.t(&format!("orders.design.{state}")).to_owned(),

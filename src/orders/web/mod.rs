@@ -1,12 +1,16 @@
 //! Routes of orders: the customer's pages and the panel's.
 
 pub mod admin;
+mod admin_bulk;
 mod admin_change;
 mod admin_order;
 mod confirm;
 mod customer;
 mod form;
 pub mod parts;
+mod print_files;
+mod print_room;
+mod print_tickets;
 mod show;
 pub mod view;
 
@@ -26,6 +30,10 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(admin::list_orders_for_staff))
         .routes(routes!(admin_order::show_order_to_staff, admin_change::change_order_by_staff))
         .routes(routes!(admin_change::change_production))
+        .routes(routes!(admin_bulk::change_orders))
+        .routes(routes!(print_room::show_queue, admin_bulk::change_lines))
+        .routes(routes!(print_tickets::show_tickets))
+        .routes(routes!(print_files::download_files))
         .merge(super::basket::routes())
         .merge(super::coupons::web::routes())
 }

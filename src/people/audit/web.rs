@@ -1,12 +1,14 @@
 //! `GET /admin/audit`.
 
+use super::Sought;
 use super::{AuditId, AuditRow};
 use crate::kernel::Moment;
+use crate::kernel::{Message, Refusal};
 use crate::people::rights;
 use crate::web::{List, Page, Paging, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::Query;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -80,6 +82,68 @@ struct AuditPage {
     page: Page,
     #[serde(flatten)]
     list: List<AuditView>,
+    #[serde(skip)]
+    filter: Filter,
+    /// Every action there is in the log.
+    #[serde(skip)]
+    actions: Vec<String>,
+    #[serde(skip)]
+    next_url: Option<String>,
+}
+
+/// What the log is narrowed to.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// The whole name of a member of the staff, a token, or `command line`.
+    actor: String,
+    /// `order.changed`, or everything about a noun: `order`.
+    action: String,
+    /// What was changed: `order`, `product`, `staff` …
+    target_type: String,
+    /// Its id.
+    target_id: String,
+    /// On this day or later, in the shop's time zone, or RFC 3339.
+    from: String,
+    /// On this day or earlier.
+    to: String,
+}
+
+impl Filter {
+    fn sought(&self, visit: &Visit) -> Result<Sought, Refusal> {
+        let zone = visit.shop.settings().time_zone.clone();
+        let day = |text: &str, field: &str, days: i64| match text.trim() {
+            "" => Ok(None),
+            text => {
+                let moment = Moment::parse(text).or_else(|| crate::web::page::start_of_day(text, &zone, days));
+                moment.map(Some).ok_or_else(|| Refusal::field(field, Message::new("panel.day_form")))
+            }
+        };
+        Ok(Sought {
+            actor: self.actor.trim().to_owned(),
+            action: self.action.trim().to_owned(),
+            target_type: self.target_type.trim().to_owned(),
+            target_id: self.target_id.trim().to_owned(),
+            from: day(&self.from, "from", 0)?,
+            until: day(&self.to, "to", 1)?,
+        })
+    }
+
+    /// The list's own address, going on behind `after`.
+    fn address(&self, after: &str) -> String {
+        let all = [
+            ("actor", &*self.actor),
+            ("action", &self.action),
+            ("target_type", &self.target_type),
+            ("target_id", &self.target_id),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("after", after),
+        ];
+        let given: Vec<_> = all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        format!("/admin/audit?{}", serde_urlencoded::to_string(given).unwrap_or_default())
+    }
 }
 
 impl View for AuditPage {
@@ -89,14 +153,26 @@ impl View for AuditPage {
 }
 
 /// The audit log, newest first.
-#[utoipa::path(get, path = "/admin/audit", tag = "admin", params(Paging), responses((status = 200, body = List<AuditView>)))]
-async fn list_audit(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
+#[utoipa::path(get, path = "/admin/audit", tag = "admin", params(Filter, Paging),
+    responses((status = 200, body = List<AuditView>), (status = 401), (status = 403), (status = 422)))]
+async fn list_audit(
+    visit: Visit,
+    Query(filter): Query<Filter>,
+    Query(paging): Query<Paging>,
+) -> Result<Reply, Problem> {
     rights::require(&visit, rights::reads_panel)?;
     let limit = paging.limit()?;
+    let sought = filter.sought(&visit)?;
     let tx = visit.shop.store().read()?;
     let after = paging.after(|id| Ok(super::number(&tx, id)?))?;
-    let rows = super::list(&tx, after, limit + 1)?;
+    let (rows, goes_on) = super::seek(&tx, &sought, after, limit + 1)?;
     let items = rows.into_iter().map(AuditView::from).collect();
-    let list = List::of(items, limit, |entry: &AuditView| entry.id.to_string());
-    visit.reply(&AuditPage { page: visit.page(), list })
+    let mut list = List::of(items, limit, |entry: &AuditView| entry.id.to_string());
+    if let (None, Some(number)) = (&list.next, goes_on) {
+        // So many entries did not fit that the search stops here and can be asked to go on.
+        list.next = super::id_of(&tx, number)?.map(|id| id.to_string());
+    }
+    let next_url = list.next.as_deref().map(|next| filter.address(next));
+    let actions = super::actions(&tx)?;
+    visit.reply(&AuditPage { page: visit.page(), list, filter, actions, next_url })
 }
