@@ -75,7 +75,8 @@ fn parts(text: &str) -> Option<(String, &str)> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let is_grouped = rest.is_empty() || (first.len() <= 3 && rest.iter().all(|group| group.len() == 3));
     let is_even = whole.chars().filter(|c| is_mark(*c)).collect::<std::collections::BTreeSet<_>>().len() <= 1;
-    let are_digits = digits(first) && rest.iter().all(|group| digits(group)) && (fraction.is_empty() || digits(fraction));
+    let are_digits =
+        digits(first) && rest.iter().all(|group| digits(group)) && (fraction.is_empty() || digits(fraction));
     (is_grouped && is_even && are_digits).then(|| (format!("{first}{}", rest.concat()), fraction))
 }
 
@@ -144,7 +145,10 @@ impl Currency {
         let last = plain.rfind(|c: char| c.is_ascii_digit())?;
         let around = [&plain[..first], &plain[last + 1..]];
         let is_sign = |text: &str| {
-            text.is_empty() || text.eq_ignore_ascii_case(self.code()) || self.sign() == Some(text) || "¥円€$£".contains(text)
+            text.is_empty()
+                || text.eq_ignore_ascii_case(self.code())
+                || self.sign() == Some(text)
+                || "¥円€$£".contains(text)
         };
         if !around.into_iter().all(is_sign) {
             return None;

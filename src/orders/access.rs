@@ -98,6 +98,11 @@ pub fn link(shop: &Shop, id: OrderId) -> String {
     format!("{}/orders/{id}?key={key}", shop.public_url())
 }
 
+/// The absolute address of the page where the customer changes pieces that were opened again.
+pub fn changes_link(shop: &Shop, id: OrderId) -> String {
+    link(shop, id).replacen(&format!("/orders/{id}"), &format!("/orders/{id}/changes"), 1)
+}
+
 /// The order's page, for somebody who came by `access`.
 pub fn order_address(id: OrderId, access: &Access) -> String {
     format!("/orders/{id}{}", access.query())

@@ -1,6 +1,6 @@
 //! What is written to customers and to the owner about an order. Each letter is posted in the transaction of its cause, once.
 
-use super::access::link;
+use super::access::{changes_link, link};
 use super::model::{Order, Tracking};
 use super::web::parts::{address_lines, total_rows};
 use crate::kernel::{Fault, Lang, Moment};
@@ -74,6 +74,36 @@ pub fn post_print_differs(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment)
     post(tx, shop, order, letter, now)
 }
 
+/// To the customer: something about a piece has to be changed before it can be printed well, and where they do that. `at` is the line.
+pub fn post_change_asked(
+    tx: &WriteTx,
+    shop: &Shop,
+    order: &Order,
+    at: usize,
+    message: &str,
+    now: Moment,
+) -> Result<(), Fault> {
+    let page = Page::new(shop, order.lang, "/");
+    let line = &order.lines[at];
+    let mut body = LetterBody::new(page.t("panel.mail_change_heading"))
+        .preview(page.f1("panel.mail_change_preview", "number", &order.order_number))
+        .paragraph(page.f(
+            "panel.mail_change_text",
+            &[("name", order.shipping_address.name.as_str()), ("piece", line.title.get(order.lang))],
+        ))
+        .paragraph(message);
+    if let Some(frozen) = &line.frozen {
+        body = body.picture(format!("{}{}", shop.public_url(), frozen.picture_url), line.title.get(order.lang));
+    }
+    let body = body
+        .button(page.t("panel.mail_change_button"), changes_link(shop, order.id))
+        .note(page.t("panel.mail_change_note"));
+    let subject = page.f1("panel.mail_change_subject", "number", &order.order_number);
+    // It may be asked for more than once, of each line.
+    let key = format!("order:{}:change_asked:{}:{}", order.id, line.id, order.version);
+    post_keyed(tx, shop, order, to_customer(order, "change_asked", subject, body), key, now)
+}
+
 /// The parcel is on its way.
 pub fn post_shipped(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
@@ -126,9 +156,13 @@ struct Letter {
 }
 
 fn post(tx: &WriteTx, shop: &Shop, order: &Order, letter: Letter, now: Moment) -> Result<(), Fault> {
+    let key = format!("order:{}:{}", order.id, letter.kind);
+    post_keyed(tx, shop, order, letter, key, now)
+}
+
+fn post_keyed(tx: &WriteTx, shop: &Shop, order: &Order, letter: Letter, key: String, now: Moment) -> Result<(), Fault> {
     let Letter { kind, to, lang, subject, body } = letter;
     let (text, html) = mails::render(shop, lang, &body)?;
-    let key = format!("order:{}:{kind}", order.id);
     let order_id = Some(order.id.into());
     mails::post(tx, shop, NewMail { id: shop.new_id(), kind, key, to, lang, subject, text, html, order_id, now })?;
     Ok(())

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod address;
 pub mod basket;
+mod changes;
 mod check;
 pub mod coupons;
 pub mod finding;

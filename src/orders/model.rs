@@ -212,6 +212,8 @@ pub enum Hold {
     PrintDiffers(Likeness),
     /// The money was given back.
     Refunded,
+    /// The customer was asked to change photo or words, and what was written to them.
+    Customer { message: String },
 }
 
 /// The sums of an order, worked out by [`super::totals::totals`] and frozen. Minor units of `currency`.

@@ -471,7 +471,7 @@ pub fn design_settled(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -
 }
 
 /// How the work on a design's print file ended; `None` while it goes on.
-fn print_of(design: &Design) -> Option<Print<'_>> {
+pub(super) fn print_of(design: &Design) -> Option<Print<'_>> {
     match design.status {
         DesignStatus::Ready => Some(match design.differs() {
             Some(likeness) => Print::Differs(likeness),
@@ -484,7 +484,7 @@ fn print_of(design: &Design) -> Option<Print<'_>> {
 
 /// Brings the attention entries about print files into line with what holds the order's lines. A print that is not like its preview is
 /// also told by mail, once an order: nobody looks at the panel all day, and a paid order must not wait unseen.
-fn look_at_holds(tx: &WriteTx, shop: &Shop, order: &mut Order, now: Moment) -> Result<(), Fault> {
+pub(super) fn look_at_holds(tx: &WriteTx, shop: &Shop, order: &mut Order, now: Moment) -> Result<(), Fault> {
     let causes: Vec<&str> = order.lines.iter().filter_map(rules::print_attention).collect();
     order.attention.retain(|entry| {
         !rules::PRINT_ATTENTION.contains(&entry.code.as_str()) || causes.contains(&entry.code.as_str())

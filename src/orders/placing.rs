@@ -1,8 +1,8 @@
 //! From what a customer sends to a stored draft: made, changed, or repeated.
 
 use super::access::{Access, confirm_address, owned};
-use super::coupons::{self, Coupon, User};
 use super::address::{self, AddressInput};
+use super::coupons::{self, Coupon, User};
 use super::model::{Actor, Address, HistoryEntry, Order, OrderId, PaymentStatus, Status};
 use super::payment::save;
 use super::pricing::{self, Wish};

@@ -136,13 +136,7 @@ fn price_line(tx: &impl Snapshot, shop: &Shop, design: &Design, quantity: u32, f
     })
 }
 
-fn reckon(
-    shop: &Shop,
-    mut lines: Vec<Line>,
-    to: &Address,
-    coupon: Option<&Coupon>,
-    now: Moment,
-) -> Result<Priced> {
+fn reckon(shop: &Shop, mut lines: Vec<Line>, to: &Address, coupon: Option<&Coupon>, now: Moment) -> Result<Priced> {
     let settings = shop.settings();
     let bases: Vec<LineBasis> = lines
         .iter()

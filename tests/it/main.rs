@@ -10,4 +10,5 @@ mod flows;
 mod kit;
 mod prints;
 mod promises;
+mod roles;
 mod routes;

@@ -92,6 +92,8 @@ struct EditorPage {
     product_slug: String,
     #[serde(skip)]
     is_locked: bool,
+    /// Where an ordered piece that staff have opened is approved, when it is one.
+    approve_at: Option<String>,
     #[serde(skip)]
     is_stale: bool,
     /// The version the form begins with.
@@ -277,6 +279,7 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
         product_name: product.name.get(lang).to_owned(),
         product_slug: product.slug.clone(),
         is_locked: design.is_locked(),
+        approve_at: approve_at(visit, design),
         is_stale: said.is_stale,
         seen_version: design.version,
         preview_url: lifecycle::picture_url(shop, design),
@@ -521,4 +524,12 @@ mod tests {
         assert_eq!(plain(1.2), "1.2");
         assert_eq!(plain(-0.33333), "-0.3333");
     }
+}
+
+/// The page from which the customer came with the link in our mail, or the order's own.
+fn approve_at(visit: &Visit, design: &Design) -> Option<String> {
+    let order = design.locked_by.last().filter(|_| design.staff_unlocked)?;
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&visit.query).unwrap_or_default();
+    let back = pairs.into_iter().find(|(name, value)| name == "back" && value.starts_with("/orders/"));
+    Some(back.map_or_else(|| format!("/orders/{order}/changes"), |(_, back)| back))
 }

@@ -55,7 +55,8 @@ fn a_form_says_the_same_as_json() {
 
 #[test]
 fn a_change_keeps_what_it_does_not_name() {
-    let coupon = new_coupon(json!({"code": "STAR", "amount": 500, "limit": 3, "ends_at": "2026-05-31T10:00:00Z"})).unwrap();
+    let coupon =
+        new_coupon(json!({"code": "STAR", "amount": 500, "limit": 3, "ends_at": "2026-05-31T10:00:00Z"})).unwrap();
     let changed = |value: Value| apply(&coupon, &input::from_value(value).unwrap(), place());
     assert_eq!(changed(json!({})).unwrap(), coupon);
     // An hour that a form cannot show survives the form.

@@ -248,11 +248,7 @@ async fn show_coupon(visit: Visit, Path(id): Path<String>) -> Result<Reply, Prob
     visit.reply(&coupon_page(&visit, read_id(&id)?, None)?)
 }
 
-fn coupon_page(
-    visit: &Visit,
-    id: CouponId,
-    refused: Option<(&Refusal, &CouponInput)>,
-) -> Result<CouponPage, Problem> {
+fn coupon_page(visit: &Visit, id: CouponId, refused: Option<(&Refusal, &CouponInput)>) -> Result<CouponPage, Problem> {
     let staff = require(visit, rights::reads_panel)?;
     let tx = visit.shop.store().read()?;
     let coupon = table::get(&tx, id)?.ok_or_else(Problem::not_found)?;

@@ -65,9 +65,17 @@ async fn a_coupon_shows_in_every_sum() {
     assert!(unknown["detail"].as_str().unwrap().contains("no coupon with this code"), "{unknown}");
     // As a form, the same words stand beside the field.
     let tag = room.tag(&mika, "Chelsea").await;
-    let fields = [("design_id", tag["id"].as_str().unwrap()), ("email", "mika@example.jp"), ("coupon", "MOON"),
-        ("shipping_address.name", "M"), ("shipping_address.postal_code", "150-0001"), ("shipping_address.country", "JP"),
-        ("shipping_address.region", "東京都"), ("shipping_address.city", "渋谷区"), ("shipping_address.line1", "1-1")];
+    let fields = [
+        ("design_id", tag["id"].as_str().unwrap()),
+        ("email", "mika@example.jp"),
+        ("coupon", "MOON"),
+        ("shipping_address.name", "M"),
+        ("shipping_address.postal_code", "150-0001"),
+        ("shipping_address.country", "JP"),
+        ("shipping_address.region", "東京都"),
+        ("shipping_address.city", "渋谷区"),
+        ("shipping_address.line1", "1-1"),
+    ];
     let again = room.form("/orders", &mika, &fields).await;
     assert!(again.page(422).contains("id=\"coupon-error\"") && again.body.contains("no coupon with this code"));
 }

@@ -14,7 +14,7 @@ async fn an_order_goes_its_way_and_writes_to_its_customer_once() {
 
     let wrong = put(json!({"status": "delivered"})).await.refused(409, "invalid_status_transition");
     assert_eq!(wrong["allowed"], json!(["processing"]));
-    assert!(wrong["detail"].as_str().unwrap().contains("processing"), "{wrong}");
+    assert!(wrong["detail"].as_str().unwrap().contains("Being made"), "{wrong}");
     assert_eq!(put(json!({"status": "lost"})).await.fields(), ["status"]);
     let version = room.order(id).version;
     put(json!({"status": "processing", "version": version - 1})).await.refused(412, "stale_version");

@@ -7,7 +7,9 @@ use crate::kernel::text::{clean_block, clean_line};
 use crate::kernel::{Code, Fault, Message, Moment, Refusal, Result};
 use crate::orders::access::read_id;
 use crate::orders::letters;
-use crate::orders::model::{Actor, HistoryEntry, LineId, Order, OrderId, Production, StaffNote, Status, Tracking};
+use crate::orders::model::{
+    Actor, HistoryEntry, Hold, LineId, Order, OrderId, Production, StaffNote, Status, Tracking,
+};
 use crate::orders::payment::{call_off, require, save};
 use crate::orders::rules;
 use crate::orders::table;
@@ -156,7 +158,7 @@ fn checked_parcel(parcel: &ParcelForm) -> Result<Tracking, Refusal> {
 }
 
 /// What the audit log keeps of an order: nothing that names the customer.
-fn audited(order: &Order) -> Value {
+pub(super) fn audited(order: &Order) -> Value {
     let lines: serde_json::Map<String, Value> = order
         .lines
         .iter()
@@ -171,7 +173,7 @@ fn audited(order: &Order) -> Value {
     })
 }
 
-fn record_change(tx: &WriteTx, visit: &Visit, order: &Order, before: Value, after: Value) -> Result<()> {
+pub(super) fn record_change(tx: &WriteTx, visit: &Visit, order: &Order, before: Value, after: Value) -> Result<()> {
     let (before, after) = audit::changes(&before, &after);
     audit::record(
         tx,
@@ -238,7 +240,15 @@ pub(super) fn move_line(
     let reason = clean_line(&form.reason, 300)
         .map_err(|_| Refusal::field("reason", Message::new("orders.too_long").with("max", 300)))?;
     let line = &order.lines[at];
-    let ready = designs::find(tx, line.design_id)?.is_some_and(|design| is_ready(&design, line));
+    let design = designs::find(tx, line.design_id)?;
+    if let (Some(Hold::Customer { .. }), Some(design), true) = (&line.hold, &design, to != Production::OnHold) {
+        if line.frozen.as_ref().is_some_and(|frozen| frozen.params_crc32 != design.params_crc32) {
+            return Err(Refusal::new(Code::Conflict, "panel.customer_changed").into());
+        }
+        // Nothing was changed yet: it goes on as it was bought, and is closed again.
+        designs::set_staff_unlocked(tx, design.id, false, now)?;
+    }
+    let ready = design.is_some_and(|design| is_ready(&design, line));
     let moved = rules::move_production(&order, line, to, &reason, ready)?;
     let what = format!("line_{}", moved.production.name());
     order.lines[at] = moved;

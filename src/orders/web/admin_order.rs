@@ -5,7 +5,7 @@ use super::view::{StaffOrder, staff_view};
 use crate::designs::{self, Design};
 use crate::kernel::Moment;
 use crate::orders::access::read_id;
-use crate::orders::model::{Actor, HistoryEntry, Line, LineId, Order, OrderId, Production, Status, Tracking};
+use crate::orders::model::{Actor, HistoryEntry, Hold, Line, LineId, Order, OrderId, Production, Status, Tracking};
 use crate::orders::payment::require;
 use crate::orders::rules;
 use crate::orders::table;
@@ -92,6 +92,10 @@ struct AdminLine {
     /// Preview and print side by side, where they differ too much.
     compared: Option<designs::Compared>,
     crc32: String,
+    /// Where the customer is asked to change it, while that is possible.
+    open_url: Option<String>,
+    /// Where it is approved as it is now, while it waits for the customer.
+    approve_url: Option<String>,
     moves: Vec<ProductionMove>,
 }
 
@@ -300,6 +304,12 @@ fn admin_line(
         job_url: design.and_then(|design| design.job).map(|_| "/admin/jobs?kind=render.final".to_owned()),
         compared: design.filter(|design| is_ready(design, line)).and_then(designs::compared),
         crc32: crc32.unwrap_or(&line.priced_crc32).to_owned(),
+        open_url: (order.is_paid()
+            && matches!(order.status, Status::Paid | Status::Processing)
+            && !matches!(line.hold, Some(Hold::Customer { .. })))
+        .then(|| format!("/admin/orders/{}/lines/{}/open", order.id, line.id)),
+        approve_url: matches!(line.hold, Some(Hold::Customer { .. }))
+            .then(|| format!("/orders/{}/lines/{}/approve", order.id, line.id)),
         moves: moves.collect(),
     })
 }

@@ -145,13 +145,9 @@ pub async fn show_order_form(visit: Visit) -> Result<Reply, Problem> {
     let session = visit.session();
     let emails = session.map(|session| customers::proven_emails(&tx, session)).transpose()?.unwrap_or_default();
     let filled = match table::of_customer(&tx, session, &emails, None, 1)?.first() {
-        Some(last) => Filled {
-            note: String::new(),
-            coupon: String::new(),
-            ticked: Vec::new(),
-            lines,
-            ..Filled::of(last)
-        },
+        Some(last) => {
+            Filled { note: String::new(), coupon: String::new(), ticked: Vec::new(), lines, ..Filled::of(last) }
+        }
         None => Filled {
             email: emails.into_iter().next().unwrap_or_default(),
             address: AddressInput::default(),

@@ -4,6 +4,7 @@ pub mod admin;
 mod admin_bulk;
 mod admin_change;
 mod admin_order;
+mod changes;
 mod confirm;
 mod customer;
 mod form;
@@ -30,6 +31,10 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(admin::list_orders_for_staff))
         .routes(routes!(admin_order::show_order_to_staff, admin_change::change_order_by_staff))
         .routes(routes!(admin_change::change_production))
+        .routes(routes!(changes::open_line))
+        .routes(routes!(changes::show_changes))
+        .routes(routes!(changes::begin_change))
+        .routes(routes!(changes::approve_change))
         .routes(routes!(admin_bulk::change_orders))
         .routes(routes!(print_room::show_queue, admin_bulk::change_lines))
         .routes(routes!(print_tickets::show_tickets))

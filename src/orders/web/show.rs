@@ -4,7 +4,7 @@ use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
 use super::view::{OrderView, staff_view, view};
 use crate::kernel::Moment;
 use crate::orders::access::{Access, confirm_address, order_address, owned, read_id};
-use crate::orders::model::{Order, OrderId, PaymentStatus, Status, Tracking};
+use crate::orders::model::{Hold, Order, OrderId, PaymentStatus, Status, Tracking};
 use crate::web::{Face, Page, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::Path;
@@ -39,6 +39,9 @@ struct OrderPage {
     reopen_url: Option<String>,
     #[serde(skip)]
     reorder_url: Option<String>,
+    /// Where pieces that were opened again are changed.
+    #[serde(skip)]
+    changes_url: Option<String>,
     #[serde(skip)]
     lines: Vec<LineRow>,
     #[serde(skip)]
@@ -161,6 +164,11 @@ pub async fn show_order(visit: Visit, Path(id): Path<String>) -> Result<Reply, P
         reopen_url: can_reopen.then(|| format!("/orders/{id}/reopen{query}")),
         reorder_url: (order.paid_at.is_some() || order.status == Status::Cancelled)
             .then(|| format!("/orders/{id}/reorder{query}")),
+        changes_url: order
+            .lines
+            .iter()
+            .any(|line| matches!(line.hold, Some(Hold::Customer { .. })))
+            .then(|| format!("/orders/{id}/changes{query}")),
         lines: line_rows(&tx, &visit.shop, &order, &page)?,
         totals: total_rows(&order, &page),
         place: address_lines(&order.shipping_address, page.lang),

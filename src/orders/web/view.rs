@@ -189,6 +189,7 @@ pub fn hold_reason(hold: &Hold, lang: Lang) -> String {
             let values = [("whole", percent(likeness.whole)), ("worst", percent(likeness.worst)), ("color", color)];
             words::fill(words::text(lang, "orders.hold.print_differs"), &values)
         }
+        Hold::Customer { message } => words::fill(words::text(lang, "panel.hold_customer"), &[("message", message)]),
         Hold::Refunded => words::text(lang, "orders.hold.refunded").to_owned(),
     }
 }

@@ -17,6 +17,7 @@ mod other_device;
 mod panel_products;
 mod panel_search;
 mod panel_todo;
+mod photo_swap;
 mod places;
 mod prices;
 mod print_room;

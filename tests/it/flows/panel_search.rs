@@ -58,10 +58,11 @@ async fn orders_are_found_by_what_stands_on_them() {
         ("an", two),
         ("anna bergg", two),
         (&two[3..], two),
-        (two.trim_start_matches("PS-").trim_start_matches('0'), two),
     ] {
         assert_eq!(found(&staff, &[("q", query)]).await, [expected], "{query}");
     }
+    let bare = two.trim_start_matches("PS-").trim_start_matches('0');
+    assert_eq!(found(&staff, &[("q", bare)]).await[0], two, "before those that only have the number in their address");
     assert_eq!(found(&staff, &[("q", "example")]).await, [two, one], "newest first");
     assert_eq!(found(&staff, &[("q", "dinosaur")]).await, Vec::<String>::new());
     let product = first["lines"][0]["product_id"].as_str().unwrap();

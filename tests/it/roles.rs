@@ -1,0 +1,121 @@
+//! Who may do what in the panel: one table for every route of it. A route that is not in the table fails the test.
+
+use crate::kit::{TestShop, Visitor};
+use petstar::web::Role;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const ID: &str = "0197a000-0000-7000-8000-000000000000";
+
+/// Method, path, who passes (o owner, m manager, p printer, v viewer, s strangers too), and a body that can be read.
+/// Whoever does not pass is refused with 403, a stranger with 401; whoever passes is told something else.
+const TABLE: &[(&str, &str, &str, &str)] = &[
+    ("get", "/admin", "omv", ""),
+    ("get", "/admin/account", "ompv", ""),
+    ("put", "/admin/account", "ompv", "{}"),
+    ("get", "/admin/audit", "omv", ""),
+    ("get", "/admin/backups", "omv", ""),
+    ("post", "/admin/backups", "om", "{}"),
+    ("get", "/admin/coupons", "omv", ""),
+    ("post", "/admin/coupons", "om", "{}"),
+    ("get", "/admin/coupons/{id}", "omv", ""),
+    ("put", "/admin/coupons/{id}", "om", "{}"),
+    ("get", "/admin/designs/{id}/final", "ompv", ""),
+    ("get", "/admin/designs/{id}/print-preview", "ompv", ""),
+    ("post", "/admin/designs/{id}/render", "omp", "{}"),
+    ("get", "/admin/jobs", "omv", ""),
+    ("post", "/admin/jobs/{id}/cancel", "om", "{}"),
+    ("post", "/admin/jobs/{id}/retry", "om", "{}"),
+    ("get", "/admin/login", "ompvs", ""),
+    ("post", "/admin/login", "ompvs", "{}"),
+    ("post", "/admin/logout", "ompvs", "{}"),
+    ("get", "/admin/mails", "omv", ""),
+    ("post", "/admin/mails/test", "om", "{}"),
+    ("get", "/admin/mails/{id}", "omv", ""),
+    ("post", "/admin/mails/{id}/resend", "om", "{}"),
+    ("get", "/admin/orders", "ompv", ""),
+    ("post", "/admin/orders/bulk", "om", "{}"),
+    ("get", "/admin/orders/{id}", "ompv", ""),
+    ("put", "/admin/orders/{id}", "om", "{}"),
+    ("put", "/admin/orders/{id}/lines/{line}", "omp", r#"{"production": "printed"}"#),
+    ("post", "/admin/orders/{id}/lines/{line}/open", "om", "{}"),
+    ("get", "/admin/print", "ompv", ""),
+    ("post", "/admin/print", "omp", "{}"),
+    ("get", "/admin/print/files", "ompv", ""),
+    ("get", "/admin/print/tickets", "ompv", ""),
+    ("get", "/admin/products", "omv", ""),
+    ("get", "/admin/products/{id}", "omv", ""),
+    ("put", "/admin/products/{id}", "om", "{}"),
+    ("get", "/admin/settings", "omv", ""),
+    ("put", "/admin/settings", "om", "{}"),
+    ("get", "/admin/setup", "ompvs", ""),
+    ("post", "/admin/setup", "ompvs", "{}"),
+    ("get", "/admin/staff", "o", ""),
+    ("post", "/admin/staff", "o", r#"{"email": "", "name": "", "role": "viewer", "password": ""}"#),
+    ("put", "/admin/staff/{id}", "o", "{}"),
+    ("get", "/admin/tokens", "o", ""),
+    ("post", "/admin/tokens", "o", r#"{"name": "", "role": "viewer"}"#),
+    ("delete", "/admin/tokens/{id}", "o", ""),
+];
+
+fn routes() -> BTreeSet<(String, String)> {
+    let (_, document) = petstar::app::routes();
+    let mut routes = BTreeSet::new();
+    for (path, item) in document.paths.paths.iter().filter(|(path, _)| path.starts_with("/admin")) {
+        let item = serde_json::to_value(item).unwrap();
+        let methods = ["get", "put", "post", "delete"].into_iter().filter(|method| item.get(method).is_some());
+        routes.extend(methods.map(|method| (method.to_owned(), path.clone())));
+    }
+    routes
+}
+
+async fn ask(visitor: &Visitor, method: &str, path: &str, body: &str) -> u16 {
+    let body: Value = if body.is_empty() { json!({}) } else { serde_json::from_str(body).expect("a body") };
+    // One name in braces is as good as another: nothing has that id.
+    let path: String =
+        path.split('/').map(|part| if part.starts_with('{') { ID } else { part }).collect::<Vec<_>>().join("/");
+    match method {
+        "get" => visitor.get(&path).await.status,
+        "put" => visitor.put(&path, &body).await.status,
+        "post" => visitor.post(&path, &body).await.status,
+        _ => visitor.delete(&path).await.status,
+    }
+}
+
+#[test]
+fn the_table_has_every_route_once() {
+    let table: Vec<_> = TABLE.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let known: BTreeSet<_> = table.iter().cloned().collect();
+    assert_eq!(known.len(), table.len(), "a route stands in the table twice");
+    let routes = routes();
+    let missing: Vec<_> = routes.difference(&known).collect();
+    let gone: Vec<_> = known.difference(&routes).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "missing from the table: {missing:?}; no longer routes: {gone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_passes_where_it_may_and_nowhere_else() {
+    let shop = TestShop::start().await;
+    let roles = [('o', Role::Owner), ('m', Role::Manager), ('p', Role::Printer), ('v', Role::Viewer)];
+    let mut callers = vec![('s', shop.visitor().with_header("accept", "application/json"))];
+    for (letter, role) in roles {
+        callers.push((letter, shop.staff(role).await));
+    }
+    let mut wrong = Vec::new();
+    for (method, path, who, body) in TABLE {
+        for (letter, caller) in &callers {
+            let status = ask(caller, method, path, body).await;
+            let refusal = if *letter == 's' { 401 } else { 403 };
+            let is_right = match who.contains(*letter) {
+                // A log-in that is refused is not a door that is closed.
+                true => !matches!(status, 401 | 403 | 500..) || who.contains('s'),
+                false => status == refusal,
+            };
+            if !is_right {
+                wrong.push(format!("{method} {path} as {letter}: {status}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    shop.app.stop().await;
+}
