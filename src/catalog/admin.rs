@@ -9,6 +9,7 @@ use crate::kernel::{Code, Currency, Error, Message, Money, Refusal};
 use crate::people::audit::{self, Actor, Entry};
 use crate::people::{require, rights};
 use crate::shop::Shop;
+use crate::shop::settings::{SIZE_CLASSES, Settings};
 use crate::web::input::optional_number;
 use crate::web::{Input, List, Page, Paging, Problem, Reply, Role, View, Visit, words};
 use askama::Template;
@@ -97,6 +98,10 @@ struct ProductPage {
     may_change: bool,
     #[serde(skip)]
     is_active: bool,
+    /// The tax classes of the settings, and what they are called here.
+    #[serde(skip)]
+    tax_classes: Vec<(String, String)>,
+    tax_class: String,
     #[serde(skip)]
     errors: Vec<(String, String)>,
     #[serde(skip)]
@@ -110,6 +115,15 @@ struct VariantLine {
     /// In the currency's own decimals, as typed.
     amount: String,
     stock: String,
+    /// What the shelf said when the page was made.
+    stock_seen: String,
+    size_class: String,
+}
+
+impl VariantLine {
+    fn classes(&self) -> [&'static str; 4] {
+        SIZE_CLASSES
+    }
 }
 
 impl View for ProductPage {
@@ -149,6 +163,8 @@ fn page(
                 .and_then(|typed| typed.amount.clone())
                 .unwrap_or_else(|| Money::new(variant.price, shelf.currency).digits()),
             stock: stock.map(|stock| stock.to_string()).unwrap_or_default(),
+            stock_seen: variant.stock.map(|stock| stock.to_string()).unwrap_or_default(),
+            size_class: typed.and_then(|typed| typed.size_class.clone()).unwrap_or_else(|| variant.size_class.clone()),
         }
     });
     let errors = refused.map(|(refusal, _)| {
@@ -163,6 +179,8 @@ fn page(
         variants: variants.collect(),
         may_change: staff.role.changes_orders(),
         is_active: product.is_active(),
+        tax_classes: tax_classes(&visit.shop.settings(), visit),
+        tax_class: product.tax_class.clone(),
         errors: errors.unwrap_or_default(),
         saved,
     };
@@ -173,10 +191,19 @@ fn page(
     })
 }
 
+fn tax_classes(settings: &Settings, visit: &Visit) -> Vec<(String, String)> {
+    let percent = crate::people::settings::fields::percent;
+    let usual = visit.page().f1("catalog.tax_class_usual", "rate", percent(settings.tax.rate_bp));
+    let others = settings.tax.classes.iter().map(|(name, rate)| (name.clone(), format!("{name} ({} %)", percent(*rate))));
+    std::iter::once((String::new(), usual)).chain(others).collect()
+}
+
 /// What is to be different. What is left out stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 struct ProductChange {
     status: Option<ProductStatus>,
+    /// A tax class of the settings; empty for the usual rate.
+    tax_class: Option<String>,
     #[serde(default)]
     variants: Vec<VariantChange>,
     /// The version this change was made from; another one is refused with `stale_version`.
@@ -200,6 +227,16 @@ struct VariantChange {
     #[serde(default, deserialize_with = "given_number")]
     #[schema(value_type = Option<i64>)]
     stock: Option<Option<i64>>,
+    /// What `stock` was when it was looked at: only the difference is made, so that what was sold meanwhile stays sold.
+    #[serde(default, deserialize_with = "given_number")]
+    #[schema(value_type = Option<i64>)]
+    stock_seen: Option<Option<i64>>,
+    /// So many more, or fewer, than there are now.
+    #[serde(default, deserialize_with = "optional_number")]
+    #[schema(value_type = Option<i64>)]
+    stock_change: Option<i64>,
+    /// `flat-small`, `flat-large`, `parcel-small` or `parcel-large`.
+    size_class: Option<String>,
 }
 
 /// Tells a number that was left out from one that is empty.
@@ -238,6 +275,12 @@ async fn change_product(
 async fn store_change(visit: &Visit, id: ProductId, change: &ProductChange) -> Result<(), Error> {
     let currency = visit.shop.settings().currency;
     let variants = checked(&change.variants, currency)?;
+    let tax_class = change.tax_class.clone();
+    if let Some(class) = tax_class.as_deref().filter(|class| !class.is_empty())
+        && !visit.shop.settings().tax.classes.iter().any(|(name, _)| name == class)
+    {
+        return Err(Refusal::field("tax_class", Message::new("catalog.tax_class_unknown")).into());
+    }
     let (status, seen) = (change.status, change.version.map(|version| version.unsigned_abs()));
     let (actor, now, memory) = (Actor::of(visit), visit.now, memory(&visit.shop));
     visit
@@ -249,6 +292,9 @@ async fn store_change(visit: &Visit, id: ProductId, change: &ProductChange) -> R
                 return Err(Refusal::new(Code::StaleVersion, "catalog.stale_version").into());
             }
             let mut after = changed(&before, status, &variants)?;
+            if let Some(class) = &tax_class {
+                after.tax_class.clone_from(class);
+            }
             let (old, new) = audit::changes(&facts(&before), &facts(&after));
             if after == before {
                 return Ok(());
@@ -273,8 +319,33 @@ async fn store_change(visit: &Visit, id: ProductId, change: &ProductChange) -> R
         .await
 }
 
-/// New price and stock of a variant.
-type Figures = (VariantId, Option<i64>, Option<Option<i64>>);
+/// What is to be different about a variant, checked.
+struct Figures {
+    id: VariantId,
+    price: Option<i64>,
+    stock: Stock,
+    size_class: Option<String>,
+}
+
+/// A change of stock.
+#[derive(Clone, Copy)]
+enum Stock {
+    Same,
+    /// So many there are, or nobody counts them.
+    Set(Option<i64>),
+    /// So many more than there are, or fewer.
+    By(i64),
+}
+
+fn stock_change(change: &VariantChange) -> Stock {
+    match (change.stock_change, change.stock, change.stock_seen) {
+        (Some(more), _, _) => Stock::By(more),
+        (None, None, _) => Stock::Same,
+        (None, Some(Some(typed)), Some(Some(seen))) if typed == seen => Stock::Same,
+        (None, Some(Some(typed)), Some(Some(seen))) => Stock::By(typed - seen),
+        (None, Some(stock), _) => Stock::Set(stock),
+    }
+}
 
 fn checked(changes: &[VariantChange], currency: Currency) -> Result<Vec<Figures>, Refusal> {
     let mut mistakes = Mistakes::new();
@@ -296,7 +367,14 @@ fn checked(changes: &[VariantChange], currency: Currency) -> Result<Vec<Figures>
         if change.stock.flatten().is_some_and(|stock| !(0..=MAX_STOCK).contains(&stock)) {
             mistakes.add(format!("variants.{at}.stock"), Message::new("catalog.stock_range").with("max", MAX_STOCK));
         }
-        figures.push((change.id, price, change.stock));
+        if change.stock_change.is_some_and(|more| more.abs() > MAX_STOCK) {
+            mistakes.add(format!("variants.{at}.stock"), Message::new("catalog.stock_range").with("max", MAX_STOCK));
+        }
+        if change.size_class.as_deref().is_some_and(|class| !SIZE_CLASSES.contains(&class)) {
+            mistakes.add(format!("variants.{at}.size_class"), Message::new("catalog.size_class_unknown"));
+        }
+        let size_class = change.size_class.clone();
+        figures.push(Figures { id: change.id, price, stock: stock_change(change), size_class });
     }
     mistakes.into_result()?;
     Ok(figures)
@@ -305,14 +383,28 @@ fn checked(changes: &[VariantChange], currency: Currency) -> Result<Vec<Figures>
 fn changed(before: &Product, status: Option<ProductStatus>, figures: &[Figures]) -> Result<Product, Refusal> {
     let mut after = before.clone();
     after.status = status.unwrap_or(before.status);
-    for (at, (id, price, stock)) in figures.iter().enumerate() {
+    for (at, Figures { id, price, stock, size_class }) in figures.iter().enumerate() {
         let variant = after
             .variants
             .iter_mut()
             .find(|variant| variant.id == *id)
             .ok_or_else(|| Refusal::field(format!("variants.{at}.id"), Message::new("catalog.variant_unknown")))?;
         variant.price = price.unwrap_or(variant.price);
-        variant.stock = stock.unwrap_or(variant.stock);
+        if let Some(class) = size_class {
+            variant.size_class.clone_from(class);
+        }
+        variant.stock = match stock {
+            Stock::Same => variant.stock,
+            Stock::Set(stock) => *stock,
+            Stock::By(more) => {
+                let (left, stock) = (variant.stock.unwrap_or(0), variant.stock.unwrap_or(0).saturating_add(*more));
+                if !(0..=MAX_STOCK).contains(&stock) {
+                    let message = Message::new("catalog.stock_sold").with("sold", -stock).with("left", left);
+                    return Err(Refusal::field(format!("variants.{at}.stock"), message));
+                }
+                Some(stock)
+            }
+        };
     }
     Ok(after)
 }
@@ -322,8 +414,8 @@ fn facts(product: &Product) -> Value {
     let variants = product
         .variants
         .iter()
-        .map(|variant| (variant.key.clone(), json!({ "price": variant.price, "stock": variant.stock })));
-    json!({ "status": product.status, "variants": variants.collect::<serde_json::Map<_, _>>() })
+        .map(|variant| (variant.key.clone(), json!({ "price": variant.price, "stock": variant.stock, "size_class": variant.size_class })));
+    json!({ "status": product.status, "tax_class": product.tax_class, "variants": variants.collect::<serde_json::Map<_, _>>() })
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ pub struct Product {
     pub variants: Vec<Variant>,
     /// The layout new designs begin with. Designs keep theirs.
     pub layout_version: u32,
+    /// Its tax class in the settings; empty for the usual rate.
+    #[serde(default)]
+    pub tax_class: String,
     /// Place in the shop; the smallest first.
     pub position: u32,
     pub version: u64,
@@ -138,6 +141,7 @@ mod tests {
             description: Words::default(),
             variants: vec![variant(3000), variant(2000)],
             layout_version: 1,
+            tax_class: String::new(),
             position: 0,
             version: 1,
             created_at: Moment(0),

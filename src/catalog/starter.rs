@@ -133,6 +133,7 @@ fn fresh(shop: &Shop, file: &ProductFile, position: u32, now: Moment) -> Product
         description: file.description.clone(),
         variants: file.variants.iter().map(|variant| new_variant(shop, variant)).collect(),
         layout_version: 1,
+        tax_class: String::new(),
         position,
         version: 1,
         created_at: now,

@@ -83,8 +83,8 @@ pub(super) fn is_slug_taken(tx: &impl Snapshot, slug: &str) -> Result<bool, Faul
     SLUGS.has(tx, &slug.to_owned())
 }
 
-/// Takes `quantity` blanks off the stock of a variant, or gives them back when it is negative. Nothing happens where the stock is
-/// not counted.
+/// Takes `quantity` blanks off the stock of a variant, or gives them back when it is negative, and says how many were taken: none where the
+/// stock is not counted.
 ///
 /// # Errors
 /// `out_of_stock` when there are fewer.
@@ -94,15 +94,16 @@ pub fn take_stock(
     product_id: ProductId,
     variant_id: VariantId,
     quantity: i64,
-) -> Result<()> {
-    let Some(mut product) = product(tx, product_id)? else { return Ok(()) };
+) -> Result<i64> {
+    let Some(mut product) = product(tx, product_id)? else { return Ok(0) };
     let name = product.name.clone();
-    let Some(variant) = product.variants.iter_mut().find(|variant| variant.id == variant_id) else { return Ok(()) };
-    let Some(stock) = variant.stock else { return Ok(()) };
+    let Some(variant) = product.variants.iter_mut().find(|variant| variant.id == variant_id) else { return Ok(0) };
+    let Some(stock) = variant.stock else { return Ok(0) };
     if quantity > stock {
         let message = Message::new("catalog.out_of_stock").with_words("name", &name).with("left", stock.max(0));
         return Err(Refusal::because(Code::OutOfStock, message).into());
     }
     variant.stock = Some(stock - quantity);
-    put_product(tx, &product, &super::shelf::memory(shop))
+    put_product(tx, &product, &super::shelf::memory(shop))?;
+    Ok(quantity)
 }

@@ -328,6 +328,20 @@ pub fn copy_for_reorder(
     Ok(copy)
 }
 
+/// True while every photo that `params` name is kept, so that the design can be made again.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn keeps_photos(tx: &impl Snapshot, shop: &Shop, id: DesignId, params: &Params) -> Result<bool, Fault> {
+    let photos = table::photos(tx, id)?;
+    let wanted = params.values().filter_map(|value| value.get("photo_id")).filter_map(Value::as_str);
+    let is_kept = |name: &str| {
+        let photo = photos.iter().find(|photo| photo.id.to_string() == name);
+        photo.is_some_and(|photo| shop.blobs().path(&photo.original.sha256).exists())
+    };
+    Ok(wanted.into_iter().all(is_kept))
+}
+
 /// Lets another session of the same customer see and change the design.
 ///
 /// # Errors

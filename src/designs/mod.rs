@@ -25,7 +25,7 @@ mod workshop;
 
 pub use check::{check, sweep};
 pub use jobs::{OnFinal, handlers};
-pub use lifecycle::{
+pub use lifecycle::{keeps_photos, 
     Frozen, changeable, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_changeable, is_own,
     keep_seen, lock, open_to, own, own_name, picture_size, picture_url, set_staff_unlocked, title, unlock,
 };

@@ -24,6 +24,7 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
         if order.coupon.is_some() && order.is_paid() && order.coupon_claim.is_none() {
             say("its coupon was not counted".into());
         }
+        holds(&order).into_iter().for_each(&mut say);
         for line in &order.lines {
             if designs::find(tx, line.design_id)?.is_none() {
                 say(format!("its design {} does not exist", line.design_id));
@@ -41,6 +42,22 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(wrong)
+}
+
+/// Blanks and a coupon's use are held exactly while money may come, and by what was paid.
+fn holds(order: &Order) -> Option<String> {
+    let may_come = order.status == Status::PendingPayment
+        && matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing);
+    let oversold = order.attention.iter().chain(&order.decided).any(|entry| entry.code == "oversold");
+    if (may_come || order.is_paid() && !oversold) && !order.holds_stock {
+        return Some("no blanks are set aside for it".into());
+    }
+    let ended = matches!(order.status, Status::Draft | Status::Cancelled)
+        || matches!(order.payment_status, PaymentStatus::Failed | PaymentStatus::Expired);
+    if ended && (order.holds_stock || order.coupon_claim.is_some()) {
+        return Some("nobody pays for it, but it keeps blanks or a coupon from others".into());
+    }
+    None
 }
 
 fn money_given_back(order: &Order) -> Option<String> {

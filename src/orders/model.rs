@@ -146,6 +146,11 @@ impl Order {
             && matches!(self.status, Status::Paid | Status::Processing | Status::Shipped | Status::Delivered)
     }
 
+    /// It was bought, or called off: the same can be ordered again.
+    pub fn can_be_repeated(&self) -> bool {
+        self.paid_at.is_some() || self.status == Status::Cancelled
+    }
+
     /// Pieces in all lines together.
     pub fn pieces(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity).sum()
@@ -177,6 +182,9 @@ pub struct Line {
     pub hold: Option<Hold>,
     /// What the params were when the line was priced.
     pub priced_crc32: String,
+    /// How many blanks are taken off the stock for it; orders from before this was noted hold as many as their pieces.
+    #[serde(default)]
+    pub blanks: Option<u32>,
     /// Pixels of the picture shown for the line.
     pub picture_size: (u32, u32),
     /// What is printed, whatever becomes of the design later. Set when the customer goes to pay.

@@ -126,8 +126,10 @@ pub fn order_changed(order: &Order, lang: Lang) -> Refusal {
 
 fn hold_stock(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
     if !order.holds_stock {
-        for line in &order.lines {
-            catalog::take_stock(tx, shop, line.product_id, line.variant_id, i64::from(line.quantity))?;
+        for line in &mut order.lines {
+            let pieces = i64::from(line.quantity);
+            let taken = catalog::take_stock(tx, shop, line.product_id, line.variant_id, pieces)?;
+            line.blanks = Some(u32::try_from(taken).unwrap_or(0));
         }
         order.holds_stock = true;
     }
@@ -151,10 +153,15 @@ fn let_holds_go(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
 
 fn give_stock_back(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
     if order.holds_stock {
-        for line in &order.lines {
-            match catalog::take_stock(tx, shop, line.product_id, line.variant_id, -i64::from(line.quantity)) {
+        for line in &mut order.lines {
+            let blanks = i64::from(line.blanks.unwrap_or(line.quantity));
+            line.blanks = Some(0);
+            if blanks == 0 {
+                continue;
+            }
+            match catalog::take_stock(tx, shop, line.product_id, line.variant_id, -blanks) {
                 // A product that is gone has no shelf to put it back on.
-                Ok(()) | Err(Error::Refused(_)) => {}
+                Ok(_) | Err(Error::Refused(_)) => {}
                 Err(fault) => return Err(fault),
             }
         }

@@ -15,7 +15,7 @@ use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{TextProblem, clean_block, looks_like_email};
 use crate::kernel::{Code, Error, Message, Refusal, Result};
 use crate::people::customers;
-use crate::store::WriteTx;
+use crate::store::{Snapshot, WriteTx};
 use crate::web::{Made, SessionId, Visit, input};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -312,10 +312,29 @@ fn update_in(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Order) -> Res
     Ok(order)
 }
 
+/// Why lines of an order cannot be ordered again, each in words that name the piece; nothing where all of them can.
+fn gone(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Mistakes> {
+    let mut mistakes = Mistakes::new();
+    for (at, line) in order.lines.iter().enumerate() {
+        let product = catalog::product(tx, line.product_id)?.filter(|product| product.is_active());
+        let variant = line.frozen.as_ref().map_or(line.variant_id, |frozen| frozen.variant_id);
+        let key = match (product, &line.frozen) {
+            (None, _) => "orders.reorder_line_gone",
+            (Some(product), _) if product.variant(variant).is_none() => "orders.reorder_variant_gone",
+            (Some(_), Some(frozen)) if !designs::keeps_photos(tx, &visit.shop, line.design_id, &frozen.params)? => {
+                "orders.reorder_photo_gone"
+            }
+            _ => continue,
+        };
+        mistakes.add(format!("lines[{at}].design_id"), Message::new(key).with_words("name", &line.title));
+    }
+    Ok(mistakes)
+}
+
 /// The same again: copies of the designs as they were bought, in a new draft at today's prices. A coupon is not copied.
 ///
 /// # Errors
-/// 404 for somebody else's order, 422 naming the line whose product or size is gone.
+/// 404 for somebody else's order, 422 naming every line whose product, size or photo is gone.
 pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> {
     let session = visit.open_session();
     let asker = visit.clone();
@@ -328,6 +347,7 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
             if !access.changes() {
                 return Err(Refusal::new(Code::Forbidden, "problem.forbidden").into());
             }
+            gone(tx, &asker, &old)?.into_result()?;
             let mut copies = Vec::with_capacity(old.lines.len());
             let mut wishes = Vec::with_capacity(old.lines.len());
             for line in &old.lines {
@@ -372,5 +392,5 @@ pub fn made_again(visit: &Visit, order: &Order, copies: &[Design]) -> Result<Mad
     let view_of = |design: &Design| DesignView::new(visit, design, shelf.product(design.product_id));
     let document = Reordered { order: view(order, visit.lang), designs: copies.iter().map(view_of).collect() };
     let made = Made::new(&document, &format!("/orders/{}", order.id))?;
-    Ok(made.leading_to(&confirm_address(order.id, &Access::Own)))
+    Ok(made.leading_to(&format!("{}?again=1", confirm_address(order.id, &Access::Own))))
 }

@@ -127,10 +127,11 @@ fn price_line(tx: &impl Snapshot, shop: &Shop, design: &Design, quantity: u32, f
         unit_price: variant.price,
         subtotal,
         discount: 0,
-        tax_rate_bp: shop.settings().tax.rate_bp,
+        tax_rate_bp: shop.settings().rate_of(&product.tax_class),
         production: Production::Waiting,
         hold: None,
         priced_crc32: design.params_crc32.clone(),
+        blanks: None,
         picture_size: designs::picture_size(design, &product),
         frozen: None,
     })
@@ -151,7 +152,8 @@ fn reckon(shop: &Shop, mut lines: Vec<Line>, to: &Address, coupon: Option<&Coupo
         }
         None => 0,
     };
-    let shipping_fee = totals::shipping_fee(&settings.shipping, &to.country, &to.region, goods - discount)
+    let class = totals::largest_class(lines.iter().map(|line| line.size_class.as_str()));
+    let shipping_fee = totals::shipping_fee(&settings.shipping, &to.country, &to.region, class, goods - discount)
         .ok_or_else(|| Refusal::field("shipping_address.country", Message::new("orders.country_not_served")))?;
     let basis = Basis {
         currency: settings.currency,

@@ -2,8 +2,10 @@
 //!
 //! The steps, in this order:
 //! 1. `subtotal` is the sum of the lines (unit price × quantity).
-//! 2. The discount is taken off, never more than the subtotal, and shared over the lines by largest remainder.
-//! 3. Shipping goes by destination; it is free from the threshold on, measured after the discount.
+//! 2. The discount is taken off, never more than the subtotal, and shared over the lines by largest remainder. What a coupon takes off,
+//!    and whether the goods reach its minimum, goes by the subtotal.
+//! 3. Shipping is the fee of the place (country, at home also the region) and the extra for the size of the parcel: the largest size class
+//!    in the order decides, once for the whole order. From the threshold on, measured after the discount, both are free.
 //! 4. The fee for the means of payment is added.
 //! 5. Tax is worked out once per rate over everything that carries this rate (lines after discount; shipping and fee at the
 //!    shop's own rate) and rounded half up to a payable step of the currency. Included in the prices, it is only told;
@@ -11,7 +13,7 @@
 
 use super::model::{TaxPart, Totals};
 use crate::kernel::Currency;
-use crate::shop::settings::Shipping;
+use crate::shop::settings::{SIZE_CLASSES, Shipping};
 use std::collections::BTreeMap;
 
 /// What the totals of an order depend on.
@@ -93,12 +95,24 @@ pub fn totals(basis: &Basis<'_>) -> Result<(Totals, Vec<i64>), TooMuch> {
     Ok((totals, discounts))
 }
 
-/// What it costs to send goods worth `goods` (after discounts) there, in minor units; `None` where the shop does not send to.
-pub fn shipping_fee(rule: &Shipping, country: &str, region: &str, goods: i64) -> Option<i64> {
+/// The largest of these size classes; nothing for an order of nothing. A class that is not known counts as the smallest.
+pub fn largest_class<'a>(classes: impl IntoIterator<Item = &'a str>) -> &'a str {
+    let rank = |class: &str| SIZE_CLASSES.iter().position(|known| *known == class);
+    classes.into_iter().max_by_key(|class| rank(class)).unwrap_or_default()
+}
+
+/// What it costs to send goods worth `goods` (after discounts), the largest of them of size class `class`, in minor units; `None` where
+/// the shop does not send to.
+pub fn shipping_fee(rule: &Shipping, country: &str, region: &str, class: &str, goods: i64) -> Option<i64> {
+    let own = |fees: &[(String, i64)], place: &str| fees.iter().find(|(name, _)| name == place).map(|(_, fee)| *fee);
+    let extra = rule.size_extras.iter().find(|extra| extra.class == class);
     let fee = if country == rule.home_country {
-        rule.region_fees.iter().find(|(name, _)| name == region).map_or(rule.home_fee, |(_, fee)| *fee)
+        let place = own(&rule.region_fees, region).unwrap_or(rule.home_fee);
+        place.saturating_add(extra.map_or(0, |extra| extra.home))
     } else if rule.abroad_countries.iter().any(|code| code == country) {
-        rule.abroad_fee?
+        let usual = rule.abroad_fee?;
+        let place = own(&rule.country_fees, country).unwrap_or(usual);
+        place.saturating_add(extra.map_or(0, |extra| extra.abroad))
     } else {
         return None;
     };
@@ -138,6 +152,7 @@ fn round_half_up(numerator: i128, denominator: i128) -> Result<i64, TooMuch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shop::settings::SizeExtra;
     use proptest::prelude::*;
 
     fn line(unit_price: i64, quantity: u32) -> LineBasis {
@@ -194,10 +209,31 @@ mod tests {
             ("XX", "", 100, None),
         ];
         for (country, region, goods, fee) in cases {
-            assert_eq!(shipping_fee(&rule, country, region, goods), fee, "{country} {region} {goods}");
+            assert_eq!(shipping_fee(&rule, country, region, "flat-small", goods), fee, "{country} {region} {goods}");
         }
         let at_home = Shipping { abroad_fee: None, ..rule };
-        assert_eq!(shipping_fee(&at_home, "DE", "", 100), None);
+        assert_eq!(shipping_fee(&at_home, "DE", "", "flat-small", 100), None);
+    }
+
+    #[test]
+    fn the_largest_thing_decides_what_the_parcel_costs() {
+        let extra = |class: &str, home, abroad| SizeExtra { class: class.into(), home, abroad };
+        let rule = Shipping {
+            country_fees: vec![("DE".into(), 1800)],
+            size_extras: vec![extra("flat-large", 300, 500), extra("parcel-large", 900, 1500)],
+            ..Shipping::default()
+        };
+        let fee = |country: &str, region: &str, classes: &[&str], goods: i64| {
+            shipping_fee(&rule, country, region, largest_class(classes.iter().copied()), goods)
+        };
+        assert_eq!(fee("JP", "東京都", &["flat-small", "flat-small"], 100), Some(600));
+        assert_eq!(fee("JP", "東京都", &["flat-small", "parcel-large", "flat-large"], 100), Some(1500));
+        // A class between the two has no extra of its own.
+        assert_eq!(fee("JP", "沖縄県", &["flat-large", "parcel-small"], 100), Some(1200));
+        assert_eq!(fee("DE", "", &["flat-large"], 100), Some(2300));
+        assert_eq!(fee("FR", "", &["flat-large"], 100), Some(2900));
+        assert_eq!(fee("DE", "", &["parcel-large"], 8000), Some(0));
+        assert_eq!(largest_class(["?", "flat-small"]), "flat-small");
     }
 
     #[test]
@@ -224,6 +260,37 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn shipping_is_free_from_the_threshold_on_and_otherwise_place_and_size(
+            classes in prop::collection::vec(0usize..4, 1..8),
+            goods in 0i64..20_000,
+            fees in prop::array::uniform4(0i64..3000),
+            extras in prop::array::uniform8(0i64..3000),
+            free_from in prop::option::of(0i64..20_000),
+            at in 0usize..4,
+        ) {
+            let extra = |class: usize| SizeExtra { class: SIZE_CLASSES[class].into(), home: extras[class], abroad: extras[class + 4] };
+            let rule = Shipping {
+                free_from,
+                home_fee: fees[0],
+                region_fees: vec![("沖縄県".into(), fees[1])],
+                abroad_fee: Some(fees[2]),
+                country_fees: vec![("US".into(), fees[3])],
+                size_extras: (0..4).map(extra).collect(),
+                ..Shipping::default()
+            };
+            let (country, region) = [("JP", "東京都"), ("JP", "沖縄県"), ("DE", ""), ("US", "CA")][at];
+            let names: Vec<&str> = classes.iter().map(|class| SIZE_CLASSES[*class]).collect();
+            let fee = shipping_fee(&rule, country, region, largest_class(names.iter().copied()), goods).unwrap();
+            let largest = *classes.iter().max().unwrap();
+            let whole = fees[at] + extras[if country == "JP" { largest } else { largest + 4 }];
+            let is_free = free_from.is_some_and(|threshold| goods >= threshold);
+            prop_assert_eq!(fee, if is_free { 0 } else { whole });
+            // The order of the lines says nothing.
+            let reversed = largest_class(names.iter().rev().copied());
+            prop_assert_eq!(shipping_fee(&rule, country, region, reversed, goods), Some(fee));
+        }
+
         #[test]
         fn every_equation_of_an_order_holds(
             lines in prop::collection::vec(any_line(), 1..12),

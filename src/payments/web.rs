@@ -46,13 +46,13 @@ async fn check_out(visit: Visit, Path(id): Path<String>) -> Result<Reply, Proble
     let access = changing_access(&visit, id)?;
     let begun = checkout::begin(&visit.shop, id, &access).await;
     if let Err(Error::Refused(refusal)) = &begun
-        && matches!(refusal.code, Code::OrderChanged | Code::CouponInvalid)
+        && matches!(refusal.code, Code::OrderChanged | Code::CouponInvalid | Code::OutOfStock)
         && !visit.face.is_json()
     {
         // People see the order as it is now, with a word about it, and confirm it once more.
         let confirm = orders::confirm_address(id, &access);
-        if refusal.code == Code::CouponInvalid {
-            // That page looks at the coupon itself, and says what is the matter.
+        if refusal.code != Code::OrderChanged {
+            // That page looks at coupon and stock itself, and says what is the matter.
             return Ok(Reply::see_other(visit.face, &confirm));
         }
         let mark = if confirm.contains('?') { '&' } else { '?' };

@@ -9,7 +9,7 @@ pub mod web;
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{clean_block, clean_line, looks_like_email};
 use crate::kernel::{Code, Currency, Lang, Message, Money, Refusal};
-use crate::shop::settings::Settings;
+use crate::shop::settings::{SIZE_CLASSES, Settings, SizeExtra};
 use crate::web::input;
 use serde::{Deserialize, Deserializer};
 use std::collections::HashSet;
@@ -42,6 +42,8 @@ pub struct SettingsForm {
     #[serde(default)]
     pub shipping: ShippingForm,
     #[serde(default)]
+    pub documents: DocumentsForm,
+    #[serde(default)]
     pub legal: LegalForm,
     #[serde(default)]
     pub backup: BackupForm,
@@ -61,6 +63,15 @@ pub struct BackupForm {
     #[serde(default, deserialize_with = "input::optional_number")]
     #[schema(value_type = Option<u32>)]
     pub keep_days: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+pub struct DocumentsForm {
+    /// Who sells; empty for the shop's name.
+    pub seller_name: Option<String>,
+    /// Line by line.
+    pub address: Option<String>,
+    pub phone: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -89,6 +100,8 @@ pub struct TaxForm {
     #[serde(default, deserialize_with = "optional_switch")]
     #[schema(value_type = Option<bool>)]
     pub included: Option<bool>,
+    /// Rates of other tax classes: pairs of name and hundredths of a per cent, or lines of text `name = per cent`.
+    pub classes: Option<NamedRates>,
     pub registration_number: Option<String>,
 }
 
@@ -106,6 +119,26 @@ pub struct ShippingForm {
     #[schema(value_type = Option<Amount>)]
     pub abroad_fee: Option<Option<Amount>>,
     pub abroad_countries: Option<Countries>,
+    /// Fees of countries that differ from `abroad_fee`: pairs of code and fee, or lines of text `DE = 1800`.
+    pub country_fees: Option<RegionFees>,
+    /// What larger parcels cost more.
+    pub size_extras: Option<Vec<SizeExtraForm>>,
+}
+
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+pub struct SizeExtraForm {
+    /// `flat-small`, `flat-large`, `parcel-small` or `parcel-large`.
+    pub class: String,
+    pub home: Option<Amount>,
+    pub abroad: Option<Amount>,
+}
+
+/// Pairs of name and rate, or lines of text `name = per cent`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum NamedRates {
+    Pairs(Vec<(String, u32)>),
+    Text(String),
 }
 
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -220,6 +253,7 @@ pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
     new.set_up = form.set_up.unwrap_or(new.set_up);
     apply_tax(&mut new, &form.tax, &mut mistakes);
     apply_shipping(&mut new, &form.shipping, &mut mistakes);
+    apply_documents(&mut new, &form.documents, &mut mistakes);
     apply_legal(&mut new, &form.legal, &mut mistakes);
     apply_backup(&mut new, &form.backup, &mut mistakes);
     apply_holiday(&mut new, &form.holiday, &mut mistakes);
@@ -245,6 +279,12 @@ fn apply_tax(new: &mut Settings, form: &TaxForm, mistakes: &mut Mistakes) {
         }
     }
     new.tax.included = form.included.unwrap_or(new.tax.included);
+    if let Some(rates) = &form.classes {
+        match named_rates(rates) {
+            Some(classes) => new.tax.classes = classes,
+            None => mistakes.add("tax.classes", Message::new("people.tax_classes_form")),
+        }
+    }
     if let Some(text) = &form.registration_number {
         match clean_line(text, 40) {
             Ok(number) => new.tax.registration_number = number,
@@ -293,6 +333,26 @@ fn apply_shipping(new: &mut Settings, form: &ShippingForm, mistakes: &mut Mistak
             ),
         },
     }
+    if let Some(fees) = &form.country_fees {
+        let codes = region_fees(fees, currency).and_then(|fees| {
+            fees.into_iter().map(|(code, fee)| Some((country(&code)?, fee))).collect::<Option<Vec<_>>>()
+        });
+        match codes {
+            Some(fees) => new.shipping.country_fees = fees,
+            None => mistakes.add(
+                "shipping.country_fees",
+                Message::new("people.country_fees_form").with("example", example(currency)),
+            ),
+        }
+    }
+    if let Some(extras) = &form.size_extras {
+        match size_extras(extras, currency) {
+            Ok(extras) => new.shipping.size_extras = extras,
+            Err(field) => {
+                mistakes.add(field, Message::new("people.amount_form").with("example", example(currency)));
+            }
+        }
+    }
     if let Some(countries) = &form.abroad_countries {
         let codes: Option<Vec<String>> = match countries {
             Countries::List(list) => list.iter().map(|text| country(text)).collect(),
@@ -309,6 +369,27 @@ fn apply_shipping(new: &mut Settings, form: &ShippingForm, mistakes: &mut Mistak
                 new.shipping.abroad_countries = codes;
             }
             None => mistakes.add("shipping.abroad_countries", Message::new("people.country_form")),
+        }
+    }
+}
+
+fn apply_documents(new: &mut Settings, form: &DocumentsForm, mistakes: &mut Mistakes) {
+    let documents = &mut new.documents;
+    let lines = [
+        ("documents.seller_name", &form.seller_name, &mut documents.seller_name, 80),
+        ("documents.phone", &form.phone, &mut documents.phone, 40),
+    ];
+    for (field, given, place, max) in lines {
+        let Some(text) = given else { continue };
+        match clean_line(text, max) {
+            Ok(text) => *place = text,
+            Err(_) => mistakes.add(field, Message::new("people.text_long").with("max", max)),
+        }
+    }
+    if let Some(text) = &form.address {
+        match clean_block(text, 400) {
+            Ok(text) if text.lines().count() <= 6 => documents.address = text,
+            _ => mistakes.add("documents.address", Message::new("people.address_form")),
         }
     }
 }
@@ -399,6 +480,49 @@ fn minor_units(amount: &Amount, currency: Currency) -> Option<i64> {
     ((0..=MAX_AMOUNT).contains(&minor) && minor % currency.step() == 0).then_some(minor)
 }
 
+/// The extras that cost something, in the order of the classes; or the field that does not fit.
+fn size_extras(forms: &[SizeExtraForm], currency: Currency) -> Result<Vec<SizeExtra>, String> {
+    let mut extras: Vec<SizeExtra> = Vec::new();
+    for (at, form) in forms.iter().enumerate() {
+        let field = |name: &str| format!("shipping.size_extras.{at}.{name}");
+        let is_new = !extras.iter().any(|extra| extra.class == form.class);
+        if !SIZE_CLASSES.contains(&form.class.as_str()) || !is_new {
+            return Err(field("class"));
+        }
+        let minor = |amount: &Option<Amount>, name: &str| match amount {
+            None => Ok(0),
+            Some(Amount::Text(text)) if text.trim().is_empty() => Ok(0),
+            Some(amount) => minor_units(amount, currency).ok_or_else(|| field(name)),
+        };
+        extras.push(SizeExtra {
+            class: form.class.clone(),
+            home: minor(&form.home, "home")?,
+            abroad: minor(&form.abroad, "abroad")?,
+        });
+    }
+    extras.retain(|extra| extra.home > 0 || extra.abroad > 0);
+    extras.sort_by_key(|extra| SIZE_CLASSES.iter().position(|class| *class == extra.class));
+    Ok(extras)
+}
+
+fn named_rates(rates: &NamedRates) -> Option<Vec<(String, u32)>> {
+    let pairs: Vec<(String, u32)> = match rates {
+        NamedRates::Pairs(pairs) => pairs.clone(),
+        NamedRates::Text(text) => text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| line.split_once(['=', '＝']).and_then(|(name, rate)| Some((name.to_owned(), hundredths(rate)?))))
+            .collect::<Option<_>>()?,
+    };
+    let cleaned: Vec<(String, u32)> = pairs
+        .iter()
+        .map(|(name, rate)| clean_line(name, 40).ok().filter(|name| !name.is_empty()).map(|name| (name, *rate)))
+        .collect::<Option<_>>()?;
+    let names: HashSet<&String> = cleaned.iter().map(|(name, _)| name).collect();
+    let fits = cleaned.len() <= 20 && names.len() == cleaned.len() && cleaned.iter().all(|(_, rate)| *rate <= 10_000);
+    fits.then_some(cleaned)
+}
+
 /// An amount as people would type it in this currency.
 fn example(currency: Currency) -> String {
     let minor = if currency.decimals() == 3 { 6000 } else { 600 };
@@ -479,6 +603,41 @@ mod tests {
         assert_eq!(by_form, by_json);
         let settings = by_form.unwrap();
         assert_eq!((settings.shipping.free_from, settings.shipping.home_fee), (None, 650));
+    }
+
+    #[test]
+    fn sizes_countries_tax_classes_and_the_sellers_address() {
+        let by_form = change(json!({
+            "tax": {"classes": "food = 8\r\nbooks＝0"},
+            "shipping": {
+                "country_fees": "de = 1,800\nUS = 2600",
+                "size_extras": [
+                    {"class": "flat-small", "home": "", "abroad": ""},
+                    {"class": "parcel-large", "home": "¥900", "abroad": "1500"},
+                    {"class": "flat-large", "home": "300", "abroad": "0"},
+                ],
+            },
+            "documents": {"seller_name": "株式会社ペットの星", "address": "〒150-0001\r\n東京都渋谷区神宮前1-2-3", "phone": "03-1234-5678"},
+        }))
+        .unwrap();
+        assert_eq!(by_form.tax.classes, [("food".to_owned(), 800), ("books".to_owned(), 0)]);
+        assert_eq!((by_form.rate_of("food"), by_form.rate_of("books"), by_form.rate_of("")), (800, 0, 1000));
+        assert_eq!(by_form.shipping.country_fees, [("DE".to_owned(), 1800), ("US".to_owned(), 2600)]);
+        let classes: Vec<&str> = by_form.shipping.size_extras.iter().map(|extra| extra.class.as_str()).collect();
+        assert_eq!(classes, ["flat-large", "parcel-large"]);
+        assert_eq!(by_form.missing_on_documents(), ["registration_number"]);
+        // What is read can be sent back.
+        let again: SettingsForm = input::from_value(serde_json::to_value(&by_form).unwrap()).unwrap();
+        assert_eq!(apply(&by_form, &again).unwrap(), by_form);
+        let fields = wrong_fields(json!({
+            "tax": {"classes": "food 8"},
+            "shipping": {
+                "country_fees": "Germany = 5",
+                "size_extras": [{"class": "flat-small", "home": "x"}],
+            },
+            "documents": {"address": "1\n2\n3\n4\n5\n6\n7"},
+        }));
+        assert_eq!(fields, ["tax.classes", "shipping.country_fees", "shipping.size_extras.0.home", "documents.address"]);
     }
 
     #[test]

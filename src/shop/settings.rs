@@ -24,6 +24,7 @@ pub struct Settings {
     pub sender_email: String,
     pub tax: Tax,
     pub shipping: Shipping,
+    pub documents: Documents,
     /// "Ships in N days."
     pub lead_time_days: u32,
     pub legal: Legal,
@@ -41,6 +42,8 @@ pub struct Tax {
     pub rate_bp: u32,
     /// Prices contain the tax.
     pub included: bool,
+    /// Rates of products that are not taxed like the rest, by the name of their tax class.
+    pub classes: Vec<(String, u32)>,
     /// The number on invoices (qualified invoice issuer, VAT).
     pub registration_number: String,
 }
@@ -59,6 +62,56 @@ pub struct Shipping {
     pub abroad_fee: Option<i64>,
     /// ISO 3166-1 alpha-2 codes shipped to besides the home country, if `abroad_fee` is set.
     pub abroad_countries: Vec<String>,
+    /// Countries whose fee is not `abroad_fee`, by code.
+    pub country_fees: Vec<(String, i64)>,
+    /// What larger parcels cost more. A class that is missing costs nothing more.
+    pub size_extras: Vec<SizeExtra>,
+}
+
+/// What parcels of one size class cost on top of the fee for the place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SizeExtra {
+    /// One of [`SIZE_CLASSES`].
+    pub class: String,
+    /// Minor units, within the home country.
+    pub home: i64,
+    /// Minor units, everywhere else.
+    pub abroad: i64,
+}
+
+/// What kind of parcel a thing fits, the smallest first.
+pub const SIZE_CLASSES: [&str; 4] = ["flat-small", "flat-large", "parcel-small", "parcel-large"];
+
+/// What stands on invoices and receipts about the shop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Documents {
+    /// The name that sells: a company's, or a person's. Empty for the shop's name.
+    pub seller_name: String,
+    /// Line by line, as it is written on a letter.
+    pub address: String,
+    pub phone: String,
+}
+
+impl Settings {
+    /// What invoices lack, as the last part of keys under `people.missing.`.
+    pub fn missing_on_documents(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        if self.documents.address.trim().is_empty() {
+            missing.push("seller_address");
+        }
+        if self.tax.registration_number.trim().is_empty() {
+            missing.push("registration_number");
+        }
+        missing
+    }
+
+    /// The rate of a tax class, in hundredths of a per cent; the shop's own for a class that it does not know.
+    pub fn rate_of(&self, tax_class: &str) -> u32 {
+        let known = self.tax.classes.iter().find(|(name, _)| name == tax_class);
+        known.map_or(self.tax.rate_bp, |(_, rate)| *rate)
+    }
 }
 
 /// Pages the law asks for. Empty ones are shown as missing in the panel.
@@ -132,6 +185,7 @@ impl Default for Settings {
             sender_email: String::new(),
             tax: Tax::default(),
             shipping: Shipping::default(),
+            documents: Documents::default(),
             lead_time_days: 5,
             legal: Legal::default(),
             backup: Backup::default(),
@@ -144,7 +198,7 @@ impl Default for Settings {
 
 impl Default for Tax {
     fn default() -> Self {
-        Tax { rate_bp: 1000, included: true, registration_number: String::new() }
+        Tax { rate_bp: 1000, included: true, classes: Vec::new(), registration_number: String::new() }
     }
 }
 
@@ -161,6 +215,8 @@ impl Default for Shipping {
             ]
             .map(String::from)
             .to_vec(),
+            country_fees: Vec::new(),
+            size_extras: Vec::new(),
         }
     }
 }

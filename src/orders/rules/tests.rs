@@ -73,6 +73,7 @@ fn a_line(production: Production) -> Line {
         production,
         hold: None,
         priced_crc32: "00000000".into(),
+        blanks: None,
         picture_size: (600, 800),
         frozen: None,
     }

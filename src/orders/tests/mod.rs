@@ -4,6 +4,7 @@ mod coupons;
 mod customers;
 mod money;
 mod staff;
+mod stock;
 
 use super::basket;
 use super::model::{Order, OrderId};

@@ -2,10 +2,11 @@
 
 use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
 use super::view::{OrderView, view};
-use crate::kernel::{Error, Fault, Moment, Refusal};
+use crate::catalog;
+use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal};
 use crate::orders::access::{order_address, owned, read_id};
 use crate::orders::coupons::{self, User};
-use crate::orders::model::{Order, OrderId, PaymentStatus, Status};
+use crate::orders::model::{Line, Order, OrderId, PaymentStatus, Status};
 use crate::orders::rules;
 use crate::store::Snapshot;
 use crate::web::{Page, Problem, Reply, View, Visit, words};
@@ -26,6 +27,24 @@ fn coupon_trouble(tx: &impl Snapshot, order: &Order, now: Moment) -> Result<Opti
     }
 }
 
+/// Which piece there are not enough blanks for, unless they are set aside for this order already.
+fn stock_trouble(tx: &impl Snapshot, order: &Order) -> Result<Option<Refusal>, Fault> {
+    if order.holds_stock {
+        return Ok(None);
+    }
+    for line in &order.lines {
+        let Some(product) = catalog::product(tx, line.product_id)? else { continue };
+        let Some(left) = product.variant(line.variant_id).and_then(|variant| variant.stock) else { continue };
+        let of_this = |other: &&Line| other.variant_id == line.variant_id && other.product_id == line.product_id;
+        let wanted: i64 = order.lines.iter().filter(of_this).map(|line| i64::from(line.quantity)).sum();
+        if wanted > left {
+            let message = Message::new("orders.blanks_missing").with_words("name", &product.name).with("left", left.max(0));
+            return Ok(Some(Refusal::because(Code::OutOfStock, message)));
+        }
+    }
+    Ok(None)
+}
+
 #[derive(Template, Serialize)]
 #[template(path = "orders/confirm.html", blocks = ["content"])]
 struct ConfirmPage {
@@ -43,6 +62,9 @@ struct ConfirmPage {
     /// The order was priced anew since the customer last saw it.
     #[serde(skip)]
     has_changed: bool,
+    /// It was just made as a copy of another order.
+    #[serde(skip)]
+    is_again: bool,
     /// Why it cannot be paid as it is.
     #[serde(skip)]
     not_payable: Option<String>,
@@ -84,13 +106,14 @@ pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply
     let page = visit.page();
     let query = access.query();
     let is_draft = order.status == Status::Draft;
-    let not_payable = coupon_trouble(&tx, &order, visit.now)?.or(rules::check_payable(&order).err());
+    let not_payable = coupon_trouble(&tx, &order, visit.now)?.or(stock_trouble(&tx, &order)?).or(rules::check_payable(&order).err());
     let not_payable = not_payable.map(|refusal| words::message(visit.lang, &refusal.detail));
     let confirm_page = ConfirmPage {
         checkout_url: format!("/orders/{id}/checkout{query}"),
         edit_url: is_draft.then(|| format!("/orders/{id}/edit{query}")),
         reopen_url: (!is_draft).then(|| format!("/orders/{id}/reopen{query}")),
         has_changed: visit.query.split('&').any(|pair| pair == "changed=1"),
+        is_again: visit.query.split('&').any(|pair| pair == "again=1"),
         not_payable,
         lines: line_rows(&tx, &visit.shop, &order, &page)?,
         totals: total_rows(&order, &page),

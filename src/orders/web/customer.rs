@@ -1,6 +1,7 @@
 //! What customers do with orders: list, make, change, repeat.
 
 use super::form;
+use super::show;
 use super::parts::{Picture, line_picture};
 use super::view::{OrderView, view};
 use crate::kernel::{Code, Error, Result};
@@ -34,6 +35,7 @@ struct OrderRow {
     amount: String,
     state: &'static str,
     state_name: String,
+    reorder_url: Option<String>,
     picture: Option<Picture>,
 }
 
@@ -68,6 +70,7 @@ pub async fn list_orders(visit: Visit, Query(paging): Query<Paging>) -> Result<R
             amount: order.amount().show(),
             state: order.status.name(),
             state_name: page.t(&format!("orders.status.{}", order.status.name())).to_owned(),
+            reorder_url: order.can_be_repeated().then(|| format!("/orders/{}/reorder", order.id)),
             picture,
         });
     }
@@ -120,8 +123,14 @@ pub async fn change_order(
 ///
 /// New designs with `original_design_id`, at today's prices.
 #[utoipa::path(post, path = "/orders/{id}/reorder", tag = "shop", params(("id" = String, Path, format = Uuid)),
-    responses((status = 201, body = Reordered), (status = 404), (status = 422, description = "a product or size is gone")))]
+    responses((status = 201, body = Reordered), (status = 404), (status = 422, description = "a product, size or photo is gone; each line is named")))]
 pub async fn reorder(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
-    let (order, copies) = placing::repeat(&visit, read_id(&id)?).await?;
+    let id = read_id(&id)?;
+    let (order, copies) = match placing::repeat(&visit, id).await {
+        Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput && !visit.face.is_json() => {
+            return show::with_what_is_gone(&visit, id, &refusal);
+        }
+        other => other?,
+    };
     Ok(placing::made_again(&visit, &order, &copies)?.reply(visit.face))
 }

@@ -2,10 +2,11 @@
 
 use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
 use super::view::{OrderView, staff_view, view};
-use crate::kernel::Moment;
+use crate::kernel::{Moment, Refusal};
 use crate::orders::access::{Access, confirm_address, order_address, owned, read_id};
 use crate::orders::model::{Hold, Order, OrderId, PaymentStatus, Status, Tracking};
-use crate::web::{Face, Page, Problem, Reply, View, Visit};
+use crate::store::Snapshot;
+use crate::web::{Face, Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use axum::extract::Path;
 use serde::Serialize;
@@ -33,6 +34,9 @@ struct OrderPage {
     /// How often the page asks for news; nothing when no more will come by itself.
     #[serde(skip)]
     poll: Option<&'static str>,
+    /// Why it cannot be ordered again as it was.
+    #[serde(skip)]
+    gone: Vec<String>,
     #[serde(skip)]
     confirm_url: Option<String>,
     #[serde(skip)]
@@ -133,12 +137,31 @@ pub async fn show_order(visit: Visit, Path(id): Path<String>) -> Result<Reply, P
             face => Ok(Reply::see_other(face, &format!("/admin/orders/{id}"))),
         };
     }
-    let document = view(&order, visit.lang);
     if visit.face.is_json() {
-        return Ok(Reply::json(&document)?);
+        return Ok(Reply::json(&view(&order, visit.lang))?);
     }
+    visit.reply(&order_page(&visit, &tx, &order, &access, Vec::new())?)
+}
+
+/// The order's page, with the pieces that cannot be ordered again.
+pub fn with_what_is_gone(visit: &Visit, id: OrderId, refusal: &Refusal) -> Result<Reply, Problem> {
+    let tx = visit.shop.store().read()?;
+    let (order, access) = owned(visit, &tx, id)?;
+    let gone = refusal.errors.iter().map(|error| words::message(visit.lang, &error.message)).collect();
+    Ok(visit.reply(&order_page(visit, &tx, &order, &access, gone)?)?.status(422))
+}
+
+fn order_page(
+    visit: &Visit,
+    tx: &impl Snapshot,
+    order: &Order,
+    access: &Access,
+    gone: Vec<String>,
+) -> Result<OrderPage, Problem> {
+    let id = order.id;
+    let document = view(order, visit.lang);
     let page = visit.page();
-    let situation = situation(&order);
+    let situation = situation(order);
     let can_pay = matches!(situation, "draft" | "pending_payment" | "payment_failed" | "payment_expired");
     let can_reopen = can_pay && order.status == Status::PendingPayment;
     let query = access.query();
@@ -148,33 +171,32 @@ pub async fn show_order(visit: Visit, Path(id): Path<String>) -> Result<Reply, P
         ("days", visit.shop.settings().lead_time_days.to_string()),
         ("amount", order.money(order.amount_refunded).show()),
     ];
-    let order_page = OrderPage {
+    Ok(OrderPage {
+        gone,
         placed: page.date(&order.created_at),
         heading: page.t(&format!("orders.heading.{situation}")).to_owned(),
         text: page.f(&format!("orders.text.{situation}"), &values),
         tone: tone(situation),
-        steps: steps(&order, &page),
-        address: order_address(id, &access),
+        steps: steps(order, &page),
+        address: order_address(id, access),
         poll: match situation {
             "pending_payment" => Some("every 3s"),
             "payment_processing" => Some("every 30s"),
             _ => None,
         },
-        confirm_url: can_pay.then(|| confirm_address(id, &access)),
+        confirm_url: can_pay.then(|| confirm_address(id, access)),
         reopen_url: can_reopen.then(|| format!("/orders/{id}/reopen{query}")),
-        reorder_url: (order.paid_at.is_some() || order.status == Status::Cancelled)
-            .then(|| format!("/orders/{id}/reorder{query}")),
+        reorder_url: order.can_be_repeated().then(|| format!("/orders/{id}/reorder{query}")),
         changes_url: order
             .lines
             .iter()
             .any(|line| matches!(line.hold, Some(Hold::Customer { .. })))
             .then(|| format!("/orders/{id}/changes{query}")),
-        lines: line_rows(&tx, &visit.shop, &order, &page)?,
-        totals: total_rows(&order, &page),
+        lines: line_rows(tx, &visit.shop, order, &page)?,
+        totals: total_rows(order, &page),
         place: address_lines(&order.shipping_address, page.lang),
         parcels: order.tracking.clone(),
         order: document,
         page,
-    };
-    visit.reply(&order_page)
+    })
 }

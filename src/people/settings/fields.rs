@@ -1,8 +1,8 @@
 //! The settings as the fields of forms: as stored, or as typed when a form comes back.
 
-use super::{Amount, Countries, RegionFees, SettingsForm, legal};
+use super::{Amount, Countries, NamedRates, RegionFees, SettingsForm, legal};
 use crate::kernel::{Currency, Lang, Money};
-use crate::shop::settings::Settings;
+use crate::shop::settings::{SIZE_CLASSES, Settings};
 
 /// Every field as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,13 @@ pub struct Fields {
     pub region_fees: String,
     pub abroad_fee: String,
     pub abroad_countries: String,
+    pub country_fees: String,
+    /// One for each size class.
+    pub size_extras: Vec<SizeField>,
+    pub tax_classes: String,
+    pub seller_name: String,
+    pub seller_address: String,
+    pub seller_phone: String,
     /// Terms, privacy, seller; English and Japanese each.
     pub legal: [LegalField; 3],
     pub backup_daily: bool,
@@ -33,6 +40,13 @@ pub struct Fields {
     pub notice_en: String,
     pub notice_ja: String,
     pub back_on: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SizeField {
+    pub class: &'static str,
+    pub home: String,
+    pub abroad: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +67,13 @@ impl Fields {
     pub fn of(settings: &Settings) -> Fields {
         let digits = |minor: i64| Money::new(minor, settings.currency).digits();
         let fees = settings.shipping.region_fees.iter().map(|(name, fee)| format!("{name} = {}", digits(*fee)));
+        let country_fees = settings.shipping.country_fees.iter().map(|(code, fee)| format!("{code} = {}", digits(*fee)));
+        let classes = settings.tax.classes.iter().map(|(name, rate)| format!("{name} = {}", percent(*rate)));
+        let size_extras = SIZE_CLASSES.into_iter().map(|class| {
+            let extra = settings.shipping.size_extras.iter().find(|extra| extra.class == class);
+            let shown = |fee: Option<i64>| fee.filter(|fee| *fee > 0).map(digits).unwrap_or_default();
+            SizeField { class, home: shown(extra.map(|extra| extra.home)), abroad: shown(extra.map(|extra| extra.abroad)) }
+        });
         let texts = &settings.legal;
         let page =
             |name, words: &crate::kernel::lang::Words| LegalField { name, en: words.en.clone(), ja: words.ja.clone() };
@@ -74,6 +95,12 @@ impl Fields {
             region_fees: fees.collect::<Vec<_>>().join("\n"),
             abroad_fee: settings.shipping.abroad_fee.map(digits).unwrap_or_default(),
             abroad_countries: settings.shipping.abroad_countries.join(", "),
+            country_fees: country_fees.collect::<Vec<_>>().join("\n"),
+            size_extras: size_extras.collect(),
+            tax_classes: classes.collect::<Vec<_>>().join("\n"),
+            seller_name: settings.documents.seller_name.clone(),
+            seller_address: settings.documents.address.clone(),
+            seller_phone: settings.documents.phone.clone(),
             legal: [page("terms", &texts.terms), page("privacy", &texts.privacy), page("seller", &texts.seller)],
             backup_daily: settings.backup.daily,
             backup_hour: settings.backup.hour.to_string(),
@@ -119,6 +146,21 @@ impl Fields {
         if let Some(Countries::Text(countries)) = &shipping.abroad_countries {
             self.abroad_countries.clone_from(countries);
         }
+        if let Some(RegionFees::Text(fees)) = &shipping.country_fees {
+            self.country_fees.clone_from(fees);
+        }
+        for given in shipping.size_extras.iter().flatten() {
+            if let Some(field) = self.size_extras.iter_mut().find(|field| field.class == given.class) {
+                text(&given.home.as_ref().map(amount), &mut field.home);
+                text(&given.abroad.as_ref().map(amount), &mut field.abroad);
+            }
+        }
+        if let Some(NamedRates::Text(classes)) = &form.tax.classes {
+            self.tax_classes.clone_from(classes);
+        }
+        text(&form.documents.seller_name, &mut self.seller_name);
+        text(&form.documents.address, &mut self.seller_address);
+        text(&form.documents.phone, &mut self.seller_phone);
         self.backup_daily = form.backup.daily.unwrap_or(self.backup_daily);
         text(&form.backup.hour.map(|hour| hour.to_string()), &mut self.backup_hour);
         text(&form.backup.keep_days.map(|days| days.to_string()), &mut self.backup_keep_days);

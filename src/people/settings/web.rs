@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
 }
 
 /// The settings pages by their names in the address.
-pub const SECTIONS: [&str; 6] = ["shop", "mail", "shipping", "legal", "holiday", "backup"];
+pub const SECTIONS: [&str; 7] = ["shop", "mail", "shipping", "documents", "legal", "holiday", "backup"];
 
 /// The settings, and what live payments still wait for.
 #[derive(Serialize)]
@@ -59,6 +59,9 @@ struct SettingsPage {
     may_change: bool,
     #[serde(skip)]
     is_owner: bool,
+    /// What invoices lack, by the last part of a key under `people.missing.`.
+    #[serde(skip)]
+    missing_on_documents: Vec<&'static str>,
     #[serde(skip)]
     saved: bool,
     /// Where the form goes back to.
@@ -77,7 +80,7 @@ impl View for SettingsPage {
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SectionQuery {
-    /// `shop`, `mail`, `shipping`, `legal`, `holiday` or `backup`.
+    /// `shop`, `mail`, `shipping`, `documents`, `legal`, `holiday` or `backup`.
     #[serde(default)]
     pub section: Option<String>,
     #[serde(default)]
@@ -108,6 +111,7 @@ fn settings_page(
         mistakes,
         may_change: rights::changes_settings(role),
         is_owner: role.is_owner(),
+        missing_on_documents: settings.missing_on_documents(),
         saved: false,
         next: format!("/admin/settings?section={section}&saved=yes"),
         mail: setup::web::MailFacts::of(visit)?,
