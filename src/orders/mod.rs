@@ -9,6 +9,7 @@ pub mod basket;
 mod changes;
 mod check;
 pub mod coupons;
+pub mod documents;
 pub mod finding;
 mod letters;
 pub mod lists;

@@ -89,6 +89,9 @@ pub struct Order {
     pub payment_status: PaymentStatus,
     pub lines: Vec<Line>,
     pub totals: Totals,
+    /// `INV-000123`, given in the transaction in which it was paid, without gaps.
+    #[serde(default)]
+    pub invoice_number: Option<String>,
     /// The code of its coupon, as shown.
     pub coupon: Option<String>,
     /// It holds a use of this coupon: from the checkout on, until the payment has failed for good.

@@ -294,6 +294,7 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
     order.status = Status::Paid;
     order.payment_status = PaymentStatus::Succeeded;
     order.paid_at = Some(now);
+    order.invoice_number = Some(table::next_invoice_number(tx)?);
     order.stripe_payment_intent_id = received.intent.clone().or(order.stripe_payment_intent_id);
     order.stripe_checkout_session_id = received.session.clone().or(order.stripe_checkout_session_id);
     for line in &mut order.lines {

@@ -218,6 +218,7 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         totals: wanted.priced.totals,
         coupon: wanted.coupon.map(|coupon| coupon.code),
         coupon_claim: None,
+        invoice_number: None,
         email: wanted.email,
         shipping_address: wanted.address,
         note: wanted.note,

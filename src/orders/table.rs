@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 const ORDERS: Table<OrderId, Order> = Table::new("orders", 1);
 const NUMBER: Counter = Counter::new("orders.number");
+const INVOICE_NUMBER: Counter = Counter::new("orders.invoice_number");
 const BY_NUMBER: Table<String, OrderId> = Table::new("orders.by_number", 1);
 const BY_CREATED: Index<(Moment, OrderId)> = Index::new("orders.by_created");
 const BY_STATUS: Index<(String, Moment, OrderId)> = Index::new("orders.by_status");
@@ -40,6 +41,11 @@ const BY_FORM: Table<(SessionId, Uuid), OrderId> = Table::new("orders.by_form", 
 /// The number of a new order: `PS-000123`.
 pub fn next_number(tx: &WriteTx) -> Result<String, Fault> {
     Ok(format!("PS-{:06}", NUMBER.next(tx)?))
+}
+
+/// The number of the next invoice: `INV-000123`. Taken only in a transaction that makes an order paid, so that none is left out.
+pub fn next_invoice_number(tx: &WriteTx) -> Result<String, Fault> {
+    Ok(format!("INV-{:06}", INVOICE_NUMBER.next(tx)?))
 }
 
 /// What the indexes know of an order.

@@ -78,6 +78,11 @@ pub fn default_face() -> &'static Face {
 }
 
 impl Face {
+    /// The typeface's file.
+    pub(crate) fn data(&self) -> &'static [u8] {
+        self.data
+    }
+
     pub(crate) fn loaded(&'static self) -> &'static Loaded {
         self.loaded.get_or_init(|| {
             let font = FontRef::new(self.data).expect("a bundled face is a font");

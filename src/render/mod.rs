@@ -17,6 +17,7 @@ mod pixels;
 pub mod print;
 pub mod scene;
 pub mod shape;
+pub mod sheet;
 pub mod sky;
 pub mod text;
 

@@ -14,12 +14,14 @@ mod tests;
 use super::print::{Paper, PrintProblem};
 use super::scene::{Affine, Area, Canvas, DrawnShape, DrawnText, Scene, SceneLayer};
 use super::{Color, Photos};
-use file::{File, deflated};
+use file::File;
+pub(super) use file::deflated;
+pub(super) use pen::part;
 use moxcms::ColorProfile;
 use pdf_writer::types::{LineJoinStyle, OutputIntentSubtype, TrappingStatus};
 use pdf_writer::writers::ColorSpace;
 use pdf_writer::{Filter, Finish, Name, Rect, TextStr};
-use pen::{Pen, part};
+use pen::Pen;
 use photo::Studio;
 use std::io::Write;
 

@@ -7,6 +7,8 @@ mod lines;
 mod outline;
 mod shape;
 
+pub(super) use shape::{Glyph, shape};
+
 use super::fonts::{self, Face};
 use super::scene::Frame;
 use resvg::tiny_skia::Path;
@@ -111,6 +113,12 @@ pub fn set(block: &TextBlock) -> SetText {
         text.split('\n').map(|line| lines::Paragraph::new(line, block.face, vertical, block.letter_spacing)).collect();
     let fit = lines::fit(&paragraphs, block, along, across);
     outline::in_box(block, &fit)
+}
+
+/// One line of text, broken into lines no wider than `limit` em; words only where one alone is wider.
+pub fn wrapped(text: &str, face: &'static Face, limit: f64) -> Vec<String> {
+    let text = lines::prepare(text, false, false);
+    lines::Paragraph::new(&text, face, false, 0.0).wrapped(limit)
 }
 
 /// The characters of `text` that can't be drawn, as they would be set.

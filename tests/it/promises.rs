@@ -63,6 +63,7 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("/orders/{id}/checkout", "at most one page that can be paid, by an attempt stored before Stripe is asked"),
     ("/orders/{id}/lines/{line}/approve", "a line that was approved is no longer open"),
     ("/orders/{id}/lines/{line}/change", "a design is open to a session once"),
+    ("/orders/{id}/receipts", "the same name gives the same receipt"),
     ("/orders/{id}/reopen", "a draft stays a draft"),
     ("/r/{token}", "a design is open to a session once"),
     ("/sign-in", "another link for the same address"),

@@ -4,7 +4,8 @@ use super::parts::{LineRow, TotalRow, address_lines, line_row, total_rows};
 use super::view::{StaffOrder, staff_view};
 use crate::designs::{self, Design};
 use crate::kernel::Moment;
-use crate::orders::access::read_id;
+use crate::orders::access::{Access, read_id};
+use crate::orders::documents::{self, web::DocumentLink};
 use crate::orders::model::{Actor, HistoryEntry, Hold, Line, LineId, Order, OrderId, Production, Status, Tracking};
 use crate::orders::payment::require;
 use crate::orders::rules;
@@ -68,6 +69,11 @@ struct Shown {
     history: Vec<(String, String, String)>,
     mails: Vec<MailRow>,
     unticked: Vec<String>,
+    documents: Vec<DocumentLink>,
+    receipts_url: Option<String>,
+    receipt_name: String,
+    /// What invoices lack, by the last part of a key under `people.missing.`.
+    missing_on_documents: Vec<&'static str>,
 }
 
 struct NextStep {
@@ -203,6 +209,10 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         history: history.iter().rev().map(|h| (page.time(&h.at), h.message.clone(), h.actor.clone())).collect(),
         mails: mails.iter().flatten().map(|mail| mail_row(mail, &page)).collect(),
         unticked: unticked.iter().map(|(_, text)| text.clone()).collect(),
+        documents: documents::web::links(tx, order, &Access::Staff(role), &page)?,
+        receipts_url: (role.changes_orders() && order.is_paid()).then(|| format!("/orders/{}/receipts", order.id)),
+        receipt_name: documents::web::suggested(order),
+        missing_on_documents: visit.shop.settings().missing_on_documents(),
     };
     let mut unticked_warnings: Vec<String> = unticked.into_iter().map(|(code, _)| code).collect();
     unticked_warnings.dedup();

@@ -41,4 +41,5 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(print_files::download_files))
         .merge(super::basket::routes())
         .merge(super::coupons::web::routes())
+        .merge(super::documents::web::routes())
 }

@@ -4,6 +4,7 @@ use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
 use super::view::{OrderView, staff_view, view};
 use crate::kernel::{Moment, Refusal};
 use crate::orders::access::{Access, confirm_address, order_address, owned, read_id};
+use crate::orders::documents::{self, web::DocumentLink};
 use crate::orders::model::{Hold, Order, OrderId, PaymentStatus, Status, Tracking};
 use crate::store::Snapshot;
 use crate::web::{Face, Page, Problem, Reply, View, Visit, words};
@@ -54,6 +55,13 @@ struct OrderPage {
     place: Vec<String>,
     #[serde(skip)]
     parcels: Vec<Tracking>,
+    #[serde(skip)]
+    documents: Vec<DocumentLink>,
+    /// Where a receipt is asked for, once there is money to confirm.
+    #[serde(skip)]
+    receipts_url: Option<String>,
+    #[serde(skip)]
+    receipt_name: String,
 }
 
 /// One step of an order's way.
@@ -196,6 +204,9 @@ fn order_page(
         totals: total_rows(order, &page),
         place: address_lines(&order.shipping_address, page.lang),
         parcels: order.tracking.clone(),
+        documents: documents::web::links(tx, order, access, &page)?,
+        receipts_url: order.is_paid().then(|| format!("/orders/{id}/receipts{query}")),
+        receipt_name: documents::web::suggested(order),
         order: document,
         page,
     })

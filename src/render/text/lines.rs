@@ -77,6 +77,12 @@ impl<'a> Paragraph<'a> {
         Some(lines)
     }
 
+    /// The texts of lines no wider than `limit` em.
+    pub fn wrapped(&self, limit: f64) -> Vec<String> {
+        let lines = self.wrap(limit, true).unwrap_or_default();
+        lines.into_iter().map(|(start, end)| self.text[start..end].trim_end().to_owned()).collect()
+    }
+
     fn shape_line(&self, (start, end): (usize, usize)) -> Line {
         let glyphs = shape(self.text[start..end].trim_end(), self.face, self.vertical, self.letter_spacing);
         let width = glyphs.iter().map(|glyph| glyph.advance).sum::<f64>();
