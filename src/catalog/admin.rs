@@ -194,7 +194,8 @@ fn page(
 fn tax_classes(settings: &Settings, visit: &Visit) -> Vec<(String, String)> {
     let percent = crate::people::settings::fields::percent;
     let usual = visit.page().f1("catalog.tax_class_usual", "rate", percent(settings.tax.rate_bp));
-    let others = settings.tax.classes.iter().map(|(name, rate)| (name.clone(), format!("{name} ({} %)", percent(*rate))));
+    let others =
+        settings.tax.classes.iter().map(|(name, rate)| (name.clone(), format!("{name} ({} %)", percent(*rate))));
     std::iter::once((String::new(), usual)).chain(others).collect()
 }
 
@@ -411,10 +412,12 @@ fn changed(before: &Product, status: Option<ProductStatus>, figures: &[Figures])
 
 /// What the audit log keeps of a product.
 fn facts(product: &Product) -> Value {
-    let variants = product
-        .variants
-        .iter()
-        .map(|variant| (variant.key.clone(), json!({ "price": variant.price, "stock": variant.stock, "size_class": variant.size_class })));
+    let variants = product.variants.iter().map(|variant| {
+        (
+            variant.key.clone(),
+            json!({ "price": variant.price, "stock": variant.stock, "size_class": variant.size_class }),
+        )
+    });
     json!({ "status": product.status, "tax_class": product.tax_class, "variants": variants.collect::<serde_json::Map<_, _>>() })
 }
 

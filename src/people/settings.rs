@@ -4,12 +4,13 @@
 
 pub mod fields;
 pub mod legal;
+mod shipping;
 pub mod web;
 
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{clean_block, clean_line, looks_like_email};
 use crate::kernel::{Code, Currency, Lang, Message, Money, Refusal};
-use crate::shop::settings::{SIZE_CLASSES, Settings, SizeExtra};
+use crate::shop::settings::Settings;
 use crate::web::input;
 use serde::{Deserialize, Deserializer};
 use std::collections::HashSet;
@@ -252,7 +253,7 @@ pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
     }
     new.set_up = form.set_up.unwrap_or(new.set_up);
     apply_tax(&mut new, &form.tax, &mut mistakes);
-    apply_shipping(&mut new, &form.shipping, &mut mistakes);
+    shipping::apply(&mut new, &form.shipping, &mut mistakes);
     apply_documents(&mut new, &form.documents, &mut mistakes);
     apply_legal(&mut new, &form.legal, &mut mistakes);
     apply_backup(&mut new, &form.backup, &mut mistakes);
@@ -289,86 +290,6 @@ fn apply_tax(new: &mut Settings, form: &TaxForm, mistakes: &mut Mistakes) {
         match clean_line(text, 40) {
             Ok(number) => new.tax.registration_number = number,
             Err(_) => mistakes.add("tax.registration_number", Message::new("people.text_long").with("max", 40)),
-        }
-    }
-}
-
-fn apply_shipping(new: &mut Settings, form: &ShippingForm, mistakes: &mut Mistakes) {
-    let currency = new.currency;
-    let mut fee = |name: &str, amount: &Amount| {
-        let minor = minor_units(amount, currency);
-        if minor.is_none() {
-            mistakes.add(name, Message::new("people.amount_form").with("example", example(currency)));
-        }
-        minor
-    };
-    if let Some(wish) = &form.free_from {
-        match wish {
-            None => new.shipping.free_from = None,
-            Some(amount) => new.shipping.free_from = fee("shipping.free_from", amount).or(new.shipping.free_from),
-        }
-    }
-    if let Some(amount) = &form.home_fee {
-        new.shipping.home_fee = fee("shipping.home_fee", amount).unwrap_or(new.shipping.home_fee);
-    }
-    if let Some(wish) = &form.abroad_fee {
-        match wish {
-            None => new.shipping.abroad_fee = None,
-            Some(amount) => new.shipping.abroad_fee = fee("shipping.abroad_fee", amount).or(new.shipping.abroad_fee),
-        }
-    }
-    if let Some(text) = &form.home_country {
-        match country(text) {
-            Some(code) => new.shipping.home_country = code,
-            None => mistakes.add("shipping.home_country", Message::new("people.country_form")),
-        }
-    }
-    match &form.region_fees {
-        None => {}
-        Some(fees) => match region_fees(fees, currency) {
-            Some(fees) => new.shipping.region_fees = fees,
-            None => mistakes.add(
-                "shipping.region_fees",
-                Message::new("people.region_fees_form").with("example", example(currency)),
-            ),
-        },
-    }
-    if let Some(fees) = &form.country_fees {
-        let codes = region_fees(fees, currency).and_then(|fees| {
-            fees.into_iter().map(|(code, fee)| Some((country(&code)?, fee))).collect::<Option<Vec<_>>>()
-        });
-        match codes {
-            Some(fees) => new.shipping.country_fees = fees,
-            None => mistakes.add(
-                "shipping.country_fees",
-                Message::new("people.country_fees_form").with("example", example(currency)),
-            ),
-        }
-    }
-    if let Some(extras) = &form.size_extras {
-        match size_extras(extras, currency) {
-            Ok(extras) => new.shipping.size_extras = extras,
-            Err(field) => {
-                mistakes.add(field, Message::new("people.amount_form").with("example", example(currency)));
-            }
-        }
-    }
-    if let Some(countries) = &form.abroad_countries {
-        let codes: Option<Vec<String>> = match countries {
-            Countries::List(list) => list.iter().map(|text| country(text)).collect(),
-            Countries::Text(text) => text
-                .split(|c: char| c.is_whitespace() || c == ',' || c == '、')
-                .filter(|text| !text.is_empty())
-                .map(country)
-                .collect(),
-        };
-        match codes {
-            Some(mut codes) => {
-                let mut seen = HashSet::from([new.shipping.home_country.clone()]);
-                codes.retain(|code| seen.insert(code.clone()));
-                new.shipping.abroad_countries = codes;
-            }
-            None => mistakes.add("shipping.abroad_countries", Message::new("people.country_form")),
         }
     }
 }
@@ -480,38 +401,15 @@ fn minor_units(amount: &Amount, currency: Currency) -> Option<i64> {
     ((0..=MAX_AMOUNT).contains(&minor) && minor % currency.step() == 0).then_some(minor)
 }
 
-/// The extras that cost something, in the order of the classes; or the field that does not fit.
-fn size_extras(forms: &[SizeExtraForm], currency: Currency) -> Result<Vec<SizeExtra>, String> {
-    let mut extras: Vec<SizeExtra> = Vec::new();
-    for (at, form) in forms.iter().enumerate() {
-        let field = |name: &str| format!("shipping.size_extras.{at}.{name}");
-        let is_new = !extras.iter().any(|extra| extra.class == form.class);
-        if !SIZE_CLASSES.contains(&form.class.as_str()) || !is_new {
-            return Err(field("class"));
-        }
-        let minor = |amount: &Option<Amount>, name: &str| match amount {
-            None => Ok(0),
-            Some(Amount::Text(text)) if text.trim().is_empty() => Ok(0),
-            Some(amount) => minor_units(amount, currency).ok_or_else(|| field(name)),
-        };
-        extras.push(SizeExtra {
-            class: form.class.clone(),
-            home: minor(&form.home, "home")?,
-            abroad: minor(&form.abroad, "abroad")?,
-        });
-    }
-    extras.retain(|extra| extra.home > 0 || extra.abroad > 0);
-    extras.sort_by_key(|extra| SIZE_CLASSES.iter().position(|class| *class == extra.class));
-    Ok(extras)
-}
-
 fn named_rates(rates: &NamedRates) -> Option<Vec<(String, u32)>> {
     let pairs: Vec<(String, u32)> = match rates {
         NamedRates::Pairs(pairs) => pairs.clone(),
         NamedRates::Text(text) => text
             .lines()
             .filter(|line| !line.trim().is_empty())
-            .map(|line| line.split_once(['=', '＝']).and_then(|(name, rate)| Some((name.to_owned(), hundredths(rate)?))))
+            .map(|line| {
+                line.split_once(['=', '＝']).and_then(|(name, rate)| Some((name.to_owned(), hundredths(rate)?)))
+            })
             .collect::<Option<_>>()?,
     };
     let cleaned: Vec<(String, u32)> = pairs
@@ -529,152 +427,5 @@ fn example(currency: Currency) -> String {
     Money::new(minor, currency).digits()
 }
 
-fn country(text: &str) -> Option<String> {
-    let code = text.trim().to_ascii_uppercase();
-    (code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())).then_some(code)
-}
-
-fn region_fees(fees: &RegionFees, currency: Currency) -> Option<Vec<(String, i64)>> {
-    let pair = |name: &str, amount: &Amount| -> Option<(String, i64)> {
-        let name = clean_line(name, 60).ok().filter(|name| !name.is_empty())?;
-        Some((name, minor_units(amount, currency)?))
-    };
-    let pairs: Vec<(String, i64)> = match fees {
-        RegionFees::Pairs(pairs) => {
-            pairs.iter().map(|(name, fee)| pair(name, &Amount::Minor(*fee))).collect::<Option<_>>()?
-        }
-        RegionFees::Text(text) => text
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .map(|line| {
-                let (name, fee) = line.split_once(['=', '＝'])?;
-                pair(name, &Amount::Text(fee.to_owned()))
-            })
-            .collect::<Option<_>>()?,
-    };
-    (pairs.len() <= 100).then_some(pairs)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn change(value: serde_json::Value) -> Result<Settings, Refusal> {
-        let form: SettingsForm = input::from_value(value)?;
-        apply(&Settings::default(), &form)
-    }
-
-    fn wrong_fields(value: serde_json::Value) -> Vec<String> {
-        change(value).unwrap_err().errors.into_iter().map(|error| error.field).collect()
-    }
-
-    #[test]
-    fn what_is_absent_stays() {
-        assert_eq!(change(json!({})).unwrap(), Settings::default());
-        let new = change(json!({"shop_name": " ペットの星 ", "tax": {"rate_percent": "8"}})).unwrap();
-        let expected = Settings {
-            shop_name: "ペットの星".into(),
-            tax: crate::shop::settings::Tax { rate_bp: 800, ..Settings::default().tax },
-            version: 1,
-            ..Settings::default()
-        };
-        assert_eq!(new, expected);
-    }
-
-    #[test]
-    fn what_is_read_can_be_sent_back() {
-        let document = serde_json::to_value(Settings::default()).unwrap();
-        assert_eq!(change(document).unwrap(), Settings::default());
-    }
-
-    #[test]
-    fn a_form_says_the_same_as_json() {
-        let by_form = change(json!({
-            "version": "0", "currency": "eur", "lead_time_days": "3", "set_up": "on",
-            "tax": {"rate_percent": "7,75 %", "included": "off"},
-            "shipping": {"free_from": "", "home_fee": "6.50", "region_fees": "Sylt = 9\r\n\nHelgoland=12.5", "abroad_fee": "€1,024.00", "abroad_countries": "at, ch de"},
-        }));
-        let by_json = change(json!({
-            "version": 0, "currency": "EUR", "lead_time_days": 3, "set_up": true,
-            "tax": {"rate_bp": 775, "included": false},
-            "shipping": {"free_from": null, "home_fee": 650, "region_fees": [["Sylt", 900], ["Helgoland", 1250]], "abroad_fee": 102400, "abroad_countries": ["AT", "CH", "DE"]},
-        }));
-        assert_eq!(by_form, by_json);
-        let settings = by_form.unwrap();
-        assert_eq!((settings.shipping.free_from, settings.shipping.home_fee), (None, 650));
-    }
-
-    #[test]
-    fn sizes_countries_tax_classes_and_the_sellers_address() {
-        let by_form = change(json!({
-            "tax": {"classes": "food = 8\r\nbooks＝0"},
-            "shipping": {
-                "country_fees": "de = 1,800\nUS = 2600",
-                "size_extras": [
-                    {"class": "flat-small", "home": "", "abroad": ""},
-                    {"class": "parcel-large", "home": "¥900", "abroad": "1500"},
-                    {"class": "flat-large", "home": "300", "abroad": "0"},
-                ],
-            },
-            "documents": {"seller_name": "株式会社ペットの星", "address": "〒150-0001\r\n東京都渋谷区神宮前1-2-3", "phone": "03-1234-5678"},
-        }))
-        .unwrap();
-        assert_eq!(by_form.tax.classes, [("food".to_owned(), 800), ("books".to_owned(), 0)]);
-        assert_eq!((by_form.rate_of("food"), by_form.rate_of("books"), by_form.rate_of("")), (800, 0, 1000));
-        assert_eq!(by_form.shipping.country_fees, [("DE".to_owned(), 1800), ("US".to_owned(), 2600)]);
-        let classes: Vec<&str> = by_form.shipping.size_extras.iter().map(|extra| extra.class.as_str()).collect();
-        assert_eq!(classes, ["flat-large", "parcel-large"]);
-        assert_eq!(by_form.missing_on_documents(), ["registration_number"]);
-        // What is read can be sent back.
-        let again: SettingsForm = input::from_value(serde_json::to_value(&by_form).unwrap()).unwrap();
-        assert_eq!(apply(&by_form, &again).unwrap(), by_form);
-        let fields = wrong_fields(json!({
-            "tax": {"classes": "food 8"},
-            "shipping": {
-                "country_fees": "Germany = 5",
-                "size_extras": [{"class": "flat-small", "home": "x"}],
-            },
-            "documents": {"address": "1\n2\n3\n4\n5\n6\n7"},
-        }));
-        assert_eq!(fields, ["tax.classes", "shipping.country_fees", "shipping.size_extras.0.home", "documents.address"]);
-    }
-
-    #[test]
-    fn every_mistake_is_named_and_nothing_changes() {
-        let fields = wrong_fields(json!({
-            "shop_name": " ", "currency": "XXX", "time_zone": "Mars/Olympus", "language": "fr", "contact_email": "me",
-            "lead_time_days": 999, "tax": {"rate_percent": "a lot"},
-            "shipping": {"home_fee": "6.50", "free_from": -1, "region_fees": "北海道 900", "abroad_countries": "Germany"},
-        }));
-        let expected = [
-            "shop_name",
-            "currency",
-            "time_zone",
-            "language",
-            "contact_email",
-            "lead_time_days",
-            "tax.rate_percent",
-            "shipping.free_from",
-            "shipping.home_fee",
-            "shipping.region_fees",
-            "shipping.abroad_countries",
-        ];
-        assert_eq!(fields, expected);
-    }
-
-    #[test]
-    fn an_old_version_is_told() {
-        let refusal = change(json!({"version": 7, "shop_name": "x"})).unwrap_err();
-        assert_eq!(refusal.code, Code::StaleVersion);
-    }
-
-    #[test]
-    fn examples_fit_their_currency() {
-        for (code, shown) in [("JPY", "600"), ("EUR", "6.00"), ("KWD", "6.000")] {
-            let currency: Currency = code.parse().unwrap();
-            assert_eq!(example(currency), shown);
-            assert!(minor_units(&Amount::Text(example(currency)), currency).is_some());
-        }
-    }
-}
+mod tests;

@@ -16,12 +16,12 @@ use super::scene::{Affine, Area, Canvas, DrawnShape, DrawnText, Scene, SceneLaye
 use super::{Color, Photos};
 use file::File;
 pub(super) use file::deflated;
-pub(super) use pen::part;
 use moxcms::ColorProfile;
 use pdf_writer::types::{LineJoinStyle, OutputIntentSubtype, TrappingStatus};
 use pdf_writer::writers::ColorSpace;
 use pdf_writer::{Filter, Finish, Name, Rect, TextStr};
 use pen::Pen;
+pub(super) use pen::part;
 use photo::Studio;
 use std::io::Write;
 

@@ -106,7 +106,8 @@ fn seller(shop: &Shop, page: &Page, with_number: bool) -> Seller {
     let number = &settings.tax.registration_number;
     if with_number && !number.is_empty() {
         // 登録番号 in Japan, the VAT number elsewhere: the country the shop sells from decides what it is called.
-        let key = if settings.shipping.home_country == "JP" { "orders.paper_issuer_number" } else { "orders.paper_vat" };
+        let key =
+            if settings.shipping.home_country == "JP" { "orders.paper_issuer_number" } else { "orders.paper_vat" };
         lines.push(page.f1(key, "number", number));
     }
     Seller { name: name.clone(), lines }
@@ -161,7 +162,7 @@ pub fn invoice(shop: &Shop, order: &Order) -> Paper {
     if order.coupon.is_some() && order.lines.len() > 1 {
         notes.push(page.t("orders.paper_shared").to_owned());
     }
-    let head = ["item", "quantity", "unit_price", "rate", "line_amount"];
+    let head = ["item", "quantity", "unit_price", "tax_rate", "line_amount"];
     Paper {
         name: number.clone(),
         lang: order.lang,

@@ -31,9 +31,8 @@ pub struct Receipt {
 /// 422 for a name that is none; 409 for an order that is not paid, or was given back in full.
 pub fn issue(tx: &WriteTx, order: &Order, addressee: &str, now: Moment) -> Result<Receipt> {
     let name = clean_line(addressee, MAX_NAME).ok().filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| {
-        Refusal::field("addressee", Message::new("orders.receipt_name_form").with("max", MAX_NAME))
-    })?;
+    let name = name
+        .ok_or_else(|| Refusal::field("addressee", Message::new("orders.receipt_name_form").with("max", MAX_NAME)))?;
     let amount = order.totals.amount - order.amount_refunded;
     if order.paid_at.is_none() || amount <= 0 {
         return Err(Refusal::new(Code::Conflict, "orders.receipt_unpaid").into());

@@ -89,7 +89,8 @@ impl Setting {
         let mut y = self.y + 6.0;
         for (at, line) in lines.iter().enumerate() {
             for piece in wrapped(line, PLAIN, MIDDLE - LEFT - 8.0) {
-                let is_name = at == 0 && paper.lang == Lang::En;
+                // A Japanese address begins with its postal code.
+                let is_name = at == 0 && !line.starts_with('〒');
                 self.sheet.text(LEFT, y, Side::After, &piece, if is_name { BOLD } else { PLAIN });
                 y += 5.2;
             }
@@ -168,8 +169,8 @@ impl Setting {
         let mut y = top;
         for sum in sums {
             if sum.is_whole {
-                self.sheet.rule((MIDDLE, y - 4.6), (RIGHT, y - 4.6), 0.35, INK);
-                y += 1.6;
+                self.sheet.rule((MIDDLE, y - 3.4), (RIGHT, y - 3.4), 0.35, INK);
+                y += 2.6;
             }
             let ink = if sum.is_whole { Ink { size: 4.2, ..BOLD } } else { PLAIN };
             self.sheet.text(MIDDLE, y, Side::After, &sum.label, ink);

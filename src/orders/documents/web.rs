@@ -36,7 +36,10 @@ pub fn links(tx: &impl Snapshot, order: &Order, access: &Access, page: &Page) ->
         return Ok(Vec::new());
     }
     let query = access.query();
-    let link = |name: &str, label: String| DocumentLink { url: format!("/orders/{}/documents/{name}{query}", order.id), label };
+    let link = |name: &str, label: String| DocumentLink {
+        url: format!("/orders/{}/documents/{name}{query}", order.id),
+        label,
+    };
     let mut links = Vec::new();
     if access.sees_customers() {
         links.push(link("invoice", page.f1("orders.document_invoice", "number", super::invoice_number(order))));

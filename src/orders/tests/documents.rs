@@ -66,7 +66,10 @@ async fn page_mail_paper_and_stripe_show_the_same_numbers() {
     let folder = tempfile::tempdir().unwrap();
     for (case, settings) in [
         ("included", japanese()),
-        ("added", json!({"tax": {"included": false, "rate_bp": 825}, "currency": "EUR", "shipping": {"home_country": "JP"}})),
+        (
+            "added",
+            json!({"tax": {"included": false, "rate_bp": 825}, "currency": "EUR", "shipping": {"home_country": "JP"}}),
+        ),
     ] {
         let room = Room::open();
         let mika = room.customer();
@@ -115,20 +118,39 @@ async fn an_invoice_names_issuer_number_and_tax_by_rate() {
     assert_eq!(order.invoice_number.as_deref(), Some("INV-000001"));
     order.lang = Lang::Ja;
     let pdf = documents::draw(&documents::invoice(&room.shop, &order)).unwrap();
-    assert_eq!(pdf, documents::draw(&documents::invoice(&room.shop, &order)).unwrap(), "the same order gives the same bytes");
+    assert_eq!(
+        pdf,
+        documents::draw(&documents::invoice(&room.shop, &order)).unwrap(),
+        "the same order gives the same bytes"
+    );
+    assert!(!words_of(&pdf, folder.path(), "places").contains('{'), "every place is filled");
     assert!(pdf.len() < 120_000, "only the letters in use are in the file: {}", pdf.len());
     let words = words_of(&pdf, folder.path(), "invoice-ja");
-    let parts = ["請求書", "INV-000001", "株式会社ペットの星", "登録番号 T1234567890123", "佐藤 美香", "10%", "税抜", "クーポン STAR-10"];
+    let parts = [
+        "請求書",
+        "INV-000001",
+        "株式会社ペットの星",
+        "登録番号 T1234567890123",
+        "佐藤 美香",
+        "10%",
+        "税抜",
+        "クーポン STAR-10",
+    ];
     for part in parts {
         assert!(words.contains(part), "{part}: {words}");
     }
     // A hundred lines go on on the next page, with the head of the table and the number of the page.
     let line = order.lines[0].clone();
     order.lines = (0..100).map(|_| line.clone()).collect();
-    let long = words_of(&documents::draw(&documents::invoice(&room.shop, &order)).unwrap(), folder.path(), "invoice-long");
+    let long =
+        words_of(&documents::draw(&documents::invoice(&room.shop, &order)).unwrap(), folder.path(), "invoice-long");
     let pages: Vec<&str> = long.split('\u{c}').filter(|page| !page.trim().is_empty()).collect();
     assert!(pages.len() > 3 && pages.iter().all(|page| page.contains("INV-000001")), "{} pages", pages.len());
-    assert!(pages[1].contains("品名") && pages[1].contains(&format!("2 / {}", pages.len())), "{}", pages[1]);
+    assert!(
+        pages[1].contains("品名") && pages[1].replace(' ', "").contains(&format!("2/{}", pages.len())),
+        "{}",
+        pages[1]
+    );
 }
 
 #[tokio::test]
@@ -149,7 +171,8 @@ async fn a_packing_slip_has_no_prices_and_a_receipt_the_name_that_was_typed() {
     room.get(&format!("{path}/documents/nothing"), &mika).await.refused(404, "not_found");
     room.file(&format!("{path}/documents/invoice"), &owner).await;
 
-    let ask = async |name: &str| room.send("POST", &format!("{path}/receipts"), &mika, json!({"addressee": name})).await;
+    let ask =
+        async |name: &str| room.send("POST", &format!("{path}/receipts"), &mika, json!({"addressee": name})).await;
     let first = ask("株式会社ねこ").await.ok();
     assert_eq!((first["number"].as_str(), first["amount"].as_i64()), (Some("RC-000001"), Some(order.totals.amount)));
     assert_eq!(ask("株式会社ねこ").await.ok(), first, "the same name gives the same receipt");
@@ -174,7 +197,9 @@ async fn a_packing_slip_has_no_prices_and_a_receipt_the_name_that_was_typed() {
     assert!(panel.page(200).contains("Packing slip (PDF)") && !panel.body.contains("Missing on invoices"));
     let unpaid = id_of(&room.draft(&mika, 1).await);
     room.get(&format!("/orders/{unpaid}/documents/invoice"), &mika).await.refused(409, "conflict");
-    room.send("POST", &format!("/orders/{unpaid}/receipts"), &mika, json!({"addressee": "x"})).await.refused(409, "conflict");
+    room.send("POST", &format!("/orders/{unpaid}/receipts"), &mika, json!({"addressee": "x"}))
+        .await
+        .refused(409, "conflict");
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ async fn fifty_at_once_and_five_blanks() {
     assert!(refused.iter().all(|refusal| refusal.code == Code::OutOfStock));
     assert_eq!(room.left().await, json!(0));
     // What Stripe says will not be paid is free for others; a means that takes days is not.
-    let held: Vec<OrderId> = orders.iter().copied().filter(|id| room.order(*id).status == Status::PendingPayment).collect();
+    let held: Vec<OrderId> =
+        orders.iter().copied().filter(|id| room.order(*id).status == Status::PendingPayment).collect();
     let (now, first, second) = (room.shop.now(), held[0], held[1]);
     room.write(move |tx, _| mark_processing(tx, second, now)).await.unwrap();
     assert_eq!(room.left().await, json!(0));

@@ -38,7 +38,8 @@ fn stock_trouble(tx: &impl Snapshot, order: &Order) -> Result<Option<Refusal>, F
         let of_this = |other: &&Line| other.variant_id == line.variant_id && other.product_id == line.product_id;
         let wanted: i64 = order.lines.iter().filter(of_this).map(|line| i64::from(line.quantity)).sum();
         if wanted > left {
-            let message = Message::new("orders.blanks_missing").with_words("name", &product.name).with("left", left.max(0));
+            let message =
+                Message::new("orders.blanks_missing").with_words("name", &product.name).with("left", left.max(0));
             return Ok(Some(Refusal::because(Code::OutOfStock, message)));
         }
     }
@@ -106,7 +107,8 @@ pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply
     let page = visit.page();
     let query = access.query();
     let is_draft = order.status == Status::Draft;
-    let not_payable = coupon_trouble(&tx, &order, visit.now)?.or(stock_trouble(&tx, &order)?).or(rules::check_payable(&order).err());
+    let not_payable =
+        coupon_trouble(&tx, &order, visit.now)?.or(stock_trouble(&tx, &order)?).or(rules::check_payable(&order).err());
     let not_payable = not_payable.map(|refusal| words::message(visit.lang, &refusal.detail));
     let confirm_page = ConfirmPage {
         checkout_url: format!("/orders/{id}/checkout{query}"),

@@ -1,8 +1,8 @@
 //! What customers do with orders: list, make, change, repeat.
 
 use super::form;
-use super::show;
 use super::parts::{Picture, line_picture};
+use super::show;
 use super::view::{OrderView, view};
 use crate::kernel::{Code, Error, Result};
 use crate::orders::access::{confirm_address, read_id};

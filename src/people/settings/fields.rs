@@ -67,12 +67,17 @@ impl Fields {
     pub fn of(settings: &Settings) -> Fields {
         let digits = |minor: i64| Money::new(minor, settings.currency).digits();
         let fees = settings.shipping.region_fees.iter().map(|(name, fee)| format!("{name} = {}", digits(*fee)));
-        let country_fees = settings.shipping.country_fees.iter().map(|(code, fee)| format!("{code} = {}", digits(*fee)));
+        let country_fees =
+            settings.shipping.country_fees.iter().map(|(code, fee)| format!("{code} = {}", digits(*fee)));
         let classes = settings.tax.classes.iter().map(|(name, rate)| format!("{name} = {}", percent(*rate)));
         let size_extras = SIZE_CLASSES.into_iter().map(|class| {
             let extra = settings.shipping.size_extras.iter().find(|extra| extra.class == class);
             let shown = |fee: Option<i64>| fee.filter(|fee| *fee > 0).map(digits).unwrap_or_default();
-            SizeField { class, home: shown(extra.map(|extra| extra.home)), abroad: shown(extra.map(|extra| extra.abroad)) }
+            SizeField {
+                class,
+                home: shown(extra.map(|extra| extra.home)),
+                abroad: shown(extra.map(|extra| extra.abroad)),
+            }
         });
         let texts = &settings.legal;
         let page =
