@@ -4,7 +4,9 @@ use super::model::{Product, ProductId, ProductStatus, VariantId};
 use super::shelf::{Item, memory, shelf};
 use super::view::{Card, ProductView, category_name, size_text};
 use super::{finding, table};
+use crate::kernel::lang::Words;
 use crate::kernel::refusal::Mistakes;
+use crate::kernel::text::{TextProblem, clean_block, clean_line};
 use crate::kernel::{Code, Currency, Error, Message, Money, Refusal};
 use crate::people::audit::{self, Actor, Entry};
 use crate::people::{require, rights};
@@ -88,6 +90,8 @@ struct ProductPage {
     product: ProductView,
     /// Of the row; give it back with a change.
     version: u64,
+    /// In every language.
+    texts: Texts,
     #[serde(skip)]
     card: Card,
     #[serde(skip)]
@@ -174,6 +178,7 @@ fn page(
         page: visit.page(),
         product: item.view(visit.lang).clone(),
         version: product.version,
+        texts: refused.and_then(|(_, change)| change.texts.clone()).unwrap_or_else(|| Texts::of(product)),
         card: item.card(visit.lang).clone(),
         category: category_name(&product.category, visit.lang),
         variants: variants.collect(),
@@ -205,12 +210,71 @@ struct ProductChange {
     status: Option<ProductStatus>,
     /// A tax class of the settings; empty for the usual rate.
     tax_class: Option<String>,
+    /// What the product is called and what is said about it, in every language.
+    texts: Option<Texts>,
     #[serde(default)]
     variants: Vec<VariantChange>,
     /// The version this change was made from; another one is refused with `stale_version`.
     #[serde(default, deserialize_with = "optional_number")]
     #[schema(value_type = Option<u64>)]
     version: Option<i64>,
+}
+
+/// The words of a product. All of them are shown in the shop.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+struct Texts {
+    name: InLanguages,
+    /// Paragraphs are set apart by an empty line.
+    description: InLanguages,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+struct InLanguages {
+    en: String,
+    ja: String,
+}
+
+impl InLanguages {
+    fn of(words: &Words) -> InLanguages {
+        InLanguages { en: words.en.clone(), ja: words.ja.clone() }
+    }
+
+    /// As they are stored, each checked by `clean`.
+    fn checked(
+        &self,
+        field: &str,
+        max: usize,
+        clean: impl Fn(&str, usize) -> Result<String, TextProblem>,
+        mistakes: &mut Mistakes,
+    ) -> Words {
+        let [en, ja] = [("en", &self.en), ("ja", &self.ja)].map(|(lang, text)| {
+            let field = format!("texts.{field}.{lang}");
+            match clean(text, max) {
+                Ok(text) if text.trim().is_empty() => mistakes.add(field, Message::new("panel.text_needed")),
+                Ok(text) => return text,
+                Err(TextProblem::TooLong { max }) => {
+                    mistakes.add(field, Message::new("orders.too_long").with("max", max))
+                }
+                Err(TextProblem::Control) => mistakes.add(field, Message::new("orders.strange_characters")),
+            }
+            String::new()
+        });
+        Words::new(en, ja)
+    }
+}
+
+impl Texts {
+    fn of(product: &Product) -> Texts {
+        Texts { name: InLanguages::of(&product.name), description: InLanguages::of(&product.description) }
+    }
+
+    fn checked(&self) -> Result<(Words, Words), Refusal> {
+        let mut mistakes = Mistakes::new();
+        let name = self.name.checked("name", 80, clean_line, &mut mistakes);
+        let description = self.description.checked("description", 4000, clean_block, &mut mistakes);
+        mistakes.into_result()?;
+        Ok((name, description))
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -245,7 +309,7 @@ fn given_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Opt
     optional_number(deserializer).map(Some)
 }
 
-/// Changes status, prices and stock. Every change is in the audit log.
+/// Changes status, texts, prices and stock. Every change is in the audit log.
 #[utoipa::path(put, path = "/admin/products/{id}", tag = "admin", params(("id" = String, Path)), request_body = ProductChange,
     responses((status = 200, body = ProductView), (status = 404), (status = 412, description = "stale_version"), (status = 422)))]
 async fn change_product(
@@ -276,6 +340,7 @@ async fn change_product(
 async fn store_change(visit: &Visit, id: ProductId, change: &ProductChange) -> Result<(), Error> {
     let currency = visit.shop.settings().currency;
     let variants = checked(&change.variants, currency)?;
+    let texts = change.texts.as_ref().map(Texts::checked).transpose()?;
     let tax_class = change.tax_class.clone();
     if let Some(class) = tax_class.as_deref().filter(|class| !class.is_empty())
         && !visit.shop.settings().tax.classes.iter().any(|(name, _)| name == class)
@@ -293,6 +358,10 @@ async fn store_change(visit: &Visit, id: ProductId, change: &ProductChange) -> R
                 return Err(Refusal::new(Code::StaleVersion, "catalog.stale_version").into());
             }
             let mut after = changed(&before, status, &variants)?;
+            if let Some((name, description)) = &texts {
+                after.name = name.clone();
+                after.description = description.clone();
+            }
             if let Some(class) = &tax_class {
                 after.tax_class.clone_from(class);
             }
@@ -418,7 +487,8 @@ fn facts(product: &Product) -> Value {
             json!({ "price": variant.price, "stock": variant.stock, "size_class": variant.size_class }),
         )
     });
-    json!({ "status": product.status, "tax_class": product.tax_class, "variants": variants.collect::<serde_json::Map<_, _>>() })
+    let texts = Texts::of(product);
+    json!({ "status": product.status, "tax_class": product.tax_class, "texts": texts, "variants": variants.collect::<serde_json::Map<_, _>>() })
 }
 
 #[cfg(test)]

@@ -67,12 +67,46 @@ impl AuditView {
                 None => text,
             }
         };
-        match value {
-            Value::Null => Vec::new(),
-            Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
-            other => vec![(String::new(), plain(other))],
+        // Down to the last member, so that nobody has to read braces: `lines · …8ae7 · production: printed`.
+        fn walk(path: &str, value: &Value, plain: &dyn Fn(&Value) -> String, shown: &mut Vec<(String, String)>) {
+            match value {
+                Value::Null if path.is_empty() => {}
+                Value::Object(members) => {
+                    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+                        let name = if Uuid::try_parse(name).is_ok() { short(name) } else { name.clone() };
+                        let path = if path.is_empty() { name } else { format!("{path} · {name}") };
+                        walk(&path, value, plain, shown);
+                    }
+                }
+                other => shown.push((path.to_owned(), plain(other))),
+            }
         }
+        let mut shown = Vec::new();
+        walk("", value, &plain, &mut shown);
+        shown
     }
+
+    /// The id as it is shown, where the whole is a click away.
+    pub fn short_target(&self) -> String {
+        if Uuid::try_parse(&self.target_id).is_ok() { short(&self.target_id) } else { self.target_id.clone() }
+    }
+
+    /// The page of what was changed, where there is one.
+    pub fn page_of_target(&self) -> Option<String> {
+        let folder = match self.target_type.as_str() {
+            "order" => "orders",
+            "product" => "products",
+            "coupon" => "coupons",
+            "mail" => "mails",
+            _ => return None,
+        };
+        Some(format!("/admin/{folder}/{}", self.target_id))
+    }
+}
+
+/// The end of an id: its beginning is the time, and alike in all that were made together.
+fn short(id: &str) -> String {
+    format!("…{}", &id[id.len().saturating_sub(4)..])
 }
 
 #[derive(Template, Serialize)]

@@ -45,6 +45,17 @@ async fn prices_stock_and_state_are_changed_in_the_panel() {
     assert_eq!((&now["variants"][0]["price"], &now["variants"][0]["stock"]), (&json!(1280), &json!(null)));
     assert_eq!(person.form(&form, &fields).await.status, 412, "the page is older than the product");
 
+    // Texts, in every language; one that is empty is named.
+    let texts = json!({"name": {"en": "Collar tag", "ja": "首輪の迷子札"}, "description": {"en": "Round.", "ja": "丸い札です。"}});
+    let named = manager.put(&path, &json!({"texts": texts})).await.ok();
+    assert_eq!((&named["name"], &named["description"]), (&json!("Collar tag"), &json!("Round.")));
+    let japanese = shop.visitor().with_header("accept-language", "ja");
+    assert_eq!(japanese.get(slug).await.ok()["name"], "首輪の迷子札");
+    let mut empty = texts.clone();
+    empty["name"]["ja"] = json!(" ");
+    let problem = manager.put(&path, &json!({"texts": empty})).await.refused(422, "invalid_input");
+    assert_eq!(problem["errors"][0]["field"], "texts.name.ja");
+
     manager.put(&path, &json!({"status": "archived"})).await.ok();
     shop.visitor().get(slug).await.refused(404, "not_found");
     shop.visitor().post("/designs", &json!({"product_id": product["id"]})).await.refused(422, "invalid_input");
@@ -57,6 +68,6 @@ async fn prices_stock_and_state_are_changed_in_the_panel() {
     shop.staff(Role::Printer).await.get(&path).await.refused(403, "forbidden");
     let audit = shop.staff(Role::Owner).await.get("/admin/audit?limit=100").await.ok();
     let changes = audit["items"].as_array().unwrap().iter().filter(|entry| entry["action"] == "product.changed");
-    assert_eq!(changes.count(), 3);
+    assert_eq!(changes.count(), 4);
     shop.app.stop().await;
 }
