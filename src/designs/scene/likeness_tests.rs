@@ -1,7 +1,8 @@
 //! The print is the preview: designs by chance, of every starter product, drawn both ways and compared; and what must be caught.
 //!
 //! `PETSTAR_LIKENESS=200` compares as many designs (20 unless told), `PETSTAR_LIKENESS_DPI=300` prints them as finely as the shop does
-//! (a third of it unless told, so that unoptimised code gets through in time), `PETSTAR_LIKENESS_TELL=1` prints every figure.
+//! (no longer than [`LONGEST`] pixels unless told, so that unoptimised code gets through in time), `PETSTAR_LIKENESS_TELL=1` prints
+//! every figure.
 
 use super::random::{Dice, params};
 use super::*;
@@ -127,11 +128,14 @@ fn tell(likeness: Likeness, what: &str) {
     }
 }
 
-/// Large pieces at a third of their resolution, which a debug build draws in seconds; `PETSTAR_LIKENESS_DPI=300` draws them in full.
+/// Pixels of a print's longer side: clearly more than its preview has, and drawn in a second or two by a debug build.
+const LONGEST: f64 = 1100.0;
+
+/// Large pieces in fewer pixels than the shop prints; `PETSTAR_LIKENESS_DPI=300` draws them in full.
 fn print_pixels(layout: &Layout, size: Size) -> ((u32, u32), u32) {
     let dpi = setting("PETSTAR_LIKENESS_DPI", 0);
-    let usual = if size.width_mm.max(size.height_mm) > 100.0 { layout.dpi / 3 } else { layout.dpi };
-    let layout = Layout { dpi: if dpi > 0 { dpi } else { usual }, ..layout.clone() };
+    let fitting = (LONGEST * 25.4 / size.width_mm.max(size.height_mm)) as u32;
+    let layout = Layout { dpi: if dpi > 0 { dpi } else { fitting.min(layout.dpi) }, ..layout.clone() };
     (layout.print_pixels(size), layout.dpi)
 }
 
