@@ -7,7 +7,7 @@ use petstar::config::{Config, LogFormat, Overrides};
 use petstar::designs;
 use petstar::exports::model::Filters;
 use petstar::exports::{Encoding, Kind, Rows};
-use petstar::kernel::{Error, Fault};
+use petstar::kernel::{Error, Fault, failpoint};
 use petstar::shop::Shop;
 use petstar::shop::clock::Clock;
 use petstar::web::Role;
@@ -196,6 +196,7 @@ fn main() -> ExitCode {
         };
     }
     start_log(&config);
+    arm_failpoint();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("The program cannot start its threads: {error}.")),
@@ -204,6 +205,17 @@ fn main() -> ExitCode {
     // Workers that did not end in time must not hold the exit up.
     runtime.shutdown_background();
     code
+}
+
+/// For the crash tests: the process dies at once at the point named in the environment. Nothing in a build without debug assertions.
+fn arm_failpoint() {
+    if cfg!(debug_assertions)
+        && let Some(plan) = std::env::var_os("PETSTAR_FAILPOINT").and_then(|plan| plan.into_string().ok())
+    {
+        failpoint::arm(&plan, || {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        });
+    }
 }
 
 /// The environment, without what is not text and so not ours.

@@ -7,7 +7,7 @@ use super::proof;
 use super::workshop::{HIGH_SIDE, LOW_SIDE, Workshop, preview_name, preview_url, workshop};
 use super::{rules, table};
 use crate::catalog::{self, ProductId, VariantId};
-use crate::kernel::{Fault, Moment};
+use crate::kernel::{Fault, Moment, failpoint};
 use crate::queue::{Done, Handler, Handlers, JobError, JobId, JobKind, JobRow, JobStatus, Lane, Running};
 use crate::render::{Area, Canvas, PrintProblem, print_png};
 use crate::shop::Shop;
@@ -196,6 +196,9 @@ fn picture_of(shop: &Shop, workshop: &Workshop, filling: &Filling, running: &Run
     let mut file = shop.blobs().writer()?;
     let go_on = |percent: u8| {
         running.progress(20 + (u32::from(percent) * 7 / 10) as u8);
+        if percent >= 50 {
+            failpoint::reached("render.halfway");
+        }
         !running.cancelled() && !running.stopping()
     };
     match print_png(&scene, &photos, pixels, &layout.paper(), &mut file, &go_on) {

@@ -6,6 +6,7 @@
 pub mod canonical;
 pub mod code;
 pub mod error;
+pub mod failpoint;
 pub mod fault;
 pub mod id;
 pub mod lang;

@@ -3,7 +3,7 @@
 use super::table::{self, Attempt};
 use super::{lock, settle};
 use crate::designs;
-use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result};
+use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result, failpoint};
 use crate::orders::{self, Access, Begun, Order, OrderId, PaidBy, PaymentStatus, Received, Status};
 use crate::people::setup;
 use crate::shop::Shop;
@@ -59,7 +59,10 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
             continue;
         }
         match shop.stripe().create_session(&attempt.new_session, &attempt.idempotency_key).await {
-            Ok(session) => return opened(shop, attempt, session).await,
+            Ok(session) => {
+                failpoint::reached("payments.page_made");
+                return opened(shop, attempt, session).await;
+            }
             Err(error) if error.is_expiry_refused() => {
                 tracing::info!(order = %id, "an attempt grew too old to be sent");
                 abandon(shop, attempt).await?;

@@ -2,7 +2,7 @@
 //! come through here, in any order and any number of times; the end is the same.
 
 use super::table;
-use crate::kernel::{Error, Fault, Moment, Money};
+use crate::kernel::{Error, Fault, Moment, Money, failpoint};
 use crate::orders::{self, Order, OrderId, PaidBy, PaymentStatus, Received, Status};
 use crate::shop::Shop;
 use crate::store::WriteTx;
@@ -32,6 +32,7 @@ pub async fn settle(shop: &Shop, id: OrderId) -> Result<(), Fault> {
             }
             Err(error) => return Err(error.into()),
         };
+        failpoint::reached("payments.asked");
         apply(shop, id, session).await?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::checkout::{self, Next};
 use super::{inbox, settle};
-use crate::kernel::{Code, Error, Refusal};
+use crate::kernel::{Code, Error, Refusal, failpoint};
 use crate::orders::{self, OrderView};
 use crate::shop::Shop;
 use crate::stripe::{Event, signature};
@@ -129,6 +129,7 @@ async fn receive_event(State(shop): State<Shop>, headers: HeaderMap, body: Bytes
     match Event::parse(&body) {
         Ok(event) => {
             shop.store().write(move |tx| inbox::take(tx, &event, &text, now)).await?;
+            failpoint::reached("payments.event_stored");
         }
         // Signed by Stripe but of no form we know: asking for it again would not change it.
         Err(problem) => tracing::error!(?problem, "a signed webhook that is no event"),

@@ -2,7 +2,7 @@
 
 use super::open::Shared;
 use super::tx::{Hook, WriteTx};
-use crate::kernel::Fault;
+use crate::kernel::{Fault, failpoint};
 use redb::Database;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -198,7 +198,9 @@ fn commit(database: &Database, shared: &Shared, batch: &mut [Box<dyn Request>]) 
         tx.into_parts()
     };
     if is_changed {
+        failpoint::reached("store.written");
         txn.commit().map_err(|error| shared.fault(error))?;
+        failpoint::reached("store.committed");
     } else {
         txn.abort().map_err(|error| shared.fault(error))?;
     }

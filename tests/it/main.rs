@@ -6,6 +6,7 @@
 mod architecture;
 mod browser;
 mod corpus;
+mod crash;
 mod flows;
 mod kit;
 mod prints;

@@ -3,7 +3,7 @@
 use super::attempt::{Claimed, Outcome};
 use super::lease::{FINISHING, Lease};
 use super::{BREATHER, Hall, lock};
-use crate::kernel::{Fault, Moment};
+use crate::kernel::{Fault, Moment, failpoint};
 use crate::queue::bell::Woken;
 use crate::queue::handlers::Running;
 use crate::queue::model::{JobId, Lane};
@@ -33,6 +33,7 @@ fn work(hall: &Arc<Hall>, lane: Lane, runtime: &tokio::runtime::Handle) -> bool 
         match next {
             Some(claimed) => {
                 let outcome = perform(hall, &claimed, runtime);
+                failpoint::reached("queue.worked");
                 if !claimed.lease.end_as(FINISHING) {
                     return false;
                 }

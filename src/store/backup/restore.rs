@@ -2,7 +2,7 @@
 
 use super::Backup;
 use super::read::Part;
-use crate::kernel::Fault;
+use crate::kernel::{Fault, failpoint};
 use crate::store::files::{create, folder_of, free_bytes, make_folder, put_in_place, sync_folder};
 use crate::store::open::builder;
 use crate::store::tx::definition;
@@ -98,9 +98,11 @@ impl Backup {
             Ok(())
         })?;
         rows.finish()?;
+        failpoint::reached("restore.halfway");
         // One sync for all files instead of three for each: until the mark is gone nobody uses them.
         rustix::fs::syncfs(File::open(folder)?).map_err(io::Error::from)?;
         put_in_place(&new, &folder.join(database))?;
+        failpoint::reached("restore.placed");
         fs::remove_file(folder.join(MARK))?;
         sync_folder(folder)
     }

@@ -1,7 +1,7 @@
 //! Making a backup: everything passes through once, whatever the size of the shop.
 
 use super::{About, FolderPart, MANIFEST, Manifest, TablePart, Tally, append, append_seal};
-use crate::kernel::Fault;
+use crate::kernel::{Fault, failpoint};
 use crate::store::{BlobRef, Blobs, Digest, ReadTx};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -41,6 +41,7 @@ pub fn write<W: Write>(sources: Sources<'_>, out: W) -> Result<Manifest, Fault> 
     for name in sources.tx.tables()? {
         manifest.tables.push(write_table(&mut tar, &sources, name)?);
     }
+    failpoint::reached("backup.halfway");
     let mut seen = HashSet::new();
     for (what, blob) in &sources.files {
         if !seen.insert(blob.sha256) {

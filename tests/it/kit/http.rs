@@ -55,6 +55,18 @@ impl Answer {
     }
 }
 
+/// A form with one file, and its content type.
+fn multipart(name: &str, kind: &str, bytes: &[u8]) -> (String, Vec<u8>) {
+    let boundary = "----petstar-test-boundary";
+    let mut body = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend_from_slice(bytes);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
+}
+
 impl Visitor {
     pub fn new(base: String) -> Visitor {
         let client = Client::builder(TokioExecutor::new()).build_http();
@@ -99,6 +111,19 @@ impl Visitor {
         self.try_send("POST", path, Some("application/json"), body.to_string().into_bytes()).await.ok()
     }
 
+    pub async fn try_get(&self, path: &str) -> Option<Answer> {
+        self.try_send("GET", path, None, Vec::new()).await.ok()
+    }
+
+    pub async fn try_put(&self, path: &str, body: &Value) -> Option<Answer> {
+        self.try_send("PUT", path, Some("application/json"), body.to_string().into_bytes()).await.ok()
+    }
+
+    pub async fn try_upload(&self, path: &str, name: &str, kind: &str, bytes: &[u8]) -> Option<Answer> {
+        let (kind, body) = multipart(name, kind, bytes);
+        self.try_send("POST", path, Some(&kind), body).await.ok()
+    }
+
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send("PUT", path, Some("application/json"), body.to_string().into_bytes()).await
     }
@@ -113,14 +138,8 @@ impl Visitor {
     }
 
     pub async fn upload(&self, path: &str, name: &str, kind: &str, bytes: &[u8]) -> Answer {
-        let boundary = "----petstar-test-boundary";
-        let mut body = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n"
-        )
-        .into_bytes();
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        self.send("POST", path, Some(&format!("multipart/form-data; boundary={boundary}")), body).await
+        let (kind, body) = multipart(name, kind, bytes);
+        self.send("POST", path, Some(&kind), body).await
     }
 
     /// Follows `path`, which may be a whole address of this shop.
