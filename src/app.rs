@@ -16,6 +16,9 @@ pub mod service;
 mod takings;
 mod timers;
 
+#[cfg(test)]
+mod tests;
+
 use crate::config::Config;
 use crate::kernel::{Fault, Lang};
 use crate::queue::{Handlers, LaneSizes, Queue};

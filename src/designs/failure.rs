@@ -58,7 +58,7 @@ impl From<Failure> for JobError {
     }
 }
 
-/// Sees whether the files of the photos that are shown are there.
+/// Sees whether the files of the photos that are shown are there, and as they were stored.
 ///
 /// # Errors
 /// A failure that names the kind; trying again does not bring a file back.
@@ -66,7 +66,10 @@ pub fn check_photos(shop: &Shop, filling: &Filling) -> Result<(), Failure> {
     let shown = filling.values.photo_ids();
     for photo in filling.photos.values().filter(|photo| shown.contains(&photo.id.0)) {
         for file in [&photo.original, &photo.proxy] {
-            if !shop.blobs().path(&file.sha256).is_file() {
+            let place = shop.blobs().path(&file.sha256);
+            if place.is_file() {
+                shop.blobs().verify(file).map_err(Failure::of_photo)?;
+            } else {
                 return Err(lasting(format!(
                     "missing file: a photo of the design is no longer in the data folder ({}). Put it back from a backup, or ask the customer for it",
                     file.sha256

@@ -264,6 +264,30 @@ fn enqueue_final(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -> Res
     Ok((queued, queue::enqueue(tx, new.about(design.id).keyed(key))?))
 }
 
+/// Queues designs again that wait for a print whose job will never come, and gives how many those were.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn requeue(tx: &WriteTx, shop: &Shop, now: Moment) -> Result<u64, Fault> {
+    let mut lost = Vec::new();
+    table::each_design(tx, |design| {
+        let job = design.job.map(|id| queue::job(tx, id)).transpose()?.flatten();
+        let waits = matches!(design.status, Status::Queued | Status::Rendering);
+        if waits && job.is_none_or(|job| job.status.is_settled()) {
+            lost.push(design.clone());
+        }
+        Ok(())
+    })?;
+    for design in &lost {
+        let job = JobId(shop.new_id());
+        table::put_design(tx, &rules::queued(design, job, now))?;
+        let payload = json!({ "design_id": design.id, "key": design.key });
+        // Without a key: the lost job may still hold it.
+        queue::enqueue(tx, NewJob { id: job, ..NewJob::new(&RENDER_FINAL, payload, now) }.about(design.id))?;
+    }
+    Ok(lost.len() as u64)
+}
+
 /// A new draft made from what an order's line kept, for `session`. The customer may change it.
 ///
 /// # Errors

@@ -27,8 +27,8 @@ pub use check::{check, sweep};
 pub use jobs::{OnFinal, handlers};
 pub use lifecycle::{
     Frozen, changeable, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_changeable, is_own,
-    keep_seen, keeps_photos, lock, open_to, own, own_name, picture_size, picture_url, set_staff_unlocked, title,
-    unlock,
+    keep_seen, keeps_photos, lock, open_to, own, own_name, picture_size, picture_url, requeue, set_staff_unlocked,
+    title, unlock,
 };
 pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
 pub use proof::{Compared, compared};

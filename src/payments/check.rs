@@ -2,11 +2,12 @@
 
 use super::STRIPE_EVENT;
 use super::table::{self, Outcome};
-use crate::kernel::Fault;
+use crate::kernel::{Fault, Moment};
 use crate::orders::{self, Status};
-use crate::queue::{self, JobStatus};
-use crate::store::Snapshot;
+use crate::queue::{self, JobStatus, NewJob};
+use crate::store::{Snapshot, WriteTx};
 use crate::stripe::Event;
+use serde_json::json;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
@@ -30,18 +31,7 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    let mut working = HashSet::new();
-    queue::each_open(tx, |job| {
-        if job.kind == STRIPE_EVENT.name {
-            working.extend(job.payload["event"].as_str().map(str::to_owned));
-        }
-        Ok(())
-    })?;
-    // One that failed or was cancelled is shown to staff, who can have it tried again.
-    for status in [JobStatus::Failed, JobStatus::Cancelled] {
-        let given_up = queue::list(tx, Some(status), Some(STRIPE_EVENT.name), None, usize::MAX)?;
-        working.extend(given_up.iter().filter_map(|job| job.payload["event"].as_str().map(str::to_owned)));
-    }
+    let working = worked_on(tx)?;
     table::each_event(tx, |event| {
         let mut say = |what: &str| wrong.push(format!("Event {} of Stripe: {what}.", event.id));
         match Event::parse(event.body.as_bytes()) {
@@ -59,4 +49,40 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
         Ok(())
     })?;
     Ok(wrong)
+}
+
+/// The events a job works on, or has given up in the sight of staff.
+fn worked_on(tx: &impl Snapshot) -> Result<HashSet<String>, Fault> {
+    let mut working = HashSet::new();
+    queue::each_open(tx, |job| {
+        if job.kind == STRIPE_EVENT.name {
+            working.extend(job.payload["event"].as_str().map(str::to_owned));
+        }
+        Ok(())
+    })?;
+    // One that failed or was cancelled is shown to staff, who can have it tried again.
+    for status in [JobStatus::Failed, JobStatus::Cancelled] {
+        let given_up = queue::list(tx, Some(status), Some(STRIPE_EVENT.name), None, usize::MAX)?;
+        working.extend(given_up.iter().filter_map(|job| job.payload["event"].as_str().map(str::to_owned)));
+    }
+    Ok(working)
+}
+
+/// Has jobs work again on events that wait for one that will never come, and gives how many those were.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn requeue(tx: &WriteTx, now: Moment) -> Result<u64, Fault> {
+    let working = worked_on(tx)?;
+    let mut lost = Vec::new();
+    table::each_event(tx, |event| {
+        if event.outcome == Outcome::Waiting && !working.contains(&event.id) {
+            lost.push(event.id);
+        }
+        Ok(())
+    })?;
+    for event in &lost {
+        queue::enqueue(tx, NewJob::new(&STRIPE_EVENT, json!({"event": event}), now))?;
+    }
+    Ok(lost.len() as u64)
 }

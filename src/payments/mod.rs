@@ -11,8 +11,8 @@ mod settle;
 mod table;
 mod web;
 
-pub use check::check;
-pub use reconcile::reconcile;
+pub use check::{check, requeue};
+pub use reconcile::{last_contact, reconcile};
 pub use table::{FOLLOWING, follow};
 pub use web::routes;
 

@@ -2,12 +2,13 @@
 
 use super::table;
 use super::{checkout, inbox, settle};
-use crate::kernel::{Error, Fault};
+use crate::kernel::{Error, Fault, Moment};
 use crate::orders::{self, PaymentStatus, Status};
 use crate::shop::Shop;
 use crate::store::Order as Scan;
 use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Orders asked about in one round; the next one goes on behind them.
 const ROUND: usize = 200;
@@ -21,9 +22,22 @@ const PAGES: usize = 20;
 pub async fn reconcile(shop: &Shop) -> Result<(), Fault> {
     // Events first: they cost one call however many orders wait.
     let events = missed_events(shop).await;
+    if events.is_ok() {
+        shop.kept(Contact::default).0.store(shop.now().unix_millis(), Ordering::Relaxed);
+    }
     let open = open_payments(shop).await;
     let cancelled = cancelled_with_open_page(shop).await;
     events.and(open).and(cancelled)
+}
+
+/// When Stripe last answered, in milliseconds; 0 before the first time.
+#[derive(Default)]
+struct Contact(AtomicI64);
+
+/// When Stripe last answered a round of questions since the start.
+pub fn last_contact(shop: &Shop) -> Option<Moment> {
+    let at = shop.kept(Contact::default).0.load(Ordering::Relaxed);
+    (at != 0).then_some(Moment(at))
 }
 
 /// Where the last round stopped, so that in the end every order is asked about, however many there are.

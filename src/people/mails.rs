@@ -150,6 +150,33 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
     Ok(wrong)
 }
 
+/// Puts mails back in line that wait for a job that will never come, and gives how many those were. One that was being handed over may
+/// have arrived; it is told apart as after any other unknown end.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn requeue(tx: &WriteTx, shop: &Shop, now: Moment) -> Result<u64, Fault> {
+    let mut lost = Vec::new();
+    MAILS.each(tx, .., Order::Rising, |_, row| {
+        let waits = matches!(row.state, MailState::Queued | MailState::Sending);
+        if waits && queue::job(tx, row.job_id)?.is_none_or(|job| job.status.is_settled()) {
+            lost.push(row);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for row in &lost {
+        let before = row.state;
+        let row = send::cut_off(row.clone());
+        // The old job may still hold the key of this round.
+        let row = MailRow { resent: row.resent + 1, job_id: JobId(shop.new_id()), ..row };
+        put(tx, Some(before), &row)?;
+        if row.state == MailState::Queued {
+            enqueue(tx, &row, now)?;
+        }
+    }
+    Ok(lost.len() as u64)
+}
+
 /// Posts a mail with the caller's transaction. The same key again posts nothing and gives the first mail's id.
 ///
 /// # Errors

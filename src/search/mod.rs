@@ -5,7 +5,7 @@
 
 pub mod words;
 
-use crate::kernel::Fault;
+use crate::kernel::{Fault, failpoint};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -187,6 +187,7 @@ impl Search {
         change(&writer, &open.fields)?;
         let mut commit = writer.prepare_commit().map_err(fault)?;
         commit.set_payload(&payload(&marks));
+        failpoint::reached("search.prepared");
         commit.commit().map_err(fault)?;
         writer.wait_merging_threads().map_err(fault)?;
         open.reader.reload().map_err(fault)
@@ -393,6 +394,9 @@ fn open_index(folder: &Path) -> tantivy::Result<Open> {
     let (schema, fields) = schema();
     let directory = tantivy::directory::MmapDirectory::open(folder)?;
     let index = Index::open_or_create(directory, schema)?;
+    if !index.validate_checksum()?.is_empty() {
+        return Err(tantivy::TantivyError::SystemError("a file of the index is not as it was written".into()));
+    }
     index.tokenizers().register(TOKENIZER, TextAnalyzer::builder(WordTokenizer).build());
     let payload = index.load_metas()?.payload;
     if payload.is_some_and(|payload| !payload.starts_with(&format!("{SCHEMA};"))) {

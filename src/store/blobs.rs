@@ -1,9 +1,10 @@
 //! Files named by the SHA-256 of their content: `blobs/ab/cd/<hash>`. A file is whole and durable before the commit that
 //! refers to it, and is removed only when no row refers to it any more.
 
-use super::files::{create, folder_of, free_bytes, make_folder, sync_folder};
+use super::files::{folder_of, free_bytes, make_folder};
+use super::ground::{Ground, GroundFile};
 use super::key::Key;
-use crate::kernel::{Fault, Moment};
+use crate::kernel::{Fault, Moment, failpoint};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -48,6 +49,7 @@ pub struct Blobs {
 struct Inner {
     folder: PathBuf,
     temporary: PathBuf,
+    ground: Ground,
     reserve: AtomicU64,
     // A sweep must not remove a file between the moment somebody stored it again and the commit that says so.
     naming: Mutex<()>,
@@ -68,11 +70,18 @@ impl Blobs {
     /// Opens the folder, or makes it.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Blobs, Fault> {
         let folder = folder.into();
+        make_folder(&folder)?;
+        Self::open_on(Ground::default(), folder)
+    }
+
+    /// As [`Blobs::open`], on a disk that tests can let fail. The folder must be there.
+    pub(crate) fn open_on(ground: Ground, folder: PathBuf) -> Result<Blobs, Fault> {
         let temporary = folder.join("tmp");
-        make_folder(&temporary)?;
+        ground.make_folder(&folder, &temporary)?;
         let inner = Inner {
             folder,
             temporary,
+            ground,
             reserve: AtomicU64::new(RESERVE_BYTES),
             naming: Mutex::new(()),
             holds: AtomicUsize::new(0),
@@ -98,7 +107,7 @@ impl Blobs {
     pub fn writer(&self) -> Result<BlobWriter, Fault> {
         self.look_for_room()?;
         let path = self.temporary_path();
-        let file = create(&path, 0o600)?;
+        let file = self.inner.ground.create(&path, 0o600)?;
         Ok(BlobWriter { blobs: self.clone(), file: Some(file), path, hash: Sha256::new(), bytes: 0, unwatched: 0 })
     }
 
@@ -114,8 +123,13 @@ impl Blobs {
         self.inner.folder.join(&name[..2]).join(&name[2..4]).join(name)
     }
 
+    /// The whole file. [`Fault::Corrupt`] when it is not what was stored.
     pub fn read(&self, sha256: &Digest) -> Result<Vec<u8>, Fault> {
-        fs::read(self.path(sha256)).map_err(|error| missing(sha256, error))
+        let bytes = fs::read(self.path(sha256)).map_err(|error| missing(sha256, error))?;
+        if Digest(Sha256::digest(&bytes).into()) != *sha256 {
+            return Err(changed(sha256));
+        }
+        Ok(bytes)
     }
 
     pub fn open_file(&self, sha256: &Digest) -> Result<File, Fault> {
@@ -141,7 +155,7 @@ impl Blobs {
         if bytes == blob.bytes && Digest(hash.finalize().into()) == blob.sha256 {
             Ok(())
         } else {
-            Err(Fault::Corrupt(format!("the file {} is not what was stored", blob.sha256)))
+            Err(changed(&blob.sha256))
         }
     }
 
@@ -220,7 +234,7 @@ impl Blobs {
         if i64::try_from(stored).unwrap_or(i64::MAX) >= before.unix_millis() {
             return Ok(());
         }
-        fs::remove_file(path)?;
+        self.inner.ground.remove(path)?;
         swept.files += 1;
         swept.bytes += facts.len();
         Ok(())
@@ -230,7 +244,7 @@ impl Blobs {
 /// A file being stored. Dropped before [`BlobWriter::finish`], it leaves nothing behind.
 pub struct BlobWriter {
     blobs: Blobs,
-    file: Option<File>,
+    file: Option<GroundFile>,
     path: PathBuf,
     hash: Sha256,
     bytes: u64,
@@ -250,18 +264,20 @@ impl BlobWriter {
     /// Makes the file durable under its name. Refer to it in a commit within a day, or it is swept.
     pub fn finish(mut self) -> Result<BlobRef, Fault> {
         let file = self.file.take().ok_or_else(|| Fault::bug("a file was finished twice"))?;
-        file.sync_all()?;
+        file.sync()?;
         drop(file);
         let sha256 = Digest(std::mem::take(&mut self.hash).finalize().into());
         let target = self.blobs.path(&sha256);
         let folder = folder_of(&target);
-        make_folder(folder)?;
+        let inner = &self.blobs.inner;
+        inner.ground.make_folder(&inner.folder, folder)?;
         {
             // Taking the place of the same bytes makes them young again, and heals them if they were damaged.
-            let _guard = self.blobs.inner.naming.lock().unwrap_or_else(PoisonError::into_inner);
-            fs::rename(&self.path, &target)?;
+            let _guard = inner.naming.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.ground.rename(&self.path, &target)?;
         }
-        sync_folder(folder)?;
+        failpoint::reached("blob.renamed");
+        inner.ground.sync_folder(folder)?;
         Ok(BlobRef { sha256, bytes: self.bytes })
     }
 }
@@ -288,8 +304,12 @@ impl Write for BlobWriter {
 impl Drop for BlobWriter {
     fn drop(&mut self) {
         // After a finish the temporary name is gone already.
-        let _ = fs::remove_file(&self.path);
+        let _ = self.blobs.inner.ground.remove(&self.path);
     }
+}
+
+fn changed(sha256: &Digest) -> Fault {
+    Fault::Corrupt(format!("the file {sha256} is not what was stored"))
 }
 
 fn missing(sha256: &Digest, error: io::Error) -> Fault {

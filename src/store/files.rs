@@ -39,12 +39,16 @@ pub fn make_folder(folder: &Path) -> Result<(), Fault> {
     }
     let above = folder_of(folder);
     make_folder(above)?;
-    match fs::DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error.into()),
-    }
+    make_one_folder(folder)?;
     sync_folder(above)
+}
+
+/// Makes one folder, unless it is there, without a sync.
+pub(super) fn make_one_folder(folder: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Bytes a program without privileges may still write on the disk of `folder`; `None` when the system does not say.

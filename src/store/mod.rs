@@ -8,6 +8,8 @@ pub mod blobs;
 mod cache;
 pub mod derived;
 pub mod files;
+pub(crate) mod ground;
+pub mod integrity;
 mod key;
 pub mod migration;
 mod open;

@@ -28,6 +28,9 @@ const CACHE_BYTES: usize = 32 << 20;
 /// Below this much free space the database takes no more writes: what is left is needed to stop in good order.
 const RESERVE_BYTES: u64 = 32 << 20;
 
+/// A file up to this size is looked through whenever it is opened, which takes a second at most; a larger one by `petstar check`.
+const LOOKED_THROUGH: u64 = 256 << 20;
+
 /// The database. A clone is another handle on the same one; it closes when the last is gone.
 #[derive(Clone)]
 pub struct Store {
@@ -62,6 +65,13 @@ impl Store {
         let folder = folder_of(file);
         if !file.exists() {
             create(folder, file, migrations)?;
+        }
+        let bytes = std::fs::metadata(file)?.len();
+        // A file of a damaged disk could give wrong answers for years before somebody notices.
+        if bytes <= LOOKED_THROUGH && !is_in_use(file)? {
+            super::integrity::look(file).map_err(|fault| {
+                Fault::Storage(format!("{fault}; `petstar restore` makes a new data folder of the last backup"))
+            })?;
         }
         let open = || -> Result<Store, Fault> {
             Self::start(builder().open(file).map_err(cannot_open)?, Some(folder.to_owned()))
@@ -290,6 +300,16 @@ pub(super) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// Whether somebody has the database open, and may be writing.
+fn is_in_use(file: &Path) -> Result<bool, Fault> {
+    let lock = std::fs::File::open(file)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(false),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+    }
 }
 
 /// Makes a new database under a name of its own, and gives it the right one when it is whole: a power cut in the middle

@@ -55,8 +55,12 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
 
     pub fn get(&self, tx: &impl Snapshot, key: &K) -> Result<Option<V>, Fault> {
         let mut row = None;
-        tx.fetch(self.name, &bytes_of(key), &mut |bytes| row = Some(self.row(bytes)))?;
-        row.transpose()
+        let key = bytes_of(key);
+        tx.fetch(self.name, &key, &mut |bytes| row = Some(self.row(&key, bytes)))?;
+        match row.transpose() {
+            Err(fault) => tx.go_on_behind(fault).map(|()| None),
+            found => found,
+        }
     }
 
     /// Whether there is a row, without reading it.
@@ -137,8 +141,13 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
         order: Order,
         mut visit: impl FnMut(K, V) -> Result<ControlFlow<()>, Fault>,
     ) -> Result<(), Fault> {
-        tx.scan(self.name, Span::between(&bounds).bounds(), order == Order::Falling, &mut |key, row| {
-            visit(key_of(self.name, key)?, self.row(row)?)
+        tx.scan(self.name, Span::between(&bounds).bounds(), order == Order::Falling, &mut |key, row| match key_of(
+            self.name, key,
+        )
+        .and_then(|name| Ok((name, self.row(key, row)?)))
+        {
+            Ok((key, row)) => visit(key, row),
+            Err(fault) => tx.go_on_behind(fault).map(ControlFlow::Continue),
         })
     }
 
@@ -170,15 +179,19 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
             return Ok(found);
         }
         tx.scan(self.name, keys.bounds(), order == Order::Falling, &mut |key, row| {
-            found.push((key_of(self.name, key)?, self.row(row)?));
+            match key_of(self.name, key).and_then(|name| Ok((name, self.row(key, row)?))) {
+                Ok(row) => found.push(row),
+                Err(fault) => tx.go_on_behind(fault)?,
+            }
             Ok(enough(found.len(), limit))
         })?;
         Ok(found)
     }
 
-    fn row(&self, bytes: &[u8]) -> Result<V, Fault> {
-        serde_json::from_slice(self.json(bytes)?)
-            .map_err(|error| Fault::Corrupt(format!("a row of {} cannot be read: {error}", self.name)))
+    fn row(&self, key: &[u8], bytes: &[u8]) -> Result<V, Fault> {
+        serde_json::from_slice(self.json(bytes)?).map_err(|error| {
+            Fault::Corrupt(format!("a row of {} ({}) cannot be read: {error}", self.name, hex::encode(key)))
+        })
     }
 
     /// A row without its version, which must be ours.

@@ -5,9 +5,10 @@ use crate::kernel::Fault;
 use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, TableError};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) type Bytes = &'static [u8];
 pub(super) type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
@@ -27,6 +28,10 @@ pub(super) mod sealed {
         fn fetch(&self, table: &'static str, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, Fault>;
         fn scan(&self, table: &'static str, bounds: Bounds<'_>, falling: bool, visit: Visit<'_>) -> Result<(), Fault>;
         fn count(&self, table: &'static str) -> Result<u64, Fault>;
+        /// Whether reading goes on behind a row that cannot be read. Nowhere but in a snapshot that was asked to.
+        fn go_on_behind(&self, fault: Fault) -> Result<(), Fault> {
+            Err(fault)
+        }
     }
 }
 
@@ -80,11 +85,24 @@ pub struct ReadTx {
     txn: redb::ReadTransaction,
     open: Mutex<Vec<(&'static str, ReadTable)>>,
     shared: Arc<Shared>,
+    /// What could not be read, where that does not end the reading.
+    unreadable: Option<Mutex<BTreeSet<String>>>,
 }
 
 impl ReadTx {
     pub(super) fn new(txn: redb::ReadTransaction, shared: Arc<Shared>) -> Self {
-        Self { txn, open: Mutex::default(), shared }
+        Self { txn, open: Mutex::default(), shared, unreadable: None }
+    }
+
+    /// The same snapshot, in which a row that cannot be read counts as one that is not there, for whoever looks for all damage.
+    pub fn leniently(self) -> Self {
+        Self { unreadable: Some(Mutex::default()), ..self }
+    }
+
+    /// What could not be read so far, in words; nothing unless it reads [`ReadTx::leniently`].
+    pub fn unreadable(&self) -> Vec<String> {
+        let found = self.unreadable.as_ref().map(|found| found.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        found.into_iter().flatten().collect()
     }
 
     /// The names of all tables, sorted.
@@ -149,6 +167,16 @@ impl sealed::Raw for ReadTx {
     fn count(&self, table: &'static str) -> Result<u64, Fault> {
         let Some(table) = self.table(table)? else { return Ok(0) };
         table.len().map_err(|error| self.shared.fault(error))
+    }
+
+    fn go_on_behind(&self, fault: Fault) -> Result<(), Fault> {
+        match (&self.unreadable, fault) {
+            (Some(found), Fault::Corrupt(words)) => {
+                found.lock().unwrap_or_else(PoisonError::into_inner).insert(words);
+                Ok(())
+            }
+            (_, fault) => Err(fault),
+        }
     }
 }
 

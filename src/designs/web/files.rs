@@ -182,6 +182,9 @@ async fn download_final(
 }
 
 async fn print_file(visit: &Visit, blob: &BlobRef, kind: &str, name: &str) -> Result<Reply, Problem> {
+    // A print with a flipped bit would be found out on paper.
+    let (blobs, stored) = (visit.shop.blobs().clone(), *blob);
+    blocking(move || blobs.verify(&stored)).await?;
     let file = tokio::fs::File::open(visit.shop.blobs().path(&blob.sha256)).await.map_err(Fault::from)?;
     let response = Response::new(Body::from_stream(ReaderStream::with_capacity(file, 64 << 10)));
     Ok(Reply::from(response)

@@ -116,6 +116,13 @@ fn after_trouble(row: MailRow, trouble: &Trouble) -> MailRow {
     MailRow { state, unknown, error, ..row }
 }
 
+/// A mail whose job is gone, whatever it was doing.
+pub(super) fn cut_off(row: MailRow) -> MailRow {
+    let unknown = row.unknown + u32::from(row.state == MailState::Sending);
+    let state = if unknown >= MAX_UNKNOWN { MailState::Uncertain } else { MailState::Queued };
+    MailRow { state, unknown, ..row }
+}
+
 /// The mail after its job stopped being worked on.
 fn settled(row: MailRow, job: &JobRow, repeats_harmlessly: bool) -> MailRow {
     let error = |reason: &str| Some(MailError { reason: reason.into(), answer: String::new() });

@@ -1,6 +1,7 @@
 //! A disk in memory that counts, fills up, and loses its power.
 
 use super::Dice;
+use super::power_supply::Power;
 use redb::StorageBackend;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ const SECTOR: usize = 512;
 
 /// A disk. A clone is another cable to the same one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>, Power);
 
 #[derive(Debug, Default)]
 struct State {
@@ -20,8 +21,6 @@ struct State {
     /// What was done since the last sync.
     pending: Vec<Change>,
     syncs: u64,
-    /// How many more changes and syncs are carried out before the power fails.
-    fuse: Option<u64>,
     is_full: bool,
     cannot_read: bool,
     panics: bool,
@@ -36,12 +35,18 @@ enum Change {
 }
 
 impl Disk {
+    /// The same content on a machine of its own.
+    pub(crate) fn copy(&self, power: &Power) -> Disk {
+        let now = self.state().now.clone();
+        Disk(Arc::new(Mutex::new(State { durable: now.clone(), now, ..State::default() })), power.clone())
+    }
+
     pub(crate) fn syncs(&self) -> u64 {
         self.state().syncs
     }
 
     pub(crate) fn fail_after(&self, changes: u64) {
-        self.state().fuse = Some(changes);
+        self.1.fail_after(changes);
     }
 
     pub(crate) fn fill_up(&self) {
@@ -67,6 +72,11 @@ impl Disk {
     /// What is on the platters after the power failed: of every sector written since the last sync, any or none of the
     /// versions, in any combination with those of the others.
     pub(crate) fn after_power_cut(&self, dice: &mut Dice) -> Disk {
+        self.after_power_cut_on(dice, &Power::default())
+    }
+
+    /// As [`Disk::after_power_cut`], on another supply.
+    pub(crate) fn after_power_cut_on(&self, dice: &mut Dice, power: &Power) -> Disk {
         let state = self.state();
         let mut image = state.durable.clone();
         for change in &state.pending {
@@ -89,7 +99,7 @@ impl Disk {
                 }
             }
         }
-        Disk(Arc::new(Mutex::new(State { now: image.clone(), durable: image, ..State::default() })))
+        Disk(Arc::new(Mutex::new(State { now: image.clone(), durable: image, ..State::default() })), power.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -98,18 +108,6 @@ impl Disk {
 }
 
 impl State {
-    /// Carries out one more change, if there is power for it.
-    fn spend(&mut self) -> io::Result<()> {
-        match &mut self.fuse {
-            Some(0) => Err(io::Error::other("the power is off")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
     /// resume_unwind keeps the panic out of the test's output.
     fn meet_panic(&self) {
         if self.panics {
@@ -126,7 +124,6 @@ impl State {
 
     fn change(&mut self, change: Change) -> io::Result<()> {
         self.meet_panic();
-        self.spend()?;
         if self.is_full {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -144,7 +141,8 @@ impl StorageBackend for Disk {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let state = self.state();
         state.meet_panic();
-        if state.cannot_read || state.fuse == Some(0) {
+        self.1.read()?;
+        if state.cannot_read {
             return Err(io::Error::other("the disk does not answer"));
         }
         let at = offset as usize;
@@ -154,12 +152,13 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
+        self.1.spend()?;
         self.state().change(Change::Length(length as usize))
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.1.spend()?;
         let mut state = self.state();
-        state.spend()?;
         state.syncs += 1;
         if !state.lies {
             let pending = std::mem::take(&mut state.pending);
@@ -169,6 +168,7 @@ impl StorageBackend for Disk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.1.spend()?;
         self.state().change(Change::Write(offset as usize, data.to_vec()))
     }
 }

@@ -2,9 +2,13 @@
 
 mod batch;
 pub(crate) mod disk;
+mod faults;
+mod flips;
 mod opening;
 mod power;
+pub(crate) mod power_supply;
 mod tables;
+pub(crate) mod yard;
 
 use super::*;
 
@@ -18,6 +22,12 @@ fn in_memory() -> Store {
 
 fn names(store: &Store) -> Vec<(u32, String)> {
     NAMES.range(&store.read().unwrap(), .., Order::Rising, usize::MAX).unwrap()
+}
+
+/// How many lives a test of power cuts tries.
+#[expect(clippy::disallowed_methods, reason = "a test may be told to try longer")]
+pub(crate) fn seeds(usual: u64) -> u64 {
+    std::env::var("PETSTAR_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 /// The little randomness tests need: splitmix64 (Steele, Lea and Flood, 2014).

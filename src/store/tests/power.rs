@@ -94,13 +94,15 @@ fn story(seed: u64, prepare: impl Fn(&Disk)) -> Result<(), String> {
     }
 }
 
+/// A thousand lives, or as many as `PETSTAR_TEST_SEEDS` says, over all cores.
 #[test]
 fn nothing_acknowledged_is_lost_when_the_power_fails() {
-    for seed in 0..200 {
+    use rayon::prelude::*;
+    (0..seeds(1000)).into_par_iter().for_each(|seed| {
         if let Err(words) = story(seed, |_| ()) {
             panic!("seed {seed}: {words}");
         }
-    }
+    });
 }
 
 /// The test above is worth something only if it notices a disk that does not keep its word.

@@ -1,0 +1,3 @@
+//! The whole shop over simulated disks.
+
+mod power;
