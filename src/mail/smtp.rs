@@ -3,6 +3,7 @@
 
 use super::address::{Protection, Server};
 use super::{Outcome, Reason, Trouble};
+use crate::kernel::failpoint;
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -13,32 +14,51 @@ use std::future::Future;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-const CONNECT_TIME: Duration = Duration::from_secs(20);
-const COMMAND_TIME: Duration = Duration::from_secs(30);
-/// A server may look through a letter before it answers.
-const LETTER_TIME: Duration = Duration::from_secs(60);
+/// How long a server is waited for.
+#[derive(Clone, Copy)]
+pub struct Patience {
+    pub connect: Duration,
+    pub command: Duration,
+    /// A server may look through a letter before it answers.
+    pub letter: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(20), command: seconds(30), letter: seconds(60) }
+    }
+}
+
 /// Connections kept for the next letter.
 const MAX_IDLE: usize = 2;
 
 pub struct Smtp {
     server: Server,
+    patience: Patience,
     idle: Mutex<Vec<AsyncSmtpConnection>>,
 }
 
 impl Smtp {
     pub fn new(server: Server) -> Self {
-        Smtp { server, idle: Mutex::default() }
+        Smtp::patient(server, Patience::default())
+    }
+
+    pub fn patient(server: Server, patience: Patience) -> Self {
+        Smtp { server, patience, idle: Mutex::default() }
     }
 
     pub async fn send(&self, envelope: &Envelope, letter: &[u8]) -> Result<(), Trouble> {
         let mut connection = self.connection().await?;
-        if let Err(trouble) = within(COMMAND_TIME, announce(&mut connection, envelope)).await {
-            connection.abort().await;
+        if let Err(trouble) = within(self.patience.command, announce(&mut connection, envelope)).await {
+            self.leave(&mut connection).await;
             return Err(trouble);
         }
-        let answered = tokio::time::timeout(LETTER_TIME, connection.message(letter)).await;
+        failpoint::reached("mail.announced");
+        let answered = tokio::time::timeout(self.patience.letter, connection.message(letter)).await;
         let trouble = match answered {
             Ok(Ok(_)) => {
+                failpoint::reached("mail.taken");
                 let mut idle = self.idle.lock().await;
                 if idle.len() < MAX_IDLE {
                     idle.push(connection);
@@ -51,10 +71,15 @@ impl Smtp {
             Ok(Err(error)) if error.is_permanent() => Trouble::new(Outcome::Refused, Reason::Refused, told(&error)),
             Ok(Err(error)) if error.is_transient() => Trouble::new(Outcome::Later, Reason::Busy, told(&error)),
             Ok(Err(error)) => Trouble::new(Outcome::Unknown, Reason::Silent, told(&error)),
-            Err(_) => Trouble::new(Outcome::Unknown, Reason::Silent, "no answer within a minute"),
+            Err(_) => Trouble::new(Outcome::Unknown, Reason::Silent, "no answer to the letter in time"),
         };
-        let _ = tokio::time::timeout(Duration::from_secs(5), connection.abort()).await;
+        self.leave(&mut connection).await;
         Err(trouble)
+    }
+
+    /// Says goodbye, which a server that has fallen silent will not answer either.
+    async fn leave(&self, connection: &mut AsyncSmtpConnection) {
+        let _ = tokio::time::timeout(self.patience.command.min(Duration::from_secs(5)), connection.abort()).await;
     }
 
     /// Connects, logs in and says which server that was.
@@ -77,19 +102,19 @@ impl Smtp {
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Trouble> {
-        let server = &self.server;
+        let (server, patience) = (&self.server, self.patience);
         let hello = server.hello.clone().map_or_else(ClientId::default, ClientId::Domain);
         let tls = || TlsParameters::new(server.host.clone()).map_err(|error| at_connecting(&error));
         let wrapped = (server.protection == Protection::Wrapped).then(tls).transpose()?;
         let opened = AsyncSmtpConnection::connect_tokio1(
             (server.host.as_str(), server.port),
-            Some(CONNECT_TIME),
+            Some(patience.connect),
             &hello,
             wrapped,
             None,
         );
         let mut connection =
-            within(CONNECT_TIME * 2, async { opened.await.map_err(|error| at_connecting(&error)) }).await?;
+            within(patience.connect * 2, async { opened.await.map_err(|error| at_connecting(&error)) }).await?;
         let wants_tls = match server.protection {
             Protection::Required => true,
             Protection::Offered => connection.can_starttls(),
@@ -97,7 +122,7 @@ impl Smtp {
         };
         if wants_tls {
             let upgraded = connection.starttls(tls()?, &hello);
-            within(CONNECT_TIME, async {
+            within(patience.connect, async {
                 upgraded.await.map_err(|error| Trouble::new(Outcome::Later, Reason::Encryption, told(&error)))
             })
             .await?;
@@ -106,12 +131,12 @@ impl Smtp {
             let in_the_clear =
                 !connection.is_encrypted() && !server.is_local() && server.protection != Protection::Never;
             if in_the_clear {
-                connection.abort().await;
+                self.leave(&mut connection).await;
                 let answer = "the server offers no encryption, so the password was not sent";
                 return Err(Trouble::new(Outcome::Later, Reason::Encryption, answer));
             }
             let credentials = Credentials::new(name.clone(), password.clone());
-            let answered = within(COMMAND_TIME, async {
+            let answered = within(patience.command, async {
                 connection.auth(DEFAULT_MECHANISMS, &credentials).await.map(drop).map_err(|error| {
                     let reason = match error.is_permanent() || error.is_client() {
                         true => Reason::LogIn,

@@ -22,6 +22,12 @@ fn letter() -> Letter {
 
 /// Answers each command with the line that `script` has for its first word, or with 250.
 async fn server(script: &'static [(&'static str, &'static str)]) -> (Mailer, Arc<Mutex<Vec<String>>>) {
+    let (url, heard) = listening(script).await;
+    (Mailer::new(Some(&url), Path::new("unused")).unwrap(), heard)
+}
+
+/// The address of such a server.
+async fn listening(script: &'static [(&'static str, &'static str)]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let heard: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -41,8 +47,10 @@ async fn server(script: &'static [(&'static str, &'static str)]) -> (Mailer, Arc
                         continue;
                     }
                     let answer = script.iter().find(|(command, _)| *command == word).map_or("250 ok", |(_, text)| text);
-                    if answer == "(hang up)" {
-                        return;
+                    match answer {
+                        "(hang up)" => return,
+                        "(silence)" => std::future::pending().await,
+                        _ => {}
                     }
                     let answer = if word == "DATA" && answer == "250 ok" { "354 go on" } else { answer };
                     in_letter = answer.starts_with("354");
@@ -53,8 +61,7 @@ async fn server(script: &'static [(&'static str, &'static str)]) -> (Mailer, Arc
             });
         }
     });
-    let mailer = Mailer::new(Some(&format!("smtp://127.0.0.1:{port}")), Path::new("unused")).unwrap();
-    (mailer, heard)
+    (format!("smtp://127.0.0.1:{port}"), heard)
 }
 
 #[tokio::test]
@@ -89,6 +96,27 @@ async fn what_the_server_says_decides_about_another_try() {
     }
     let (mailer, _) = server(&[("RCPT", "550 no such user")]).await;
     assert_eq!(mailer.send(&letter()).await.unwrap_err().answer, "550 no such user");
+}
+
+/// Nobody waits for ever, and only after the letter itself nobody knows what became of it.
+#[tokio::test]
+async fn a_server_that_falls_silent_is_left_alone() {
+    use Outcome::{Later, Unknown};
+    let cases: [(&'static [(&'static str, &'static str)], Outcome, Reason); 5] = [
+        (&[("EHLO", "(silence)")], Later, Reason::Unreachable),
+        (&[("MAIL", "(silence)")], Later, Reason::Unreachable),
+        (&[("RCPT", "(silence)")], Later, Reason::Unreachable),
+        (&[("DATA", "(silence)")], Later, Reason::Unreachable),
+        (&[(".", "(silence)")], Unknown, Reason::Silent),
+    ];
+    for (script, outcome, reason) in cases {
+        let (url, _) = listening(script).await;
+        let short = std::time::Duration::from_millis(300);
+        let patience = smtp::Patience { connect: short, command: short, letter: short };
+        let mailer = Mailer::Smtp(Arc::new(Smtp::patient(Server::parse(&url).unwrap(), patience)));
+        let trouble = mailer.send(&letter()).await.unwrap_err();
+        assert_eq!((trouble.outcome, trouble.reason), (outcome, reason), "{script:?}: {}", trouble.answer);
+    }
 }
 
 #[tokio::test]

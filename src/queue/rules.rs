@@ -51,6 +51,19 @@ pub(super) fn completed(job: JobRow, result: serde_json::Value, now: Moment) -> 
     JobRow { progress: 100, result: Some(result), ..job }
 }
 
+/// When the job last came into being or into work.
+pub(super) fn last_touched(job: &JobRow) -> Moment {
+    job.started_at.unwrap_or(job.created_at).max(job.created_at)
+}
+
+/// A job of which the clock says that it was touched in the future: it waits as long as it would have, but from now on.
+pub(super) fn brought_back(job: JobRow, now: Moment) -> JobRow {
+    let pause = job.next_attempt_at.map_or(0, |due| due.millis_since(last_touched(&job)).max(0));
+    // A row that was brought back once must not wait anew at each start.
+    let (created_at, started_at) = (job.created_at.min(now), job.started_at.map(|at| at.min(now)));
+    JobRow { next_attempt_at: Some(now.plus_millis(pause)), created_at, started_at, ..job }
+}
+
 /// After a failed attempt: waiting for the next one, or failed for good.
 pub(super) fn failed(job: JobRow, kind: &JobKind, reason: String, retry: bool, now: Moment) -> JobRow {
     if !retry || job.attempt >= job.max_attempts {

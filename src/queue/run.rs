@@ -120,6 +120,7 @@ impl Queue {
         let boot = hall.store.write_blocking(|tx| BOOTS.next(tx))?;
         hall.boot.store(boot, Ordering::Release);
         hall.recover()?;
+        hall.bring_back_from_the_future()?;
         for (lane, size) in [(Lane::Quick, sizes.quick.max(1)), (Lane::Heavy, sizes.heavy.max(1))] {
             hall.bell(lane).listened_by(size);
             for _ in 0..size {

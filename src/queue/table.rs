@@ -278,6 +278,29 @@ pub(super) fn count_in(tx: &impl Snapshot, status: JobStatus, limit: usize) -> R
     STATE.count(tx, &status, limit)
 }
 
+/// The jobs that wait for a time behind `now` although they were last touched behind `now` as well: the clock was set back.
+pub(super) fn from_the_future(tx: &impl Snapshot, now: Moment, limit: usize) -> Result<Vec<JobId>, Fault> {
+    let mut found = Vec::new();
+    for lane in Lane::ALL {
+        let low = Bound::Excluded((lane, now, LAST));
+        let high = Bound::Included((lane, Moment(i64::MAX), LAST));
+        for (_, _, id) in DUE.range(tx, (low, high), Order::Rising, limit)? {
+            if job(tx, id)?.is_some_and(|job| rules::last_touched(&job) > now) {
+                found.push(id);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Has such a job wait from now on as long as it was to wait, and not until the clock is back where it was.
+pub(super) fn bring_back(tx: &WriteTx, id: JobId, now: Moment) -> Result<(), Fault> {
+    match job(tx, id)?.filter(|job| job.status == JobStatus::Queued && rules::last_touched(job) > now) {
+        Some(job) => save(tx, Some(&job), &rules::brought_back(job.clone(), now)),
+        None => Ok(()),
+    }
+}
+
 /// At most `limit` jobs that are being worked on, or were when the program stopped. A damaged row is left out.
 pub(super) fn processing(tx: &impl Snapshot, limit: usize) -> Result<Vec<JobRow>, Fault> {
     let keys = STATE.prefix(tx, &JobStatus::Processing, None, Order::Rising, limit)?;

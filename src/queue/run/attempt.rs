@@ -52,6 +52,20 @@ impl Hall {
         }
     }
 
+    /// After the clock was set back, jobs would wait until it is again where it was; they wait from now on instead.
+    pub fn bring_back_from_the_future(self: &Arc<Self>) -> Result<(), Fault> {
+        let now = (self.now)();
+        let jobs = table::from_the_future(&self.store.read()?, now, usize::MAX)?;
+        for some in jobs.chunks(RECOVERED_AT_ONCE) {
+            let some = some.to_vec();
+            self.store.write_blocking(move |tx| some.iter().try_for_each(|id| table::bring_back(tx, *id, now)))?;
+        }
+        if !jobs.is_empty() {
+            tracing::warn!(count = jobs.len(), "the clock was set back; jobs that wait do so from now on");
+        }
+        Ok(())
+    }
+
     /// Saves a job that is not worked on any more, with what its handler and the alarm have to say. Trouble of theirs
     /// must not keep the job from moving on.
     fn move_on(&self, tx: &WriteTx, before: &JobRow, after: JobRow) -> Result<(), Fault> {

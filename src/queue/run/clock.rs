@@ -16,16 +16,27 @@ use std::time::Duration;
 /// How often the clock is looked at for jobs that have become due, and the age of running ones.
 const TICK: Duration = Duration::from_millis(250);
 
+/// A clock that goes back by more than this was set, and not merely corrected.
+const SET_BACK_MS: i64 = 2000;
+
 /// Looks at the clock: wakes threads for jobs that have become due, and gives up on attempts that take too long.
 /// Their age is the sum of the pauses waited here, so that no jump of the clock makes them old.
 pub fn tick(hall: &Arc<Hall>, runtime: &tokio::runtime::Handle) {
     let mut pause = Duration::ZERO;
+    let mut latest = (hall.now)();
     loop {
         let aged_by = match hall.ticker.wait_at_most(pause) {
             Woken::Time => pause.as_millis() as u64,
             Woken::Ring => 0,
             Woken::Stop => return,
         };
+        let now = (hall.now)();
+        if latest.millis_since(now) > SET_BACK_MS
+            && let Err(fault) = hall.bring_back_from_the_future()
+        {
+            tracing::error!(%fault, "jobs may wait until the clock is back where it was");
+        }
+        latest = now;
         pause = match wake_for_due_jobs(hall) {
             Ok(Some(due_in)) => due_in.clamp(Duration::from_millis(1), TICK),
             Ok(None) => TICK,

@@ -1,5 +1,6 @@
 //! The queue as its users see it: real threads, a real store in memory, and a clock that moves only when told.
 
+mod clock;
 mod ends;
 mod interruptions;
 mod lists;

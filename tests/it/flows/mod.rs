@@ -2,9 +2,12 @@
 
 mod backup;
 mod check;
+mod clock;
 mod command_line;
 mod exports;
 mod faces;
+mod failed_print;
+mod flips;
 mod following;
 mod full_disk;
 mod holiday;
@@ -12,6 +15,7 @@ mod idempotency;
 mod kill_and_restart;
 mod layers;
 mod lists;
+mod mail_servers;
 mod mockups;
 mod other_device;
 mod panel_products;
