@@ -7,6 +7,7 @@ use super::open::builder;
 use crate::kernel::Fault;
 use redb::StorageBackend;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -109,12 +110,11 @@ impl StorageBackend for Glass {
             let place = offset + at as u64;
             let (number, inside) = (place / PAGE, (place % PAGE) as usize);
             let length = (PAGE as usize - inside).min(data.len() - at);
-            if !written.pages.contains_key(&number) {
-                written.pages.insert(number, self.page(number)?);
-            }
-            if let Some(page) = written.pages.get_mut(&number) {
-                page[inside..inside + length].copy_from_slice(&data[at..at + length]);
-            }
+            let page = match written.pages.entry(number) {
+                Entry::Occupied(page) => page.into_mut(),
+                Entry::Vacant(place) => place.insert(self.page(number)?),
+            };
+            page[inside..inside + length].copy_from_slice(&data[at..at + length]);
             at += length;
         }
         Ok(())

@@ -27,6 +27,7 @@ mod prices;
 mod print_room;
 mod prints;
 mod purchase;
+mod repair;
 mod script;
 mod staff;
 mod upgrade;
