@@ -18,8 +18,6 @@ pub struct Ledger {
     pub orders: BTreeMap<String, Ordered>,
     /// Every order that was asked for, by its key: whose session, in which words, and the id that was told, if it was.
     pub asked: BTreeMap<String, (String, Value, Option<String>)>,
-    /// Addresses of exports that were begun.
-    pub exports: Vec<String>,
     /// Notes of staff on orders.
     pub notes: BTreeSet<(String, String)>,
 }
@@ -98,7 +96,7 @@ pub async fn customer(town: Arc<Town>, ledger: Shared, mut dice: Dice, name: Str
     Some(())
 }
 
-/// Somebody in the panel: notes on orders, a product on and off the shelf (which writes the search index), backups, exports.
+/// Somebody in the panel: notes on orders, a product on and off the shelf (which writes the search index), backups.
 pub async fn staff(town: Arc<Town>, ledger: Shared, token: String, round: u64) -> Option<()> {
     let visitor = Visitor::new(format!("http://{}", town.address)).with_token(&token);
     let products = visitor.try_get("/admin/products").await?.ok();
@@ -115,12 +113,6 @@ pub async fn staff(town: Arc<Town>, ledger: Shared, token: String, round: u64) -
         }
         if number % 4 == 1 {
             assert_eq!(visitor.try_post("/admin/backups", &json!({})).await?.status, 202);
-        }
-        if number % 3 == 2 {
-            let wish = json!({"kind": "orders", "encoding": "utf-8-bom", "rows": "per_order"});
-            let begun = visitor.try_post("/admin/exports", &wish).await?;
-            assert_eq!(begun.status, 202, "{}", begun.text());
-            ledger.open().exports.push(begun.header("location").to_owned());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

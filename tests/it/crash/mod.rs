@@ -4,7 +4,6 @@
 
 mod dice;
 mod mix;
-mod restart;
 mod restore;
 pub mod town;
 mod verdict;
