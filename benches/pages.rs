@@ -39,6 +39,7 @@ async fn run() {
         clock: Clock::System,
         program: PathBuf::from(env!("CARGO_BIN_EXE_petstar")),
         with_control: false,
+        stripe_timeout: None,
     };
     let app = App::start(start).await.expect("the shop starts");
 

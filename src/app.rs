@@ -68,6 +68,8 @@ pub struct Start {
     pub program: PathBuf,
     /// Commands given while the shop runs come through a socket in the data folder.
     pub with_control: bool,
+    /// How long one call to Stripe may take, for tests that let it hang; ten seconds otherwise.
+    pub stripe_timeout: Option<Duration>,
 }
 
 impl App {
@@ -76,7 +78,7 @@ impl App {
     /// # Errors
     /// A folder, database or port that cannot be had.
     pub async fn start(start: Start) -> Result<App, Fault> {
-        let Start { config, clock, program, with_control } = start;
+        let Start { config, clock, program, with_control, stripe_timeout } = start;
         server::allow_many_files();
         let shop = tokio::task::spawn_blocking({
             let (config, clock) = (config.clone(), clock.clone());
@@ -103,7 +105,7 @@ impl App {
         let address = listener.local_addr()?;
         let public_url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));
         let (stripe, webhook_secrets, checkout_origin, sandbox) =
-            payments_side(&config, &clock, address, &public_url).await?;
+            payments_side(&config, &clock, address, &public_url, stripe_timeout).await?;
 
         let handlers = Handlers::new();
         let handlers = people::handlers(&shop, handlers)?;
@@ -178,9 +180,10 @@ async fn payments_side(
     clock: &Clock,
     address: SocketAddr,
     public_url: &str,
+    timeout: Option<Duration>,
 ) -> Result<(Stripe, Vec<String>, String, Option<Sandbox>), Fault> {
     if let Some(keys) = &config.stripe.keys {
-        let mut stripe = StripeConfig::new(keys.secret_key.expose());
+        let mut stripe = hurried(StripeConfig::new(keys.secret_key.expose()), timeout);
         let origin = match &config.stripe.api_base {
             Some(base) => {
                 stripe.api_base = base.clone();
@@ -202,10 +205,18 @@ async fn payments_side(
             .public_base(sandbox_base(public_url, listen))
             .webhook_url(format!("http://{}/webhooks/stripe", reachable(address)));
     let sandbox = Sandbox::start(settings).await?;
-    let mut stripe = StripeConfig::new(&secrets.secret_key);
+    let mut stripe = hurried(StripeConfig::new(&secrets.secret_key), timeout);
     stripe.api_base = format!("http://{}", reachable(sandbox.addr()));
     let origin = sandbox.base().to_owned();
     Ok((Stripe::new(stripe)?, vec![secrets.webhook_secret], origin, Some(sandbox)))
+}
+
+/// The usual patience, or a shorter one with shorter pauses.
+fn hurried(config: StripeConfig, timeout: Option<Duration>) -> StripeConfig {
+    match timeout {
+        Some(timeout) => StripeConfig { timeout, first_delay: timeout / 33, ..config },
+        None => config,
+    }
 }
 
 /// Where customers find the stand-in: on the host they know the shop by. Empty stands for the address it listens on.

@@ -92,6 +92,9 @@ enum Verb {
     /// The shop as a service of this machine.
     #[command(subcommand)]
     Service(ServiceVerb),
+    /// Payments through Stripe.
+    #[command(subcommand)]
+    Stripe(StripeVerb),
     /// Rebuild the search index.
     Reindex,
     /// Decode one photo under limits; started by the shop itself.
@@ -141,6 +144,12 @@ enum ServiceVerb {
         #[arg(long, value_name = "FILE", default_value = service::UNIT)]
         to: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+enum StripeVerb {
+    /// Look at keys, mode, clock, webhook and its way here, and say what to do.
+    Check,
 }
 
 #[derive(Subcommand)]
@@ -234,6 +243,7 @@ async fn run(verb: Verb, config: Config) -> ExitCode {
             Command::Export { wish: ExportWish { kind, encoding, rows, filters }, file: output }
         }
         Verb::Restore { file, check } => return restore(file, config, check).await,
+        Verb::Stripe(StripeVerb::Check) => Command::StripeCheck,
         Verb::Reindex => Command::Reindex,
         Verb::Token(TokenVerb::Add { name, role }) => Command::TokenAdd { name, role },
         Verb::Staff(StaffVerb::List) => Command::StaffList,
@@ -286,10 +296,13 @@ async fn serve(config: Config) -> ExitCode {
         Ok(program) => program,
         Err(error) => return complain(&format!("The program cannot find its own file: {error}.")),
     };
-    let app = match App::start(Start { config, clock: Clock::System, program, with_control: true }).await {
-        Ok(app) => app,
-        Err(fault) => return complain(&commands::tell(&Error::Faulted(fault))),
-    };
+    let app =
+        match App::start(Start { config, clock: Clock::System, program, with_control: true, stripe_timeout: None })
+            .await
+        {
+            Ok(app) => app,
+            Err(fault) => return complain(&commands::tell(&Error::Faulted(fault))),
+        };
     let mut out = std::io::stdout();
     let _ = write!(out, "{}", app::welcome(&app));
     let _ = out.flush();

@@ -111,6 +111,11 @@ impl Shop {
         self.0.started.get().expect("the shop is asked for its queue or payments only after its start")
     }
 
+    /// The shop listens and its workers run; false for a command on its folder.
+    pub fn is_started(&self) -> bool {
+        self.0.started.get().is_some()
+    }
+
     pub fn config(&self) -> &Config {
         &self.0.config
     }

@@ -124,6 +124,7 @@ fn differences(tx: &ReadTx) -> Result<Vec<Difference>, Fault> {
     found.extend(derived::compare(tx, orders::coupons::table::FOLLOWING, |visit| {
         orders::coupons::table::follow(tx, visit)
     })?);
+    found.extend(derived::compare(tx, orders::refunds::FOLLOWING, |visit| orders::refunds::follow(tx, visit))?);
     found.extend(derived::compare(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?);
     found.extend(derived::compare(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?);
     found.extend(derived::compare(tx, people::audit::FOLLOWING, |visit| people::audit::follow(tx, visit))?);
@@ -135,6 +136,7 @@ fn differences(tx: &ReadTx) -> Result<Vec<Difference>, Fault> {
 fn mend(tx: &WriteTx) -> Result<u64, Fault> {
     let mut changed = designs::list_files(tx)?;
     changed += derived::mend(tx, orders::table::FOLLOWING, |visit| orders::table::follow(tx, visit))?;
+    changed += derived::mend(tx, orders::refunds::FOLLOWING, |visit| orders::refunds::follow(tx, visit))?;
     changed += derived::mend(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?;
     changed += derived::mend(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?;
     changed += derived::mend(tx, people::audit::FOLLOWING, |visit| people::audit::follow(tx, visit))?;

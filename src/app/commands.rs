@@ -31,6 +31,7 @@ pub enum Command {
     Check {
         repair: bool,
     },
+    StripeCheck,
     /// Through the socket the bytes come back, and whoever asked writes the file: with their rights, where they are.
     Backup {
         file: PathBuf,
@@ -97,6 +98,10 @@ pub async fn run(shop: &Shop, command: Command) -> Outcome {
         Command::Backup { file } => super::backup::command(shop, &file).await.map_err(Error::from),
         Command::Export { wish, file } => super::export::command(shop, wish, &file).await,
         Command::Check { repair } => super::check::run(shop, repair).await,
+        Command::StripeCheck => {
+            let (stdout, is_fine) = crate::payments::check_stripe(shop).await;
+            Ok(Outcome { stdout, stderr: String::new(), code: u8::from(!is_fine) })
+        }
         Command::Reindex => reindex(shop).await.map_err(Error::from),
     };
     done.unwrap_or_else(|error| Outcome::failed(format!("{}\n", tell(&error))))

@@ -4,6 +4,7 @@ use super::backup;
 use super::takings::{Chart, Day, Taken, Takings};
 use crate::kernel::Fault;
 use crate::orders::{self, Production, Todo, lists};
+use crate::payments;
 use crate::people::{self, mails, rights, setup};
 use crate::queue::{self, JobStatus};
 use crate::shop::Shop;
@@ -137,6 +138,15 @@ fn needs(shop: &Shop, tx: &ReadTx, page: &Page, todo: &Todo) -> Result<Vec<Need>
             detail: backup.trouble.or(last).unwrap_or_else(|| page.t("app.backup_never").into()),
             url: "/admin/backups".into(),
             action: "panel.see_backups",
+        });
+    }
+    if let Some(warning) = payments::warning(shop) {
+        needs.push(Need {
+            kind: "bad",
+            title: page.t("app.need.stripe_warning").into(),
+            detail: crate::web::words::message(page.lang, &warning),
+            url: "/admin/stripe".into(),
+            action: "panel.decide",
         });
     }
     if shop.settings().holiday.closed {

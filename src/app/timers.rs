@@ -20,6 +20,7 @@ impl Timers {
         timers.with(shop, hour, |shop| async move { forget_old_jobs(&shop).await });
         timers.with(shop, hour, |shop| async move { exports::sweep(&shop).await });
         timers.with(shop, hour, |shop| async move { super::backup::nightly(&shop).await });
+        timers.with(shop, hour, |shop| async move { payments::remind(&shop).await });
         let reconcile = Duration::from_secs(shop.config().stripe.reconcile_s);
         timers.with(shop, reconcile, |shop| async move { payments::reconcile(&shop).await });
         timers

@@ -1,7 +1,7 @@
 //! What `petstar check` looks at in orders.
 
 use super::model::{Order, PaymentStatus, Status};
-use super::table;
+use super::{refunds, table};
 use crate::designs;
 use crate::kernel::Fault;
 use crate::people::mails;
@@ -25,6 +25,7 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
             say("its coupon was not counted".into());
         }
         holds(&order).into_iter().for_each(&mut say);
+        refunds::check(tx, &order)?.into_iter().for_each(&mut say);
         for line in &order.lines {
             if designs::find(tx, line.design_id)?.is_none() {
                 say(format!("its design {} does not exist", line.design_id));
@@ -41,6 +42,7 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
         }
         Ok(ControlFlow::Continue(()))
     })?;
+    wrong.extend(refunds::orphans(tx)?);
     Ok(wrong)
 }
 

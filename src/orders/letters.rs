@@ -1,7 +1,8 @@
 //! What is written to customers and to the owner about an order. Each letter is posted in the transaction of its cause, once.
 
 use super::access::{changes_link, link};
-use super::model::{Order, Tracking};
+use super::model::{Order, PaymentStatus, Tracking};
+use super::refunds::Refund;
 use super::web::parts::{address_lines, total_rows};
 use crate::kernel::{Fault, Lang, Moment};
 use crate::people::mails::{self, LetterBody, NewMail};
@@ -140,13 +141,100 @@ pub fn post_delivered(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> 
     post(tx, shop, order, to_customer(order, "order_delivered", subject, body), now)
 }
 
+/// How to pay by the means the customer has chosen, and until when.
+pub fn post_pay_how(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    post_about_paying(tx, shop, order, "order_pay_how", "orders.mail_pay_how", now)
+}
+
+/// The time to pay is almost over.
+pub fn post_pay_reminder(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    post_about_paying(tx, shop, order, "order_pay_reminder", "orders.mail_pay_reminder", now)
+}
+
+/// The time to pay is over; the order can be paid again.
+pub fn post_lapsed(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    post_about_paying(tx, shop, order, "order_pay_lapsed", "orders.mail_pay_lapsed", now)
+}
+
+/// One letter for each attempt to pay. Its words stand under `words`, with `_subject`, `_heading` and `_text`.
+fn post_about_paying(
+    tx: &WriteTx,
+    shop: &Shop,
+    order: &Order,
+    kind: &'static str,
+    words: &str,
+    now: Moment,
+) -> Result<(), Fault> {
+    let page = Page::new(shop, order.lang, "/");
+    let until = order.voucher.as_ref().and_then(|voucher| voucher.expires_at);
+    let values = [
+        ("name", order.shipping_address.name.clone()),
+        ("number", order.order_number.clone()),
+        ("amount", order.amount().show()),
+        ("until", until.map(|at| page.time(&at)).unwrap_or_else(|| "–".to_owned())),
+    ];
+    let say = |part: &str| page.f(&format!("{words}_{part}"), &values);
+    let mut body = LetterBody::new(say("heading")).paragraph(say("text"));
+    let instructions = order.voucher.as_ref().and_then(|voucher| voucher.url.clone());
+    body = match instructions {
+        Some(url) => body.button(page.t("orders.pay_how_button"), url).note(page.f1(
+            "orders.mail_order_at",
+            "url",
+            link(shop, order.id),
+        )),
+        None => body.button(page.t("orders.mail_see_order"), link(shop, order.id)),
+    };
+    let letter = to_customer(order, kind, say("subject"), body);
+    post_keyed(tx, shop, order, letter, format!("order:{}:{kind}:{}", order.id, order.revision), now)
+}
+
+/// Money went back to the customer.
+pub fn post_refunded(tx: &WriteTx, shop: &Shop, order: &Order, refund: &Refund, now: Moment) -> Result<(), Fault> {
+    let page = Page::new(shop, order.lang, "/");
+    let number = &order.order_number;
+    let amount = refund.money().show();
+    let is_whole = order.payment_status == PaymentStatus::Refunded;
+    let text = if is_whole { "orders.mail_refunded_all" } else { "orders.mail_refunded_part" };
+    let values =
+        [("name", order.shipping_address.name.clone()), ("amount", amount.clone()), ("number", number.clone())];
+    let body = LetterBody::new(page.f1("orders.mail_refunded_heading", "amount", &amount))
+        .preview(page.f("orders.mail_refunded_preview", &values))
+        .paragraph(page.f(text, &values))
+        .paragraph(page.t("orders.mail_refunded_when"))
+        .button(page.t("orders.mail_see_order"), link(shop, order.id));
+    let subject = page.f("orders.mail_refunded_subject", &values);
+    let letter = to_customer(order, "order_refunded", subject, body);
+    post_keyed(tx, shop, order, letter, format!("order:{}:refund:{}", order.id, refund.id), now)
+}
+
+/// To the owner: the customer's bank wants the money back, and Stripe waits for evidence.
+pub fn post_disputed(
+    tx: &WriteTx,
+    shop: &Shop,
+    order: &Order,
+    id: &str,
+    amount: &str,
+    due: &str,
+    now: Moment,
+) -> Result<(), Fault> {
+    let (to, lang) = (shop.config().mail.alerts_to.clone(), shop.settings().language);
+    let page = Page::new(shop, lang, "/");
+    let values = [("number", order.order_number.as_str()), ("amount", amount), ("due", due)];
+    let body = LetterBody::new(page.f("orders.mail_disputed_heading", &values))
+        .paragraph(page.f("orders.mail_disputed_text", &values))
+        .button(page.t("orders.mail_notice_button"), format!("{}/admin/orders/{}", shop.public_url(), order.id));
+    let subject = page.f("orders.mail_disputed_subject", &values);
+    let letter = Letter { kind: "order_disputed", to, lang, subject, body };
+    post_keyed(tx, shop, order, letter, format!("order:{}:dispute:{id}", order.id), now)
+}
+
 /// The absolute address of the first line's picture.
 fn picture(shop: &Shop, order: &Order) -> Option<String> {
     let frozen = order.lines.first()?.frozen.as_ref()?;
     Some(format!("{}{}", shop.public_url(), frozen.picture_url))
 }
 
-/// A letter before it is rendered. Of each kind an order has one.
+/// A letter before it is rendered.
 struct Letter {
     kind: &'static str,
     to: String,
@@ -160,6 +248,7 @@ fn post(tx: &WriteTx, shop: &Shop, order: &Order, letter: Letter, now: Moment) -
     post_keyed(tx, shop, order, letter, key, now)
 }
 
+/// One mail for one `key`, for what may happen to an order more than once.
 fn post_keyed(tx: &WriteTx, shop: &Shop, order: &Order, letter: Letter, key: String, now: Moment) -> Result<(), Fault> {
     let Letter { kind, to, lang, subject, body } = letter;
     let (text, html) = mails::render(shop, lang, &body)?;

@@ -9,6 +9,7 @@ pub mod basket;
 mod changes;
 mod check;
 pub mod coupons;
+pub mod disputes;
 pub mod documents;
 pub mod finding;
 mod letters;
@@ -17,6 +18,7 @@ pub mod model;
 pub mod payment;
 mod placing;
 mod pricing;
+pub mod refunds;
 pub mod rules;
 pub mod table;
 pub mod totals;
@@ -26,12 +28,14 @@ pub use access::{Access, confirm_address, link, order_address, owned, read_id};
 pub use check::check;
 pub use model::{
     Actor, Address, Attention, HistoryEntry, Line, LineId, Order, OrderId, PaymentStatus, Production, Status, Totals,
+    Voucher,
 };
 pub use payment::{
     Begun, MarkedPaid, PaidBy, Received, add_attention, back_to_draft, begin_payment, clear_attention, design_settled,
-    mark_expired, mark_failed, mark_paid, mark_processing, order_changed, record_refunded, set_intent,
+    mark_expired, mark_failed, mark_paid, mark_processing, order_changed, remind, revive, set_intent,
     set_stripe_session,
 };
+pub use rules::decisions;
 pub use table::{
     Place, Span, by_address, by_intent, by_number, by_stripe_session, count, each_stored, get as find, history,
     in_status, of_address, record, with_stored,

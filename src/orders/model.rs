@@ -108,6 +108,9 @@ pub struct Order {
     pub priced_at: Moment,
     pub stripe_checkout_session_id: Option<String>,
     pub stripe_payment_intent_id: Option<String>,
+    /// How to pay by a means that takes days, while that is waited for.
+    #[serde(default)]
+    pub voucher: Option<Voucher>,
     /// Minor units.
     pub amount_refunded: i64,
     /// Blanks are taken off the stock for this order.
@@ -158,6 +161,14 @@ impl Order {
     pub fn pieces(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity).sum()
     }
+}
+
+/// Where a customer reads how to pay, and until when: a number for a convenience store, for example.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Voucher {
+    /// Stripe's page.
+    pub url: Option<String>,
+    pub expires_at: Option<Moment>,
 }
 
 /// So many pieces of one design.
@@ -225,6 +236,8 @@ pub enum Hold {
     Refunded,
     /// The customer was asked to change photo or words, and what was written to them.
     Customer { message: String },
+    /// The customer's bank wants the money back; `was` is where the line stood before.
+    Disputed { was: Production },
 }
 
 /// The sums of an order, worked out by [`super::totals::totals`] and frozen. Minor units of `currency`.

@@ -4,7 +4,7 @@
 use super::basket;
 use super::coupons::{self, User};
 use super::letters;
-use super::model::{Actor, Attention, HistoryEntry, Order, OrderId, PaymentStatus, Production, Status};
+use super::model::{Actor, Attention, HistoryEntry, Order, OrderId, PaymentStatus, Status, Voucher};
 use super::pricing;
 use super::rules::{self, Print};
 use super::table;
@@ -205,17 +205,33 @@ pub fn set_intent(tx: &WriteTx, id: OrderId, intent: &str, now: Moment) -> Resul
 ///
 /// # Errors
 /// An order that does not exist, a database that cannot be written.
-pub fn mark_processing(tx: &WriteTx, id: OrderId, now: Moment) -> Result<Order> {
+pub fn mark_processing(tx: &WriteTx, shop: &Shop, id: OrderId, voucher: Option<Voucher>, now: Moment) -> Result<Order> {
     let mut order = require(tx, id)?;
     // After a declined card the payment page stays open, and the customer may choose another means there.
     let waits = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Failed);
     if order.status == Status::PendingPayment && waits {
         order.payment_status = PaymentStatus::Processing;
+        order.voucher = voucher;
         save(tx, &mut order, now)?;
+        letters::post_pay_how(tx, shop, &order, now)?;
         table::record(tx, id, &HistoryEntry::new(now, Actor::Stripe, "payment_processing"))?;
         basket::let_go(tx, &order)?;
     }
     Ok(order)
+}
+
+/// Reminds a customer whose time to pay is almost over. Once for each attempt to pay.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn remind(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Result<()> {
+    let order = require(tx, id)?;
+    let ends = order.voucher.as_ref().and_then(|voucher| voucher.expires_at);
+    let waits = order.status == Status::PendingPayment && order.payment_status == PaymentStatus::Processing;
+    if waits && ends.is_some_and(|at| at > now && at <= now.plus_days(1)) {
+        letters::post_pay_reminder(tx, shop, &order, now)?;
+    }
+    Ok(())
 }
 
 /// Stripe says that the payment will not come. The order can be paid again.
@@ -245,14 +261,52 @@ fn end_attempt(
     let mut order = require(tx, id)?;
     let waits = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing);
     if order.status == Status::PendingPayment && waits {
+        let was_on_its_way = order.payment_status == PaymentStatus::Processing;
         order.payment_status = to;
+        order.voucher = None;
         let_holds_go(tx, shop, &mut order)?;
         save(tx, &mut order, now)?;
         let what = if to == PaymentStatus::Failed { "payment_failed" } else { "payment_expired" };
         let entry = HistoryEntry::new(now, Actor::Stripe, what).with("reason", reason.unwrap_or("–"));
         table::record(tx, id, &entry)?;
+        // Whoever sat before a payment page has seen it; whoever was to walk to a store has not.
+        if was_on_its_way {
+            letters::post_lapsed(tx, shop, &order, now)?;
+        }
     }
     Ok(order)
+}
+
+/// Money came for an order that was called off, and staff take it: the order goes on as if it had never been.
+///
+/// # Errors
+/// 409 where the money is not what the order costs, or a design was changed since, or a print file cannot be made.
+pub fn revive(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    if order.status != Status::Cancelled || received.amount != order.amount() {
+        return Err(Refusal::new(Code::Conflict, "orders.revive_no").into());
+    }
+    for line in &order.lines {
+        let design = designs::find(tx, line.design_id)?;
+        let bought = line.frozen.as_ref().map(|frozen| frozen.params_crc32.as_str());
+        if design.is_none_or(|design| Some(design.params_crc32.as_str()) != bought) {
+            return Err(Refusal::new(Code::Conflict, "orders.revive_changed").into());
+        }
+    }
+    for line in &order.lines {
+        designs::finalize_in(tx, shop, line.design_id, now)?;
+        designs::lock(tx, line.design_id, id.0)?;
+    }
+    order.status = Status::PendingPayment;
+    order.payment_status = PaymentStatus::Pending;
+    order.cancelled_at = None;
+    save(tx, &mut order, now)?;
+    if let PaidBy::Staff(name) = &received.by {
+        table::record(tx, id, &HistoryEntry::new(now, Actor::Staff(name.clone()), "revived"))?;
+    }
+    match mark_paid(tx, shop, id, received, now)? {
+        MarkedPaid::Now(order) | MarkedPaid::Already(order) | MarkedPaid::Attention(order) => Ok(order),
+    }
 }
 
 /// Money arrived. The order becomes paid exactly once, for exactly its amount.
@@ -293,10 +347,27 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
     }
     order.status = Status::Paid;
     order.payment_status = PaymentStatus::Succeeded;
+    order.voucher = None;
     order.paid_at = Some(now);
     order.invoice_number = Some(table::next_invoice_number(tx)?);
     order.stripe_payment_intent_id = received.intent.clone().or(order.stripe_payment_intent_id);
     order.stripe_checkout_session_id = received.session.clone().or(order.stripe_checkout_session_id);
+    settle_prints(tx, &mut order)?;
+    look_at_holds(tx, shop, &mut order, now)?;
+    save(tx, &mut order, now)?;
+    let actor = match &received.by {
+        PaidBy::Stripe => Actor::Stripe,
+        PaidBy::Nothing => Actor::System,
+        PaidBy::Staff(name) => Actor::Staff(name.clone()),
+    };
+    table::record(tx, id, &HistoryEntry::new(now, actor, "paid").with("amount", order.amount().show()))?;
+    letters::post_paid(tx, shop, &order, now)?;
+    basket::let_go(tx, &order)?;
+    Ok(MarkedPaid::Now(order))
+}
+
+/// Tells the lines of a row at hand how far their print files are.
+pub(super) fn settle_prints(tx: &impl Snapshot, order: &mut Order) -> Result<(), Fault> {
     for line in &mut order.lines {
         let Some(design) = designs::find(tx, line.design_id)? else { continue };
         let is_what_was_bought = line.frozen.as_ref().is_none_or(|frozen| frozen.params_crc32 == design.params_crc32);
@@ -309,17 +380,7 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
             }
         }
     }
-    look_at_holds(tx, shop, &mut order, now)?;
-    save(tx, &mut order, now)?;
-    let actor = match &received.by {
-        PaidBy::Stripe => Actor::Stripe,
-        PaidBy::Nothing => Actor::System,
-        PaidBy::Staff(name) => Actor::Staff(name.clone()),
-    };
-    table::record(tx, id, &HistoryEntry::new(now, actor, "paid").with("amount", order.amount().show()))?;
-    letters::post_paid(tx, shop, &order, now)?;
-    basket::let_go(tx, &order)?;
-    Ok(MarkedPaid::Now(order))
+    Ok(())
 }
 
 fn needs_decision(tx: &WriteTx, mut order: Order, code: &str, received: &Received, now: Moment) -> Result<MarkedPaid> {
@@ -375,37 +436,8 @@ pub(super) fn call_off(tx: &WriteTx, shop: &Shop, order: &mut Order, now: Moment
     Ok(())
 }
 
-/// Money was given back: `total` minor units in all so far, by Stripe's word.
-///
-/// # Errors
-/// An order that was never paid.
-pub fn record_refunded(tx: &WriteTx, id: OrderId, total: i64, now: Moment) -> Result<Order> {
-    let mut order = require(tx, id)?;
-    let total = total.clamp(0, order.totals.amount);
-    if total <= order.amount_refunded {
-        return Ok(order);
-    }
-    if order.paid_at.is_none() {
-        return Err(Refusal::new(Code::Conflict, "orders.refund_unpaid").into());
-    }
-    order.amount_refunded = total;
-    order.payment_status = PaymentStatus::PartiallyRefunded;
-    if total == order.totals.amount {
-        order.payment_status = PaymentStatus::Refunded;
-        order.status = Status::Refunded;
-        for line in order.lines.iter_mut().filter(|line| line.production != Production::Packed) {
-            line.production = Production::OnHold;
-            line.hold = Some(super::model::Hold::Refunded);
-        }
-    }
-    save(tx, &mut order, now)?;
-    let entry = HistoryEntry::new(now, Actor::Stripe, "refunded").with("amount", order.money(total).show());
-    table::record(tx, id, &entry)?;
-    Ok(order)
-}
-
 /// Adds an attention entry to a row at hand. False when the same one stands there already.
-fn raise(order: &mut Order, code: &str, values: &[(&str, String)], now: Moment) -> bool {
+pub(super) fn raise(order: &mut Order, code: &str, values: &[(&str, String)], now: Moment) -> bool {
     let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let is_decided = order.decided.iter().any(|entry| entry.code == code && entry.values == values);
     if is_decided || order.attention.iter().any(|entry| entry.code == code) {

@@ -227,6 +227,7 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         priced_at: now,
         stripe_checkout_session_id: None,
         stripe_payment_intent_id: None,
+        voucher: None,
         amount_refunded: 0,
         holds_stock: false,
         attention: Vec::new(),

@@ -1,6 +1,6 @@
 //! Pure decisions about orders: which state may follow which, what can be paid, what a line may do next.
 
-use super::model::{Hold, Line, Order, PaymentStatus, Production, Status};
+use super::model::{Attention, Hold, Line, Order, PaymentStatus, Production, Status};
 use crate::kernel::lang::Words;
 use crate::kernel::{Code, Lang, Message, Moment, Refusal};
 use crate::render::compare::Likeness;
@@ -135,6 +135,32 @@ pub fn check_changeable(order: &Order) -> Result<(), Refusal> {
         Status::Draft => Ok(()),
         Status::PendingPayment => Err(Refusal::new(Code::Conflict, "orders.change_needs_reopening")),
         _ => Err(Refusal::new(Code::Conflict, "orders.not_draft")),
+    }
+}
+
+/// What staff can decide about an open question, besides calling it dealt with: `refund` and `revive`.
+pub fn decisions(order: &Order, entry: &Attention) -> &'static [&'static str] {
+    // Only money that came through Stripe can go back the way it came.
+    if entry.values.get("intent").is_none_or(String::is_empty) {
+        return &[];
+    }
+    match entry.code.as_str() {
+        "paid_after_cancel" if order.status == Status::Cancelled => &["revive", "refund"],
+        "paid_after_cancel" | "late_payment" | "paid_twice" | "wrong_amount" => &["refund"],
+        _ => &[],
+    }
+}
+
+/// Checks that nobody else has changed the order since it was looked at. Whoever names no version does not mind.
+///
+/// # Errors
+/// 412 `stale_version`.
+pub fn check_version(order: &Order, version: Option<i64>) -> Result<(), Refusal> {
+    match version {
+        Some(version) if u64::try_from(version) != Ok(order.version) => {
+            Err(Refusal::new(Code::StaleVersion, "orders.stale"))
+        }
+        _ => Ok(()),
     }
 }
 

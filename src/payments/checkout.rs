@@ -67,10 +67,33 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
                 tracing::info!(order = %id, "an attempt grew too old to be sent");
                 abandon(shop, attempt).await?;
             }
+            // Stripe would only say the same again: what came of it is looked up.
+            Err(error) if error.must_be_looked_up() => match made_before(shop, &attempt).await {
+                Ok(Some(session)) => return opened(shop, attempt, session).await,
+                Ok(None) => abandon(shop, attempt).await?,
+                Err(error) => return Err(unavailable(id, &error).into()),
+            },
             Err(error) => return Err(unavailable(id, &error).into()),
         }
     }
     Err(Refusal::new(Code::PaymentsUnavailable, "payments.unavailable").retry_after(30).into())
+}
+
+/// The session that an attempt has made at Stripe, where its answer never came.
+async fn made_before(shop: &Shop, attempt: &Attempt) -> Result<Option<Session>, StripeError> {
+    let new = &attempt.new_session;
+    // Their clock is not ours.
+    let since = new.expires_at.plus_seconds(-SESSION_LIFE_S - 600);
+    let revision = new.revision.to_string();
+    let is_it = |session: &Session| {
+        session.order_id() == Some(new.order_id.as_str()) && session.metadata.get("revision") == Some(&revision)
+    };
+    let found = shop.stripe().sessions_since(since).await?.into_iter().find(is_it);
+    match found {
+        // The list does not tell everything.
+        Some(session) => shop.stripe().session(&session.id).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The page of a session that stands already. `None` when it is over and a new one may be made.
@@ -142,6 +165,7 @@ fn new_session(shop: &Shop, order: &Order, access: &Access, now: Moment) -> NewS
     NewSession {
         order_id: order.id.to_string(),
         order_number: order.order_number.clone(),
+        revision: order.revision,
         amount: order.amount(),
         lines: lines.collect(),
         email: Some(order.email.clone()),
@@ -185,7 +209,7 @@ async fn abandon(shop: &Shop, attempt: Attempt) -> Result<(), Fault> {
     shop.store().write(move |tx| table::put_attempt(tx, &attempt)).await
 }
 
-fn unavailable(order: OrderId, error: &StripeError) -> Refusal {
+pub(super) fn unavailable(order: OrderId, error: &StripeError) -> Refusal {
     tracing::error!(%order, %error, "Stripe");
     if let StripeError::Refused { status: 0, .. } = error {
         return Refusal::new(Code::OrderNotPayable, "payments.not_payable");
@@ -202,13 +226,18 @@ pub async fn reopen(shop: &Shop, id: OrderId) -> Result<Order> {
     let _alone = lock(shop, id).await;
     let attempts = table::attempts(&shop.store().read()?, id)?;
     for attempt in attempts {
-        let session = match attempt.session {
-            Some(session) => session,
+        let session = match &attempt.session {
+            Some(session) => session.clone(),
             // A page may have been made whose name we never heard. Saying the same again tells it.
             None if attempt.new_session.expires_at > shop.now() && attempt.new_session.amount.minor > 0 => {
                 match shop.stripe().create_session(&attempt.new_session, &attempt.idempotency_key).await {
                     Ok(session) => session.id,
                     Err(error) if error.is_expiry_refused() => continue,
+                    Err(error) if error.must_be_looked_up() => match made_before(shop, &attempt).await {
+                        Ok(Some(session)) => session.id,
+                        Ok(None) => continue,
+                        Err(error) => return Err(unavailable(id, &error).into()),
+                    },
                     Err(error) => return Err(unavailable(id, &error).into()),
                 }
             }

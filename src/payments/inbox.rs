@@ -79,7 +79,7 @@ fn find_order(tx: &impl Snapshot, event: &Event) -> Result<Option<OrderId>, Faul
 }
 
 async fn named_by_intent(shop: &Shop, intent: &str) -> Result<Option<OrderId>, Fault> {
-    let intent = match shop.stripe().once().payment_intent(intent).await {
+    let intent = match shop.stripe().payment_intent(intent).await {
         Ok(intent) => intent,
         Err(error) if error.is_missing() => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -1,9 +1,9 @@
 //! The reconciler: asks Stripe about open payments and for events that never arrived, so that a lost webhook is found by itself.
 
 use super::table;
-use super::{checkout, inbox, settle};
+use super::{checkout, inbox, refund, settle};
 use crate::kernel::{Error, Fault, Moment};
-use crate::orders::{self, PaymentStatus, Status};
+use crate::orders::{self, PaymentStatus, Status, refunds};
 use crate::shop::Shop;
 use crate::store::Order as Scan;
 use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Orders asked about in one round; the next one goes on behind them.
 const ROUND: usize = 200;
+/// Calls in a row that fail before a round is given up.
+const SILENT: u32 = 3;
 /// Pages of events read in one round.
 const PAGES: usize = 20;
 
@@ -27,7 +29,8 @@ pub async fn reconcile(shop: &Shop) -> Result<(), Fault> {
     }
     let open = open_payments(shop).await;
     let cancelled = cancelled_with_open_page(shop).await;
-    events.and(open).and(cancelled)
+    let refunds = open_refunds(shop).await;
+    events.and(open).and(cancelled).and(refunds)
 }
 
 /// When Stripe last answered, in milliseconds; 0 before the first time.
@@ -49,6 +52,7 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
     let mut after = place.0.lock().map(|at| *at).unwrap_or_default();
     let mut asked = 0;
     let mut trouble = Ok(());
+    let mut in_a_row = 0;
     while asked < ROUND {
         let waiting = orders::in_status(&shop.store().read()?, Status::PendingPayment, after, Scan::Rising, 50)?;
         for order in &waiting {
@@ -58,13 +62,16 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
                 continue;
             }
             asked += 1;
-            if let Err(fault) = settle::settle(shop, order.id).await {
-                let is_remote = matches!(fault, Fault::Remote(_));
-                trouble = Err(fault);
-                // With Stripe silent the others would only wait for the same answer.
-                if is_remote {
-                    return trouble;
+            match settle::settle(shop, order.id).await {
+                Ok(()) => in_a_row = 0,
+                Err(fault) => {
+                    in_a_row += u32::from(matches!(fault, Fault::Remote(_)));
+                    trouble = Err(fault);
                 }
+            }
+            // With Stripe silent the others would only wait for the same answer.
+            if in_a_row == SILENT {
+                return trouble;
             }
         }
         after = waiting.last().map(|order| (order.created_at, order.id)).filter(|_| waiting.len() == 50);
@@ -76,6 +83,32 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
         *at = after;
     }
     trouble
+}
+
+/// Reminds customers who are to pay at a store and have less than a day left.
+///
+/// # Errors
+/// A database that cannot be read or written.
+pub async fn remind(shop: &Shop) -> Result<(), Fault> {
+    let mut after = None;
+    loop {
+        let waiting = orders::in_status(&shop.store().read()?, Status::PendingPayment, after, Scan::Rising, 200)?;
+        let soon = shop.now().plus_days(1);
+        let due = |order: &&orders::Order| {
+            order.voucher.as_ref().and_then(|voucher| voucher.expires_at).is_some_and(|at| at <= soon)
+        };
+        for order in waiting.iter().filter(due) {
+            let (inner, id, now) = (shop.clone(), order.id, shop.now());
+            match shop.store().write(move |tx| orders::remind(tx, &inner, id, now)).await {
+                Ok(()) | Err(Error::Refused(_)) => {}
+                Err(Error::Faulted(fault)) => return Err(fault),
+            }
+        }
+        after = waiting.last().map(|order| (order.created_at, order.id));
+        if waiting.len() < 200 {
+            return Ok(());
+        }
+    }
 }
 
 /// An order called off by staff may still have a page that could be paid.
@@ -92,6 +125,17 @@ async fn cancelled_with_open_page(shop: &Shop) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Refunds that Stripe has not heard of yet, or has not told the end of.
+async fn open_refunds(shop: &Shop) -> Result<(), Fault> {
+    for refund in refunds::each_open(&shop.store().read()?, 50)? {
+        match refund.stripe {
+            Some(_) => settle::settle(shop, refund.order).await?,
+            None => refund::carry_out(shop, refund.order, refund.id).await?,
+        }
+    }
+    Ok(())
+}
+
 async fn missed_events(shop: &Shop) -> Result<(), Fault> {
     for _ in 0..PAGES {
         let cursor = table::cursor(&shop.store().read()?)?;
@@ -100,12 +144,12 @@ async fn missed_events(shop: &Shop) -> Result<(), Fault> {
             // The first round: what happened before the shop had keys is no concern of it, but an hour is cheap.
             None => EventsFrom::Moment(shop.now().plus_seconds(-3600)),
         };
-        let batch = match shop.stripe().once().events_since(&from, WANTED_EVENTS).await {
+        let batch = match shop.stripe().events_since(&from, WANTED_EVENTS).await {
             Ok(batch) => batch,
             // Stripe keeps events for 30 days; a shop that was off for longer begins again with those.
             Err(error) if error.is_missing() => {
                 let month = EventsFrom::Moment(shop.now().plus_days(-29));
-                shop.stripe().once().events_since(&month, WANTED_EVENTS).await?
+                shop.stripe().events_since(&month, WANTED_EVENTS).await?
             }
             Err(error) => return Err(error.into()),
         };

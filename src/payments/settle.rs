@@ -3,7 +3,7 @@
 
 use super::table;
 use crate::kernel::{Error, Fault, Moment, Money, failpoint};
-use crate::orders::{self, Order, OrderId, PaidBy, PaymentStatus, Received, Status};
+use crate::orders::{self, Order, OrderId, PaidBy, Received, disputes, refunds};
 use crate::shop::Shop;
 use crate::store::WriteTx;
 use crate::stripe::{self, IntentStatus, PaymentIntent, Session, SessionStatus};
@@ -24,7 +24,7 @@ pub async fn settle(shop: &Shop, id: OrderId) -> Result<(), Fault> {
         sessions
     };
     for session in sessions {
-        let session = match shop.stripe().once().session(&session).await {
+        let session = match shop.stripe().session(&session).await {
             Ok(session) => session,
             Err(error) if error.is_missing() => {
                 tracing::warn!(order = %id, "Stripe does not know a session of this order; is it another account or mode?");
@@ -38,14 +38,40 @@ pub async fn settle(shop: &Shop, id: OrderId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A session, and what has happened to its money since.
+struct News {
+    session: Session,
+    refunds: Vec<stripe::Refund>,
+    disputes: Vec<stripe::Dispute>,
+}
+
+impl News {
+    /// Asks for refunds and disputes only where there are some.
+    async fn of(shop: &Shop, id: OrderId, session: Session) -> Result<News, Fault> {
+        let mut news = News { session, refunds: Vec::new(), disputes: Vec::new() };
+        let Some(intent) = &news.session.intent else { return Ok(news) };
+        let Some(charge) = &intent.charge else { return Ok(news) };
+        let tells = charge.amount_refunded.unwrap_or(0) > 0;
+        let known = refunds::of_order(&shop.store().read()?, id)?;
+        if tells || known.iter().any(|row| row.intent.as_deref() == Some(intent.id.as_str())) {
+            news.refunds = shop.stripe().refunds(&intent.id).await?;
+        }
+        if charge.disputed {
+            news.disputes = shop.stripe().disputes(&intent.id).await?;
+        }
+        Ok(news)
+    }
+}
+
 /// Brings the order to what one session says.
 ///
 /// # Errors
-/// A database that cannot be written.
+/// Stripe silent about refunds or disputes, or a database that cannot be written.
 pub async fn apply(shop: &Shop, id: OrderId, session: Session) -> Result<(), Fault> {
+    let news = News::of(shop, id, session).await?;
     let (shop, now) = (shop.clone(), shop.now());
     let store = shop.store().clone();
-    let written = store.write(move |tx| follow(tx, &shop, id, &session, now)).await;
+    let written = store.write(move |tx| follow(tx, &shop, id, &news, now)).await;
     match written {
         Ok(()) => Ok(()),
         Err(Error::Faulted(fault)) => Err(fault),
@@ -57,7 +83,8 @@ pub async fn apply(shop: &Shop, id: OrderId, session: Session) -> Result<(), Fau
     }
 }
 
-fn follow(tx: &WriteTx, shop: &Shop, id: OrderId, session: &Session, now: Moment) -> Result<(), Error> {
+fn follow(tx: &WriteTx, shop: &Shop, id: OrderId, news: &News, now: Moment) -> Result<(), Error> {
+    let session = &news.session;
     let Some(order) = orders::find(tx, id)? else { return Ok(()) };
     let intent = session.intent.as_ref();
     if let Some(amount) = received(session, intent) {
@@ -68,7 +95,7 @@ fn follow(tx: &WriteTx, shop: &Shop, id: OrderId, session: &Session, now: Moment
             by: PaidBy::Stripe,
         };
         orders::mark_paid(tx, shop, id, received, now)?;
-        return after_payment(tx, id, intent, now);
+        return after_payment(tx, shop, id, news, now);
     }
     // Of sessions that were replaced only money matters, and there is none.
     if order.stripe_checkout_session_id.as_deref() != Some(session.id.as_str()) {
@@ -100,7 +127,9 @@ fn received(session: &Session, intent: Option<&PaymentIntent>) -> Option<Money> 
 fn follow_delayed(tx: &WriteTx, shop: &Shop, order: &Order, intent: &PaymentIntent, now: Moment) -> Result<(), Error> {
     match intent.status {
         IntentStatus::Processing | IntentStatus::RequiresAction | IntentStatus::RequiresCapture => {
-            orders::mark_processing(tx, order.id, now)?;
+            let voucher = intent.voucher.clone();
+            let voucher = voucher.map(|it| orders::Voucher { url: it.url, expires_at: it.expires_at });
+            orders::mark_processing(tx, shop, order.id, voucher, now)?;
         }
         IntentStatus::Canceled | IntentStatus::RequiresPaymentMethod => {
             orders::mark_failed(tx, shop, order.id, intent.last_error.as_deref(), now)?;
@@ -110,23 +139,13 @@ fn follow_delayed(tx: &WriteTx, shop: &Shop, order: &Order, intent: &PaymentInte
     Ok(())
 }
 
-/// Refunds and disputes, which Stripe's dashboard can bring about without us.
-fn after_payment(tx: &WriteTx, id: OrderId, intent: Option<&PaymentIntent>, now: Moment) -> Result<(), Error> {
-    let Some(charge) = intent.and_then(|intent| intent.charge.as_ref()) else { return Ok(()) };
-    let is_paid = orders::find(tx, id)?.is_some_and(|order| {
-        order.paid_at.is_some()
-            && order.stripe_payment_intent_id.as_deref() == intent.map(|intent| intent.id.as_str())
-            && order.payment_status != PaymentStatus::Refunded
-            && order.status != Status::Refunded
-    });
-    if !is_paid {
-        return Ok(());
+/// Refunds and disputes, which Stripe's dashboard and banks bring about without us.
+fn after_payment(tx: &WriteTx, shop: &Shop, id: OrderId, news: &News, now: Moment) -> Result<(), Error> {
+    for refund in &news.refunds {
+        refunds::heard(tx, shop, id, refund, now)?;
     }
-    if let Some(total) = charge.amount_refunded.filter(|total| *total > 0) {
-        orders::record_refunded(tx, id, total, now)?;
-    }
-    if charge.disputed {
-        orders::add_attention(tx, id, "disputed", &[], now)?;
+    for dispute in &news.disputes {
+        disputes::heard(tx, shop, id, dispute, now)?;
     }
     Ok(())
 }

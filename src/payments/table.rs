@@ -2,7 +2,7 @@
 
 use crate::kernel::{Fault, Moment};
 use crate::orders::OrderId;
-use crate::store::{Index, Order as Scan, Snapshot, Table, WriteTx, derived};
+use crate::store::{Index, Order as Scan, Page, Snapshot, Table, WriteTx, derived};
 use crate::stripe::NewSession;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -29,7 +29,7 @@ pub struct Attempt {
 }
 
 /// What an event came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Not worked on yet.
@@ -43,6 +43,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 4] = [Outcome::Waiting, Outcome::Settled, Outcome::Ignored, Outcome::Foreign];
+
+    /// The key of its words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Outcome::Waiting => "payments.outcome.waiting",
+            Outcome::Settled => "payments.outcome.settled",
+            Outcome::Ignored => "payments.outcome.ignored",
+            Outcome::Foreign => "payments.outcome.foreign",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Waiting => "waiting",
@@ -87,6 +99,29 @@ pub fn event(tx: &impl Snapshot, id: &str) -> Result<Option<EventRow>, Fault> {
 pub fn put_event(tx: &WriteTx, row: &EventRow) -> Result<(), Fault> {
     EVENTS_BY_TIME.put(tx, &(row.received_at, row.id.clone()))?;
     EVENTS.put(tx, &row.id, row)
+}
+
+/// How many events one page of a narrowed list looks through.
+const LOOKED_THROUGH: usize = 5000;
+
+/// Events, newest first, behind `after`; of one outcome, where one is wanted.
+pub fn newest_events(
+    tx: &impl Snapshot,
+    wanted: Option<Outcome>,
+    after: Option<(Moment, String)>,
+    limit: usize,
+) -> Result<Vec<EventRow>, Fault> {
+    let span = if wanted.is_some() { LOOKED_THROUGH } else { limit };
+    let keys = EVENTS_BY_TIME.page(tx, Page { after, order: Scan::Falling, limit: span })?;
+    let mut rows = Vec::new();
+    for (_, id) in keys {
+        let row = EVENTS.get(tx, &id)?.filter(|row| wanted.is_none_or(|wanted| row.outcome == wanted));
+        rows.extend(row);
+        if rows.len() == limit {
+            break;
+        }
+    }
+    Ok(rows)
 }
 
 /// Tables that hold what [`follow`] names and nothing else.

@@ -1,11 +1,13 @@
 //! Routes of payments: pay, come back, change one's mind, and Stripe's webhook.
 
 use super::checkout::{self, Next};
-use super::{inbox, settle};
+use super::{doctor, inbox, settle};
 use crate::kernel::{Code, Error, Refusal, failpoint};
 use crate::orders::{self, OrderView};
 use crate::shop::Shop;
-use crate::stripe::{Event, signature};
+use crate::stripe::Event;
+use crate::stripe::probe::PROBE_KIND;
+use crate::stripe::signature::{self, SignatureProblem};
 use crate::web::{Face, Problem, Reply, Visit};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -121,12 +123,23 @@ fn changing_access(visit: &Visit, id: orders::OrderId) -> Result<orders::Access,
 async fn receive_event(State(shop): State<Shop>, headers: HeaderMap, body: Bytes) -> Result<Reply, Problem> {
     let header = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let now = shop.now();
-    if let Err(problem) = signature::verify(header, &body, shop.webhook_secrets(), now) {
-        tracing::warn!(?problem, "a webhook was refused");
-        return Err(Problem::new(Code::InvalidSignature, "payments.invalid_signature"));
+    match signature::verify(header, &body, shop.webhook_secrets(), now) {
+        Ok(skew_s) => doctor::note_genuine(&shop, skew_s, now),
+        Err(problem) => {
+            tracing::warn!(?problem, "a webhook was refused");
+            match problem {
+                // Genuine, so the secret is right and a clock is wrong.
+                SignatureProblem::TooOld { skew_s } => doctor::note_genuine(&shop, skew_s, now),
+                SignatureProblem::NoMatch => doctor::note_refused(&shop, now),
+                SignatureProblem::Malformed => {}
+            }
+            return Err(Problem::new(Code::InvalidSignature, "payments.invalid_signature"));
+        }
     }
     let text = String::from_utf8_lossy(&body).into_owned();
     match Event::parse(&body) {
+        // Our own question whether we can be reached: the word comes back, and nothing is kept.
+        Ok(event) if event.kind == PROBE_KIND => return Ok(Reply::json(&serde_json::json!({"heard": event.id}))?),
         Ok(event) => {
             shop.store().write(move |tx| inbox::take(tx, &event, &text, now)).await?;
             failpoint::reached("payments.event_stored");

@@ -393,7 +393,8 @@ fn decimal(text: &str, decimals: u32) -> Option<i64> {
     format!("{whole}{fraction:0<width$}", width = decimals as usize).parse().ok()
 }
 
-fn minor_units(amount: &Amount, currency: Currency) -> Option<i64> {
+/// Minor units of an amount as typed; `None` for what is none in this currency.
+pub fn minor_units(amount: &Amount, currency: Currency) -> Option<i64> {
     let minor = match amount {
         Amount::Minor(minor) => *minor,
         Amount::Text(text) => currency.read(text)?,

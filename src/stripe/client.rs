@@ -2,7 +2,7 @@
 
 use super::error::{Again, Failed, StripeError, read_answer};
 use super::event::Event;
-use super::object::{PaymentIntent, Refund, Session, flag, text};
+use super::object::{Dispute, PaymentIntent, Refund, Session, flag, text};
 use super::session::NewSession;
 use super::wire::{Answer, Wire};
 use crate::kernel::{Fault, Moment, Money, moment::days_from_civil};
@@ -301,6 +301,21 @@ impl Stripe {
             })
             .await?;
         Ok(newest_first.iter().rev().filter_map(Refund::read).collect())
+    }
+
+    /// The disputes of a payment intent, oldest first.
+    pub async fn disputes(&self, payment_intent: &str) -> Result<Vec<Dispute>, StripeError> {
+        let intent = checked(payment_intent)?;
+        let newest_first = self
+            .pages(|last| {
+                let mut pairs = vec![("limit", "100"), ("payment_intent", intent)];
+                pairs.extend(last.as_deref().map(|last| ("starting_after", last)));
+                let mut request = RequestBuilder::new(StripeMethod::Get, "/disputes");
+                request.query = Some(query(&pairs));
+                request
+            })
+            .await?;
+        Ok(newest_first.iter().rev().filter_map(Dispute::read).collect())
     }
 
     /// Does Stripe answer, and does it take our key? Reads the account's balance and shows nothing of it.

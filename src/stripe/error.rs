@@ -29,6 +29,11 @@ impl StripeError {
         }
     }
 
+    /// It may have been done, and the same request would only bring the same non-answer: what came of it must be read.
+    pub fn must_be_looked_up(&self) -> bool {
+        matches!(self, StripeError::Ambiguous { retry: false, .. } | StripeError::Unreadable(_))
+    }
+
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
             StripeError::Unavailable { retry_after_s, .. } => *retry_after_s,

@@ -10,6 +10,7 @@ pub mod client;
 pub mod error;
 pub mod event;
 pub mod object;
+pub mod probe;
 pub mod sandbox;
 pub mod session;
 pub mod signature;
@@ -21,6 +22,6 @@ pub use client::{
 pub use error::StripeError;
 pub use event::{Event, EventProblem, Object};
 pub use object::{
-    Charge, IntentStatus, PaymentIntent, PaymentStatus, Refund, RefundStatus, Session, SessionStatus, Voucher,
+    Charge, Dispute, IntentStatus, PaymentIntent, PaymentStatus, Refund, RefundStatus, Session, SessionStatus, Voucher,
 };
 pub use session::{NewSession, SESSION_LIFE_S, SessionLine};

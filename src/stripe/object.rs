@@ -266,6 +266,45 @@ impl Refund {
     }
 }
 
+/// A customer's bank that takes money back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispute {
+    pub id: String,
+    /// Stripe's word: `needs_response`, `under_review`, `won`, `lost` and what later versions bring.
+    pub status: String,
+    pub amount: Option<i64>,
+    pub currency: Option<String>,
+    pub reason: Option<String>,
+    /// Until when evidence is taken.
+    pub evidence_due_by: Option<Moment>,
+}
+
+impl Dispute {
+    pub fn read(value: &Value) -> Option<Dispute> {
+        Some(Dispute {
+            id: text(value, "id")?,
+            status: text(value, "status").unwrap_or_default(),
+            amount: integer(value, "amount"),
+            currency: text(value, "currency"),
+            reason: text(value, "reason"),
+            evidence_due_by: value.get("evidence_details").and_then(|details| moment(details, "due_by")),
+        })
+    }
+
+    pub fn money(&self) -> Option<Money> {
+        money(self.amount, self.currency.as_deref())
+    }
+
+    /// How it ended; `None` while it is open.
+    pub fn is_won(&self) -> Option<bool> {
+        match self.status.as_str() {
+            "won" | "warning_closed" | "prevented" => Some(true),
+            "lost" => Some(false),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

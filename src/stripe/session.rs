@@ -28,6 +28,9 @@ pub struct NewSession {
     /// Written as `client_reference_id` and into the metadata of session and payment intent, by which events find the order.
     pub order_id: String,
     pub order_number: String,
+    /// Which attempt of the order it is, by which a session whose answer was lost is told from an older one. 0 is not sent.
+    #[serde(default)]
+    pub revision: u32,
     /// What the order says; the lines must add up to it.
     pub amount: Money,
     pub lines: Vec<SessionLine>,
@@ -64,9 +67,12 @@ impl NewSession {
         self.check()?;
         let currency = stripe_currency(self.amount);
         let items: Vec<_> = self.joined_lines().iter().map(|line| item(line, &currency)).collect();
-        let metadata: HashMap<String, String> =
+        let mut metadata: HashMap<String, String> =
             [("order_id".to_owned(), self.order_id.clone()), ("order_number".to_owned(), self.order_number.clone())]
                 .into();
+        if self.revision > 0 {
+            metadata.insert("revision".to_owned(), self.revision.to_string());
+        }
         let mut intent = CreateCheckoutSessionPaymentIntentData::new();
         intent.metadata = Some(metadata.clone());
         intent.description = Some(self.order_number.clone());
@@ -159,6 +165,7 @@ mod tests {
         NewSession {
             order_id: "0198c0de-0000-7000-8000-000000000001".into(),
             order_number: "PS-1001".into(),
+            revision: 0,
             amount: Money::new(9_700, Currency::JPY),
             lines: vec![
                 SessionLine {

@@ -31,11 +31,11 @@ impl fmt::Display for SignatureProblem {
 
 impl std::error::Error for SignatureProblem {}
 
-/// Checks that one of `secrets` signed exactly `body`, within [`TOLERANCE_S`] of `now`. During a rotation several secrets and several `v1` are normal.
+/// Checks that one of `secrets` signed exactly `body`, within [`TOLERANCE_S`] of `now`, and says how many seconds ago. During a rotation several secrets and several `v1` are normal.
 ///
 /// # Errors
 /// See [`SignatureProblem`]; `TooOld` is only said of a genuine signature.
-pub fn verify(header: &str, body: &[u8], secrets: &[impl AsRef<str>], now: Moment) -> Result<(), SignatureProblem> {
+pub fn verify(header: &str, body: &[u8], secrets: &[impl AsRef<str>], now: Moment) -> Result<i64, SignatureProblem> {
     let mut time = None;
     let mut signatures = Vec::new();
     for part in header.split(',') {
@@ -59,7 +59,7 @@ pub fn verify(header: &str, body: &[u8], secrets: &[impl AsRef<str>], now: Momen
         return Err(SignatureProblem::NoMatch);
     }
     let skew_s = now.unix_seconds().saturating_sub(seconds);
-    if skew_s.abs() > TOLERANCE_S { Err(SignatureProblem::TooOld { skew_s }) } else { Ok(()) }
+    if skew_s.abs() > TOLERANCE_S { Err(SignatureProblem::TooOld { skew_s }) } else { Ok(skew_s) }
 }
 
 /// The header's value for `body`, signed with `secret` at `at`.
@@ -100,11 +100,11 @@ mod tests {
         let bad = "00".repeat(32);
         let check = |header: &str, secrets: &[&str], at: Moment| verify(header, BODY, secrets, at);
         let ok = |header: &str| check(header, &[SECRET], NOW);
-        assert_eq!(ok(&good), Ok(()));
-        assert_eq!(ok(&format!("t=1795345409,v1={bad},v1={hex}")), Ok(()), "several signatures");
-        assert_eq!(ok(&format!(" t=1795345409 , v1={hex} , v0=zz, later=1")), Ok(()), "spaces and unknown schemes");
-        assert_eq!(ok(&format!("v1={},t=1795345409", hex.to_uppercase())), Ok(()), "any order, capital digits");
-        assert_eq!(check(&good, &["whsec_old", SECRET], NOW), Ok(()), "several secrets");
+        assert_eq!(ok(&good), Ok(0));
+        assert_eq!(ok(&format!("t=1795345409,v1={bad},v1={hex}")), Ok(0), "several signatures");
+        assert_eq!(ok(&format!(" t=1795345409 , v1={hex} , v0=zz, later=1")), Ok(0), "spaces and unknown schemes");
+        assert_eq!(ok(&format!("v1={},t=1795345409", hex.to_uppercase())), Ok(0), "any order, capital digits");
+        assert_eq!(check(&good, &["whsec_old", SECRET], NOW), Ok(0), "several secrets");
         assert_eq!(check(&good, &["whsec_old"], NOW), Err(SignatureProblem::NoMatch));
         assert_eq!(check(&good, &[], NOW), Err(SignatureProblem::NoMatch));
         assert_eq!(check(&sign(BODY, "", NOW), &[""], NOW), Err(SignatureProblem::NoMatch), "an empty secret is none");
@@ -129,9 +129,9 @@ mod tests {
     fn five_minutes_either_way() {
         let header = sign(BODY, SECRET, NOW);
         for (later, expected) in [
-            (0, Ok(())),
-            (300, Ok(())),
-            (-300, Ok(())),
+            (0, Ok(0)),
+            (300, Ok(300)),
+            (-300, Ok(-300)),
             (301, Err(SignatureProblem::TooOld { skew_s: 301 })),
             (-301, Err(SignatureProblem::TooOld { skew_s: -301 })),
         ] {
@@ -149,7 +149,7 @@ mod tests {
         #[test]
         fn only_the_signed_bytes_pass(body in proptest::collection::vec(any::<u8>(), 1..200), at in any::<prop::sample::Index>(), bit in 0u8..8) {
             let header = sign(&body, SECRET, NOW);
-            prop_assert_eq!(verify(&header, &body, &[SECRET], NOW), Ok(()));
+            prop_assert_eq!(verify(&header, &body, &[SECRET], NOW), Ok(0));
             let mut changed = body.clone();
             changed[at.index(body.len())] ^= 1 << bit;
             prop_assert_eq!(verify(&header, &changed, &[SECRET], NOW), Err(SignatureProblem::NoMatch));

@@ -101,6 +101,11 @@ impl Page {
         self.staff_role == Some(super::Role::Owner)
     }
 
+    /// The staff member may move orders and money.
+    pub fn changes_orders(&self) -> bool {
+        self.staff_role.is_some_and(super::Role::changes_orders)
+    }
+
     pub fn is_ja(&self) -> bool {
         self.lang == Lang::Ja
     }

@@ -33,8 +33,15 @@ fn routes() {
 }
 
 /// These make something, and put their answer into the transaction that makes it (`Visit::keep`).
-const MAKING: [&str; 6] =
-    ["/admin/exports", "/basket", "/designs", "/designs/{id}/photos", "/orders", "/orders/{id}/reorder"];
+const MAKING: [&str; 7] = [
+    "/admin/exports",
+    "/admin/orders/{id}/refunds",
+    "/basket",
+    "/designs",
+    "/designs/{id}/photos",
+    "/orders",
+    "/orders/{id}/reorder",
+];
 
 /// These may be carried out again when the first answer was lost, and why.
 const REPEATABLE: &[(&str, &str)] = &[
@@ -49,11 +56,13 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("/admin/logout", "nobody is logged in any more"),
     ("/admin/mails/test", "another test mail"),
     ("/admin/mails/{id}/resend", "asked for by hand, once more at worst"),
+    ("/admin/orders/{id}/decide", "a question is there once"),
     ("/admin/orders/bulk", "an order that is there already is refused by name"),
     ("/admin/orders/{id}/lines/{line}/open", "a form with its version is refused, without one it is another mail"),
     ("/admin/print", "a line that is there already is refused by name"),
     ("/admin/setup", "the link works once"),
     ("/admin/staff", "the address is taken then"),
+    ("/admin/stripe-events/{id}/process", "the order is brought to Stripe's state once more"),
     ("/admin/tokens", "never kept: a new token is shown once"),
     ("/designs/{id}/finalize", "the same params are never rendered twice"),
     ("/designs/{id}/layers", "the same pictures"),

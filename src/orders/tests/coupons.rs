@@ -101,7 +101,7 @@ async fn a_use_is_taken_at_the_checkout_and_given_back_when_the_money_does_not_c
 
     // A means that takes days keeps it; Stripe's word that nothing will come gives it back.
     let now = room.shop.now();
-    room.write(move |tx, _| mark_processing(tx, first, now)).await.unwrap();
+    room.write(move |tx, shop| mark_processing(tx, shop, first, None, now)).await.unwrap();
     assert_eq!(room.used(&coupon).await, 1);
     room.write(move |tx, shop| mark_expired(tx, shop, first, now)).await.unwrap();
     assert_eq!(room.used(&coupon).await, 0);

@@ -2,13 +2,17 @@
 
 use super::*;
 use crate::designs::{Design, DesignId, Status as DesignStatus};
+use crate::kernel::Moment;
 use crate::kernel::{Currency, Money};
+use crate::orders::disputes;
 use crate::orders::model::{PaymentStatus, Production, Status};
 use crate::orders::payment::*;
+use crate::orders::refunds::{self, Asked, Refund, RefundId, RefundState};
 use crate::orders::rules::tests::an_order;
 use crate::orders::table;
 use crate::people::mails;
 use crate::render::compare::Likeness;
+use crate::stripe::{self, RefundStatus};
 
 fn received(amount: i64, intent: &str) -> Received {
     Received {
@@ -156,7 +160,7 @@ async fn money_makes_an_order_paid_once() {
     // Late and repeated news undo nothing.
     let at = room.shop.now();
     room.write(move |tx, shop| {
-        mark_processing(tx, id, at)?;
+        mark_processing(tx, shop, id, None, at)?;
         mark_failed(tx, shop, id, Some("late"), at)?;
         mark_expired(tx, shop, id, at)
     })
@@ -175,7 +179,7 @@ async fn a_failed_or_late_payment_can_be_made_again() {
     let mika = room.customer();
     let id = room.begun(&mika).await;
     let at = room.shop.now();
-    let processing = room.write(move |tx, _| mark_processing(tx, id, at)).await.unwrap();
+    let processing = room.write(move |tx, shop| mark_processing(tx, shop, id, None, at)).await.unwrap();
     assert_eq!(processing.payment_status, PaymentStatus::Processing);
     let page = room.look(&format!("/orders/{id}"), &mika, "en").await;
     assert!(page.page(200).contains("every 30s"), "{}", page.body);
@@ -269,19 +273,148 @@ async fn a_print_that_is_not_like_its_preview_holds_the_line_and_tells_the_owner
     assert_eq!((order.lines[0].production, order.attention.len()), (Production::ReadyToPrint, 0));
 }
 
+fn told(id: &str, ours: Option<RefundId>, amount: i64, status: RefundStatus) -> stripe::Refund {
+    let metadata = ours.map(|ours| ("refund_id".to_owned(), ours.to_string())).into_iter().collect();
+    stripe::Refund {
+        id: id.to_owned(),
+        status,
+        amount: Some(amount),
+        currency: Some("jpy".to_owned()),
+        payment_intent: Some("pi_1".to_owned()),
+        charge: None,
+        failure_reason: None,
+        metadata,
+        created: None,
+    }
+}
+
+impl Room {
+    async fn ask_back(&self, order: OrderId, id: RefundId, amount: Option<i64>) -> KernelResult<(Refund, bool)> {
+        let asked = Asked { order, id, amount, reason: "too dark".into(), by: "Ken".into(), version: None };
+        let now = self.shop.now();
+        self.write(move |tx, shop| refunds::ask(tx, shop, asked, now)).await
+    }
+
+    async fn hear(&self, order: OrderId, news: stripe::Refund) {
+        let now = self.shop.now();
+        self.write(move |tx, shop| refunds::heard(tx, shop, order, &news, now)).await.unwrap();
+    }
+
+    fn refund_mails(&self, order: OrderId) -> usize {
+        let mails = mails::of_order(&self.shop.store().read().unwrap(), order.into()).unwrap();
+        mails.iter().filter(|mail| mail.kind == "order_refunded").count()
+    }
+}
+
+fn refund_id(room: &Room) -> RefundId {
+    RefundId(room.shop.new_id())
+}
+
 #[tokio::test]
 async fn money_given_back_is_counted_and_ends_the_order() {
     let room = Room::open();
     let id = room.paid(&room.customer()).await;
-    let now = room.shop.now();
-    let part = room.write(move |tx, _| record_refunded(tx, id, 1000, now)).await.unwrap();
+    let first = refund_id(&room);
+    let (row, is_new) = room.ask_back(id, first, Some(1000)).await.unwrap();
+    assert!(is_new && row.state == RefundState::Pending);
+    // The same form again is the same refund; until Stripe says so nothing has gone back.
+    assert!(!room.ask_back(id, first, Some(1000)).await.unwrap().1);
+    assert_eq!((room.order(id).amount_refunded, room.order(id).payment_status), (0, PaymentStatus::Succeeded));
+    for status in [RefundStatus::Pending, RefundStatus::Succeeded, RefundStatus::Succeeded, RefundStatus::Pending] {
+        room.hear(id, told("re_1", Some(first), 1000, status)).await;
+    }
+    let part = room.order(id);
     assert_eq!((part.payment_status, part.status), (PaymentStatus::PartiallyRefunded, Status::Paid));
-    // Older news about less does not take anything back.
-    room.write(move |tx, _| record_refunded(tx, id, 500, now)).await.unwrap();
-    assert_eq!(room.order(id).amount_refunded, 1000);
-    let whole = room.write(move |tx, _| record_refunded(tx, id, 99_999, now)).await.unwrap();
+    assert_eq!((part.amount_refunded, room.refund_mails(id)), (1000, 1));
+    // More than is left is refused, and nothing is left out: the last takes the rest.
+    assert!(room.ask_back(id, refund_id(&room), Some(2961)).await.is_err());
+    assert!(room.ask_back(id, refund_id(&room), Some(0)).await.is_err());
+    let last = refund_id(&room);
+    assert_eq!(room.ask_back(id, last, None).await.unwrap().0.amount, 2960);
+    assert!(room.ask_back(id, refund_id(&room), None).await.is_err(), "it is on its way already");
+    room.hear(id, told("re_2", Some(last), 2960, RefundStatus::Succeeded)).await;
+    let whole = room.order(id);
     assert_eq!((whole.payment_status, whole.status), (PaymentStatus::Refunded, Status::Refunded));
     assert_eq!((whole.amount_refunded, whole.lines[0].production), (3960, Production::OnHold));
+    assert_eq!(room.refund_mails(id), 2);
+    // The print that was in line is not made any more.
+    let job = room.design(whole.lines[0].design_id).job.unwrap();
+    let job = crate::queue::job(&room.shop.store().read().unwrap(), job).unwrap().unwrap();
+    assert_eq!(job.status, crate::queue::JobStatus::Cancelled);
+    assert_eq!(crate::orders::check(&room.shop.store().read().unwrap()).unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_refund_may_fail_at_once_or_after_it_seemed_done() {
+    let room = Room::open();
+    let id = room.paid(&room.customer()).await;
+    let first = refund_id(&room);
+    room.ask_back(id, first, None).await.unwrap();
+    let now = room.shop.now();
+    room.write(move |tx, shop| refunds::refused(tx, shop, id, first, "charge_disputed", now)).await.unwrap();
+    assert_eq!((room.order(id).amount_refunded, room.order(id).attention[0].code.as_str()), (0, "refund_failed"));
+    // One made in the dashboard, of which the bank sends the money back days later.
+    room.hear(id, told("re_9", None, 3960, RefundStatus::Succeeded)).await;
+    assert_eq!(room.order(id).status, Status::Refunded);
+    room.hear(id, told("re_9", None, 3960, RefundStatus::Failed)).await;
+    let order = room.order(id);
+    assert_eq!((order.amount_refunded, order.payment_status), (0, PaymentStatus::Succeeded));
+    assert_eq!(order.status, Status::Refunded, "the sale was called off, and stays so");
+    assert_eq!(room.ask_back(id, refund_id(&room), None).await.unwrap().0.amount, 3960);
+    assert_eq!(crate::orders::check(&room.shop.store().read().unwrap()).unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_dispute_stops_the_work_until_it_is_settled() {
+    let room = Room::open();
+    let id = room.paid(&room.customer()).await;
+    room.settle(id, None).await;
+    let before = room.order(id).lines[0].production;
+    let news = |status: &str, due: i64| stripe::Dispute {
+        id: "du_1".into(),
+        status: status.into(),
+        amount: Some(3960),
+        currency: Some("jpy".into()),
+        reason: Some("fraudulent".into()),
+        evidence_due_by: Some(Moment::from_unix_seconds(due)),
+    };
+    let hear = async |news: stripe::Dispute| {
+        let now = room.shop.now();
+        room.write(move |tx, shop| disputes::heard(tx, shop, id, &news, now)).await.unwrap();
+        room.order(id)
+    };
+    let open = hear(news("needs_response", 1_780_000_000)).await;
+    assert_eq!((open.attention.len(), open.lines[0].production), (1, Production::OnHold));
+    assert_eq!(open.attention[0].values["due"], "2026-05-29");
+    let later = hear(news("under_review", 1_780_086_400)).await;
+    assert_eq!((later.attention.len(), later.attention[0].values["due"].as_str()), (1, "2026-05-30"));
+    let won = hear(news("won", 1_780_086_400)).await;
+    assert_eq!((won.attention.len(), won.lines[0].production), (0, before));
+    assert_eq!(hear(news("needs_response", 1_780_000_000)).await.attention.len(), 0, "old news");
+    let mails = mails::of_order(&room.shop.store().read().unwrap(), id.into()).unwrap();
+    assert_eq!(mails.iter().filter(|mail| mail.kind == "order_disputed").count(), 1);
+}
+
+#[tokio::test]
+async fn money_for_a_cancelled_order_may_revive_it() {
+    let room = Room::open();
+    let id = room.begun(&room.customer()).await;
+    let now = room.shop.now();
+    room.write(move |tx, shop| {
+        let mut order = require(tx, id)?;
+        call_off(tx, shop, &mut order, now)?;
+        Ok(save(tx, &mut order, now)?)
+    })
+    .await
+    .unwrap();
+    assert!(matches!(room.pay(id, 3960, "pi_1").await, MarkedPaid::Attention(_)));
+    let order = room.order(id);
+    assert_eq!((order.status, order.attention[0].code.as_str()), (Status::Cancelled, "paid_after_cancel"));
+    assert_eq!(crate::orders::decisions(&order, &order.attention[0]), ["revive", "refund"]);
+    let again = Received { by: PaidBy::Staff("Ken".into()), ..received(3960, "pi_1") };
+    let revived = room.write(move |tx, shop| revive(tx, shop, id, again, now)).await.unwrap();
+    assert_eq!((revived.status, revived.payment_status), (Status::Paid, PaymentStatus::Succeeded));
+    assert!(room.design(revived.lines[0].design_id).is_locked());
 }
 
 #[test]

@@ -49,7 +49,7 @@ async fn fifty_at_once_and_five_blanks() {
     let held: Vec<OrderId> =
         orders.iter().copied().filter(|id| room.order(*id).status == Status::PendingPayment).collect();
     let (now, first, second) = (room.shop.now(), held[0], held[1]);
-    room.write(move |tx, _| mark_processing(tx, second, now)).await.unwrap();
+    room.write(move |tx, shop| mark_processing(tx, shop, second, None, now)).await.unwrap();
     assert_eq!(room.left().await, json!(0));
     room.write(move |tx, shop| mark_expired(tx, shop, first, now)).await.unwrap();
     room.write(move |tx, shop| mark_expired(tx, shop, first, now)).await.unwrap();

@@ -1,10 +1,11 @@
 //! Changes of many orders, or of many lines, at once. Each order is a write of its own with a result of its own: one that cannot be changed
 //! keeps no other back.
 
-use super::admin_change::{ProductionForm, StaffForm, change, check_version, move_line};
+use super::admin_change::{ProductionForm, StaffForm, change, move_line};
 use crate::kernel::{Error, Message, Refusal};
 use crate::orders::model::{LineId, Order, OrderId};
 use crate::orders::payment::require;
+use crate::orders::rules;
 use crate::people;
 use crate::web::{Input, Page, Problem, Reply, View, Visit, words};
 use askama::Template;
@@ -153,7 +154,7 @@ pub async fn change_lines(visit: Visit, Input(form): Input<LinesForm>) -> Result
                     .store()
                     .write(move |tx| {
                         // The lines of one order are one write: each would make the version of the next an old one.
-                        check_version(&require(tx, id)?, version)?;
+                        rules::check_version(&require(tx, id)?, version)?;
                         let move_one = |line: &LineId| {
                             let (production, reason) = (form.production.clone(), form.reason.clone());
                             let form = ProductionForm { production, reason, version: None };

@@ -70,20 +70,11 @@ pub async fn change_order_by_staff(
     visit.done(&document, &format!("/admin/orders/{id}"))
 }
 
-pub(super) fn check_version(order: &Order, version: Option<i64>) -> Result<(), Refusal> {
-    match version {
-        Some(version) if u64::try_from(version) != Ok(order.version) => {
-            Err(Refusal::new(Code::StaleVersion, "orders.stale"))
-        }
-        _ => Ok(()),
-    }
-}
-
 pub(super) fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) -> Result<Order> {
     let now = visit.now;
     let staff = visit.caller.staff.as_ref().map(|staff| staff.name.clone()).unwrap_or_default();
     let mut order = require(tx, id)?;
-    check_version(&order, form.version)?;
+    rules::check_version(&order, form.version)?;
     let before = audited(&order);
     let by = || Actor::Staff(staff.clone());
     let mut entries = Vec::new();
@@ -232,7 +223,7 @@ pub(super) fn move_line(
 ) -> Result<Order> {
     let now = visit.now;
     let mut order = require(tx, id)?;
-    check_version(&order, form.version)?;
+    rules::check_version(&order, form.version)?;
     let before = audited(&order);
     let at = order.lines.iter().position(|known| known.id == line).ok_or_else(Refusal::not_found)?;
     let to = Production::from_name(&form.production)

@@ -8,6 +8,7 @@ use crate::orders::access::{Access, read_id};
 use crate::orders::documents::{self, web::DocumentLink};
 use crate::orders::model::{Actor, HistoryEntry, Hold, Line, LineId, Order, OrderId, Production, Status, Tracking};
 use crate::orders::payment::require;
+use crate::orders::refunds;
 use crate::orders::rules;
 use crate::orders::table;
 use crate::people::mails::{self, web::MailView};
@@ -18,6 +19,7 @@ use crate::web::{Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use axum::extract::Path;
 use serde::Serialize;
+use uuid::Uuid;
 
 #[derive(Template, Serialize)]
 #[template(path = "orders/admin_show.html", blocks = ["content"])]
@@ -58,7 +60,10 @@ struct Shown {
     next: Option<NextStep>,
     may_ship: bool,
     may_cancel: bool,
-    attention: Vec<(String, String)>,
+    attention: Vec<Question>,
+    refunds: Vec<RefundRow>,
+    /// What can still be given back, where this person may do so.
+    refund_form: Option<RefundForm>,
     lines: Vec<AdminLine>,
     totals: Vec<TotalRow>,
     place: Vec<String>,
@@ -74,6 +79,30 @@ struct Shown {
     receipt_name: String,
     /// What invoices lack, by the last part of a key under `people.missing.`.
     missing_on_documents: Vec<&'static str>,
+}
+
+/// Something somebody must decide.
+struct Question {
+    code: String,
+    message: String,
+    /// The word sent, and the words on the button.
+    decisions: Vec<(&'static str, String)>,
+}
+
+struct RefundRow {
+    amount: String,
+    state: &'static str,
+    state_name: String,
+    at: String,
+    reason: String,
+    failure: Option<String>,
+}
+
+struct RefundForm {
+    /// One filling-in is one refund.
+    id: Uuid,
+    left: String,
+    by_hand: bool,
 }
 
 struct NextStep {
@@ -198,7 +227,9 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         next: next_step(order, &page).filter(|_| role.changes_orders()),
         may_ship: role.changes_orders() && order.status == Status::Processing,
         may_cancel: role.changes_orders() && rules::set_by_staff(order.status).contains(&Status::Cancelled),
-        attention: super::view::view(order, lang).attention.into_iter().map(|a| (a.code, a.message)).collect(),
+        attention: questions(order, &page),
+        refunds: if sees_customers { refund_rows(tx, order, &page)? } else { Vec::new() },
+        refund_form: refund_form(tx, visit, order)?.filter(|_| role.changes_orders()),
         lines,
         totals: total_rows(order, &page),
         place: address_lines(&order.shipping_address, lang),
@@ -225,6 +256,39 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         order_id: order.id,
         shown,
     })
+}
+
+fn questions(order: &Order, page: &Page) -> Vec<Question> {
+    let told = super::view::view(order, page.lang).attention;
+    let all = order.attention.iter().zip(told).map(|(entry, told)| Question {
+        code: told.code,
+        message: told.message,
+        decisions: rules::decisions(order, entry)
+            .iter()
+            .map(|word| (*word, page.t(&format!("orders.decide.{word}")).to_owned()))
+            .collect(),
+    });
+    all.collect()
+}
+
+fn refund_rows(tx: &impl Snapshot, order: &Order, page: &Page) -> Result<Vec<RefundRow>, Problem> {
+    let rows = refunds::of_order(tx, order.id)?;
+    let rows = rows.iter().map(|row| RefundRow {
+        amount: row.money().show(),
+        state: row.state.name(),
+        state_name: page.t(&format!("orders.refund_state.{}", row.state.name())).to_owned(),
+        at: page.time(&row.changed_at),
+        reason: row.reason.clone(),
+        failure: row.failure.clone(),
+    });
+    Ok(rows.collect())
+}
+
+fn refund_form(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Option<RefundForm>, Problem> {
+    let left = refunds::left(tx, order)?;
+    let by_hand = order.stripe_payment_intent_id.is_none();
+    let form = || RefundForm { id: visit.shop.new_id(), left: order.money(left).show(), by_hand };
+    Ok((left > 0).then(form))
 }
 
 fn history_view(entry: &HistoryEntry, page: &Page) -> HistoryView {

@@ -1,6 +1,6 @@
 //! Pieces opened again after they were paid: staff ask, the customer changes and approves.
 
-use super::admin_change::{audited, check_version, record_change};
+use super::admin_change::{audited, record_change};
 use super::admin_order::order_page;
 use super::parts::Picture;
 use super::view::{OrderView, StaffOrder, view};
@@ -11,6 +11,7 @@ use crate::orders::access::{Access, order_address, owned, read_id};
 use crate::orders::changes;
 use crate::orders::model::{Actor, Hold, LineId, Order, OrderId};
 use crate::orders::payment::require;
+use crate::orders::rules;
 use crate::people;
 use crate::web::{Input, List, Page, Problem, Reply, View, Visit, input};
 use askama::Template;
@@ -51,7 +52,7 @@ pub async fn open_line(
     let asker = visit.clone();
     let open = move |tx: &crate::store::WriteTx| {
         let before = require(tx, id)?;
-        check_version(&before, form.version)?;
+        rules::check_version(&before, form.version)?;
         let order = changes::open(tx, &asker.shop, id, line, &message, &by, asker.now)?;
         record_change(tx, &asker, &order, audited(&before), audited(&order))?;
         Ok::<_, Error>(order)

@@ -40,6 +40,9 @@ struct OrderPage {
     gone: Vec<String>,
     #[serde(skip)]
     confirm_url: Option<String>,
+    /// Where the customer reads how to pay, and until when.
+    #[serde(skip)]
+    pay_how: Option<(String, Option<String>)>,
     #[serde(skip)]
     reopen_url: Option<String>,
     #[serde(skip)]
@@ -192,6 +195,10 @@ fn order_page(
             "payment_processing" => Some("every 30s"),
             _ => None,
         },
+        pay_how: order.voucher.as_ref().filter(|_| situation == "payment_processing").and_then(|voucher| {
+            let until = voucher.expires_at.map(|at| page.f1("orders.pay_until", "until", page.time(&at)));
+            Some((voucher.url.clone()?, until))
+        }),
         confirm_url: can_pay.then(|| confirm_address(id, access)),
         reopen_url: can_reopen.then(|| format!("/orders/{id}/reopen{query}")),
         reorder_url: order.can_be_repeated().then(|| format!("/orders/{id}/reorder{query}")),

@@ -5,7 +5,7 @@ use crate::designs::DesignId;
 use crate::kernel::{Currency, Lang, Moment};
 use crate::orders::model::{
     Address, Attention, Hold, Line, LineId, Order, OrderId, PaymentStatus, Production, StaffNote, Status, TaxPart,
-    Tracking,
+    Tracking, Voucher,
 };
 use crate::web::words;
 use serde::{Serialize, Serializer};
@@ -39,6 +39,8 @@ pub struct OrderView {
     pub accepted_warnings: Vec<String>,
     pub stripe_checkout_session_id: Option<String>,
     pub stripe_payment_intent_id: Option<String>,
+    /// How to pay by a means that takes days, while that is waited for.
+    pub payment_instructions: Option<Voucher>,
     pub amount_refunded: i64,
     pub attention: Vec<AttentionView>,
     pub tracking: Vec<Tracking>,
@@ -143,6 +145,7 @@ pub fn view(order: &Order, lang: Lang) -> OrderView {
         accepted_warnings: order.accepted_warnings.clone(),
         stripe_checkout_session_id: order.stripe_checkout_session_id.clone(),
         stripe_payment_intent_id: order.stripe_payment_intent_id.clone(),
+        payment_instructions: order.voucher.clone(),
         amount_refunded: order.amount_refunded,
         attention: order.attention.iter().map(|entry| attention_view(entry, lang)).collect(),
         tracking: order.tracking.clone(),
@@ -191,6 +194,7 @@ pub fn hold_reason(hold: &Hold, lang: Lang) -> String {
         }
         Hold::Customer { message } => words::fill(words::text(lang, "panel.hold_customer"), &[("message", message)]),
         Hold::Refunded => words::text(lang, "orders.hold.refunded").to_owned(),
+        Hold::Disputed { .. } => words::text(lang, "orders.hold.disputed").to_owned(),
     }
 }
 

@@ -190,6 +190,12 @@ fn route(work: &mut Work<'_>, call: &Call, form: &Form) -> Result<Value, Complai
             let row = work.journal.books.refunds.get(*id).ok_or_else(|| Complaint::missing("refund", id))?;
             Ok(shape::refund(row))
         }
+        ("GET", ["disputes"]) => list::disputes(work, form),
+        ("GET", ["disputes", id]) => {
+            known(form, &["expand[*]"])?;
+            let row = work.journal.books.disputes.get(*id).ok_or_else(|| Complaint::missing("dispute", id))?;
+            Ok(shape::dispute(row))
+        }
         ("GET", ["events"]) => list::events(work, form),
         ("GET", ["events", id]) => {
             known(form, &["expand[*]"])?;

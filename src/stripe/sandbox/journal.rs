@@ -86,6 +86,21 @@ pub(super) struct ChargeRow {
     pub konbini: bool,
     /// The money has been booked: a little after the payment.
     pub booked: bool,
+    #[serde(default)]
+    pub disputed: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct DisputeRow {
+    pub id: String,
+    pub seq: u64,
+    pub created: i64,
+    pub intent: String,
+    pub charge: String,
+    pub amount: i64,
+    pub currency: String,
+    pub status: String,
+    pub due_by: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,6 +154,7 @@ pub(super) enum Entry {
     Intent(IntentRow),
     Charge(ChargeRow),
     Refund(RefundRow),
+    Dispute(DisputeRow),
     Event(EventRow),
     Delivered { event: String, delivery: Delivery },
     Kept(KeptRow),
@@ -151,6 +167,7 @@ pub(super) struct Books {
     pub intents: BTreeMap<String, IntentRow>,
     pub charges: BTreeMap<String, ChargeRow>,
     pub refunds: BTreeMap<String, RefundRow>,
+    pub disputes: BTreeMap<String, DisputeRow>,
     /// In the order they happened.
     pub events: Vec<EventRow>,
     pub kept: HashMap<String, KeptRow>,
@@ -168,6 +185,7 @@ impl Books {
             Entry::Session(row) => row.seq,
             Entry::Intent(row) => row.seq,
             Entry::Refund(row) => row.seq,
+            Entry::Dispute(row) => row.seq,
             _ => 0,
         };
         self.next_seq = self.next_seq.max(seq);
@@ -176,6 +194,7 @@ impl Books {
             Entry::Intent(row) => drop(self.intents.insert(row.id.clone(), row)),
             Entry::Charge(row) => drop(self.charges.insert(row.id.clone(), row)),
             Entry::Refund(row) => drop(self.refunds.insert(row.id.clone(), row)),
+            Entry::Dispute(row) => drop(self.disputes.insert(row.id.clone(), row)),
             Entry::Kept(row) => drop(self.kept.insert(row.key.clone(), row)),
             Entry::Event(row) => self.events.push(row),
             Entry::Delivered { event, delivery } => {
@@ -197,9 +216,10 @@ impl Books {
         let intents = self.intents.values().cloned().map(Entry::Intent);
         let charges = self.charges.values().cloned().map(Entry::Charge);
         let refunds = self.refunds.values().cloned().map(Entry::Refund);
+        let disputes = self.disputes.values().cloned().map(Entry::Dispute);
         let events = self.events.iter().cloned().map(Entry::Event);
         let kept = self.kept.values().cloned().map(Entry::Kept);
-        sessions.chain(intents).chain(charges).chain(refunds).chain(events).chain(kept)
+        sessions.chain(intents).chain(charges).chain(refunds).chain(disputes).chain(events).chain(kept)
     }
 }
 

@@ -102,6 +102,22 @@ pub(super) fn refunds(work: &Work<'_>, form: &Form) -> Result<Value, Complaint> 
     page("/v1/refunds", form, listed.collect())
 }
 
+pub(super) fn disputes(work: &Work<'_>, form: &Form) -> Result<Value, Complaint> {
+    known(form, &[&LIST_PARAMETERS[..], &["payment_intent", "charge"]].concat())?;
+    let all = work.journal.books.disputes.values();
+    let mut rows: Vec<_> = all
+        .filter(|row| form.get("payment_intent").is_none_or(|id| row.intent == id))
+        .filter(|row| form.get("charge").is_none_or(|id| row.charge == id))
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created, row.seq)));
+    let listed = rows.into_iter().map(|row| Listed {
+        id: &row.id,
+        created: row.created,
+        value: Box::new(|| shape::dispute(row)),
+    });
+    page("/v1/disputes", form, listed.collect())
+}
+
 pub(super) fn events(work: &Work<'_>, form: &Form) -> Result<Value, Complaint> {
     known(form, &[&LIST_PARAMETERS[..], &["type", "types[*]", "delivery_success"]].concat())?;
     let mut kinds = form.list("types");

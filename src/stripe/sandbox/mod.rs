@@ -169,6 +169,24 @@ impl Sandbox {
         self.till.settle_refund(refund, ok).map_err(|problem| Fault::Remote(format!("sandbox: {problem:?}")))
     }
 
+    /// The customer's bank disputes the payment of a session. Gives the dispute's id.
+    pub fn dispute(&self, session: &str) -> Result<String, Fault> {
+        let disputed = self.till.work(|work| work.dispute(session));
+        disputed.map_err(|problem| Fault::Remote(format!("sandbox: {problem:?}")))
+    }
+
+    /// Ends a dispute.
+    pub fn close_dispute(&self, dispute: &str, won: bool) -> Result<(), Fault> {
+        let closed = self.till.work(|work| work.close_dispute(dispute, won));
+        closed.map_err(|problem| Fault::Remote(format!("sandbox: {problem:?}")))
+    }
+
+    /// Gives back a part of a session's money, as somebody does in Stripe's dashboard. Gives the refund's id.
+    pub fn refund(&self, session: &str, amount: i64) -> Result<String, Fault> {
+        let made = self.till.work(|work| work.refund_session(session, amount));
+        made.map_err(|problem| Fault::Remote(format!("sandbox: {problem:?}")))
+    }
+
     /// Every event so far, oldest first, as it is sent.
     pub fn events(&self) -> Vec<Value> {
         self.till.events()

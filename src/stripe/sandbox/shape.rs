@@ -1,6 +1,6 @@
 //! Rows as Stripe's JSON. Whole recorded objects are the base, so that a reader meets every member it would meet at Stripe.
 
-use super::journal::{Books, ChargeRow, IntentRow, RefundRow, SessionRow};
+use super::journal::{Books, ChargeRow, DisputeRow, IntentRow, RefundRow, SessionRow};
 use crate::kernel::Fault;
 use crate::stripe::API_VERSION;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 static SESSION: LazyLock<Value> = LazyLock::new(|| read(include_str!("shapes/session.json")));
 static INTENT: LazyLock<Value> = LazyLock::new(|| read(include_str!("shapes/payment_intent.json")));
 static CHARGE: LazyLock<Value> = LazyLock::new(|| read(include_str!("shapes/charge.json")));
+static DISPUTE: LazyLock<Value> = LazyLock::new(|| read(include_str!("shapes/dispute.json")));
 static REFUND: LazyLock<Value> = LazyLock::new(|| read(include_str!("shapes/refund.json")));
 
 fn read(text: &str) -> Value {
@@ -133,7 +134,7 @@ pub(super) fn charge(row: &ChargeRow) -> Value {
         &CHARGE,
         json!({
             "id": row.id, "created": row.created, "amount": row.amount, "amount_captured": if row.paid { row.amount } else { 0 },
-            "amount_refunded": row.amount_refunded, "refunded": row.paid && row.amount_refunded == row.amount,
+            "amount_refunded": row.amount_refunded, "disputed": row.disputed, "refunded": row.paid && row.amount_refunded == row.amount,
             "currency": row.currency, "payment_intent": row.intent, "payment_method_details": details, "paid": row.paid,
             "captured": row.paid, "status": if row.paid { "succeeded" } else { "failed" },
             "failure_code": (!row.paid).then_some("card_declined"),
@@ -162,6 +163,18 @@ pub(super) fn refund(row: &RefundRow) -> Value {
     if let Some(reason) = &row.failure_reason {
         value["failure_reason"] = json!(reason);
     }
+    value
+}
+
+pub(super) fn dispute(row: &DisputeRow) -> Value {
+    let mut value = with(
+        &DISPUTE,
+        json!({
+            "id": row.id, "created": row.created, "amount": row.amount, "currency": row.currency, "status": row.status,
+            "payment_intent": row.intent, "charge": row.charge,
+        }),
+    );
+    value["evidence_details"]["due_by"] = json!(row.due_by);
     value
 }
 

@@ -70,6 +70,7 @@ fn new_session(order: &str) -> NewSession {
     NewSession {
         order_id: order.to_owned(),
         order_number: "PS-1001".to_owned(),
+        revision: 0,
         amount: Money::new(9_700, Currency::JPY),
         lines: vec![
             SessionLine { name: "星のポスター".into(), description: None, quantity: 3, amount: 8_900 },

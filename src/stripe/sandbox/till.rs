@@ -2,7 +2,7 @@
 //! in Stripe's order.
 
 use super::journal::{
-    ChargeRow, Delivery, Entry, EventRow, IntentRow, Journal, KeptRow, RefundRow, SessionRow, VoucherRow,
+    ChargeRow, Delivery, DisputeRow, Entry, EventRow, IntentRow, Journal, KeptRow, RefundRow, SessionRow, VoucherRow,
 };
 use super::{Now, SandboxConfig, shape};
 use crate::kernel::{Fault, Moment};
@@ -17,6 +17,8 @@ const VOUCHER_LIFE_S: i64 = 3 * 86_400;
 const REFUND_WAIT_S: i64 = 60;
 /// Yen that can be paid at a convenience store.
 pub(super) const KONBINI_RANGE: std::ops::RangeInclusive<i64> = 120..=300_000;
+/// Until when evidence is taken.
+const EVIDENCE_LIFE_S: i64 = 9 * 86_400;
 /// Stripe tries for up to three days.
 const DELIVERY_LIFE_S: i64 = 3 * 86_400;
 
@@ -389,6 +391,7 @@ impl Work<'_> {
             paid,
             konbini,
             booked: false,
+            disputed: false,
         };
         self.journal.put(Entry::Charge(row));
         Ok(id)
@@ -430,6 +433,16 @@ impl Work<'_> {
         Ok(())
     }
 
+    pub fn refund_session(&mut self, session: &str, amount: i64) -> Result<String, Problem> {
+        let intent = self.session(session)?.intent.ok_or(Problem::Missing)?;
+        let charge = self.intent(&intent)?.charge.ok_or(Problem::Missing)?;
+        let charge = self.journal.books.charges.get(&charge).cloned().ok_or(Problem::Missing)?;
+        if !charge.paid || amount < 1 || amount > charge.amount - charge.amount_refunded {
+            return Err(Problem::Closed);
+        }
+        self.refund(charge, amount, None, BTreeMap::new()).map(|row| row.id)
+    }
+
     /// Gives back `amount` of a charge; the caller has checked that so much is left.
     pub fn refund(
         &mut self,
@@ -461,6 +474,48 @@ impl Work<'_> {
             self.refund_event("refund.updated", &id, Some(json!({"destination_details": null})))?;
         }
         Ok(row)
+    }
+
+    /// The bank takes a session's money back until it has heard the shop.
+    pub fn dispute(&mut self, session: &str) -> Result<String, Problem> {
+        let intent = self.session(session)?.intent.ok_or(Problem::Missing)?;
+        let charge = self.intent(&intent)?.charge.ok_or(Problem::Missing)?;
+        let mut charge = self.journal.books.charges.get(&charge).cloned().ok_or(Problem::Missing)?;
+        if !charge.paid || charge.disputed {
+            return Err(Problem::Closed);
+        }
+        charge.disputed = true;
+        let id = format!("du_1{}", shape::token(23)?);
+        let row = DisputeRow {
+            id: id.clone(),
+            seq: self.journal.books.next_seq(),
+            created: self.seconds(),
+            intent,
+            charge: charge.id.clone(),
+            amount: charge.amount,
+            currency: charge.currency.clone(),
+            status: "needs_response".to_owned(),
+            due_by: self.seconds() + EVIDENCE_LIFE_S,
+        };
+        self.journal.put(Entry::Charge(charge));
+        self.journal.put(Entry::Dispute(row));
+        self.dispute_event("charge.dispute.created", &id)?;
+        Ok(id)
+    }
+
+    pub fn close_dispute(&mut self, id: &str, won: bool) -> Result<(), Problem> {
+        let mut row = self.journal.books.disputes.get(id).cloned().ok_or(Problem::Missing)?;
+        if matches!(row.status.as_str(), "won" | "lost") {
+            return Err(Problem::Closed);
+        }
+        row.status = if won { "won" } else { "lost" }.to_owned();
+        self.journal.put(Entry::Dispute(row));
+        self.dispute_event("charge.dispute.closed", id)
+    }
+
+    fn dispute_event(&mut self, kind: &str, id: &str) -> Result<(), Problem> {
+        let object = shape::dispute(self.journal.books.disputes.get(id).ok_or(Problem::Missing)?);
+        Ok(self.event(kind, object, None)?)
     }
 
     fn add_refunded(&mut self, charge: &str, amount: i64) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 //! One story a file.
 
 mod backup;
+mod chaos;
 mod check;
 mod clock;
 mod command_line;
@@ -26,7 +27,9 @@ mod prices;
 mod print_room;
 mod prints;
 mod purchase;
+mod refunds;
 mod script;
 mod staff;
+mod stripe_panel;
 mod upgrade;
 mod webhooks;

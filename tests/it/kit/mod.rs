@@ -58,10 +58,24 @@ impl TestShop {
         TestShop::start_on(Folder::new(), Clock::fixed(START), settings).await
     }
 
+    /// A shop that waits only so long for Stripe.
+    pub async fn start_impatient(stripe_timeout: Duration, settings: &[(&str, &str)]) -> TestShop {
+        TestShop::open(Folder::new(), Clock::fixed(START), settings, Some(stripe_timeout)).await
+    }
+
     pub async fn start_on(folder: Folder, clock: Clock, settings: &[(&str, &str)]) -> TestShop {
+        TestShop::open(folder, clock, settings, None).await
+    }
+
+    async fn open(
+        folder: Folder,
+        clock: Clock,
+        settings: &[(&str, &str)],
+        stripe_timeout: Option<Duration>,
+    ) -> TestShop {
         let config = config(&folder, settings);
         let program = PathBuf::from(env!("CARGO_BIN_EXE_petstar"));
-        let start = Start { config, clock: clock.clone(), program, with_control: false };
+        let start = Start { config, clock: clock.clone(), program, with_control: false, stripe_timeout };
         let app = App::start(start).await.unwrap_or_else(|fault| panic!("the shop does not start: {fault}"));
         TestShop { app, clock, folder }
     }

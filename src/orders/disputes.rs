@@ -1,0 +1,133 @@
+//! Disputes: the customer's bank takes the money back until Stripe has heard both sides. An open one stops production and tells the
+//! owner until when evidence is taken; a lost one stays as an open question.
+
+use super::letters;
+use super::model::{Actor, HistoryEntry, Hold, Order, OrderId, Production};
+use super::payment::{raise, require, save, settle_prints};
+use crate::kernel::Fault;
+use crate::kernel::{Currency, Moment, Money, Result};
+use crate::shop::Shop;
+use crate::store::{Order as Direction, Snapshot, Table, WriteTx};
+use crate::stripe;
+use serde::{Deserialize, Serialize};
+
+/// By order and Stripe's id.
+const DISPUTES: Table<(OrderId, String), Dispute> = Table::new("orders.disputes", 1);
+
+/// How far a dispute is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DisputeState {
+    Open,
+    Won,
+    Lost,
+}
+
+/// One dispute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// Stripe's.
+    pub id: String,
+    /// Minor units.
+    pub amount: i64,
+    pub currency: Currency,
+    /// Stripe's word, for example `fraudulent`.
+    pub reason: String,
+    pub state: DisputeState,
+    pub due: Option<Moment>,
+    pub changed_at: Moment,
+}
+
+/// An order's disputes, in no order that means anything.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn of_order(tx: &impl Snapshot, order: OrderId) -> Result<Vec<Dispute>, Fault> {
+    let rows = DISPUTES.prefix(tx, &order, None, Direction::Rising, usize::MAX)?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// What Stripe says about one dispute of this order. Old news changes nothing: one that has ended stays so.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn heard(tx: &WriteTx, shop: &Shop, id: OrderId, news: &stripe::Dispute, now: Moment) -> Result<()> {
+    let key = (id, news.id.clone());
+    let before = DISPUTES.get(tx, &key)?;
+    let mut order = require(tx, id)?;
+    let money = news.money().unwrap_or(Money::new(news.amount.unwrap_or(0), order.currency()));
+    let state = match news.is_won() {
+        None => DisputeState::Open,
+        Some(true) => DisputeState::Won,
+        Some(false) => DisputeState::Lost,
+    };
+    let row = Dispute {
+        id: news.id.clone(),
+        amount: money.minor,
+        currency: money.currency,
+        reason: news.reason.clone().unwrap_or_default(),
+        state,
+        due: news.evidence_due_by,
+        changed_at: now,
+    };
+    match &before {
+        Some(old) if old.state != DisputeState::Open || (old.state == state && old.due == row.due) => return Ok(()),
+        _ => {}
+    }
+    DISPUTES.put(tx, &key, &row)?;
+    let due = row.due.map(|due| day_in(due, &shop.settings().time_zone)).unwrap_or_else(|| "–".to_owned());
+    let amount = money.show();
+    // The entry follows the row: a new date replaces the old one.
+    order.attention.retain(|entry| entry.code != "disputed");
+    match state {
+        DisputeState::Open => {
+            let values = [("amount", amount.clone()), ("due", due.clone()), ("dispute", row.id.clone())];
+            raise(&mut order, "disputed", &values, now);
+            hold(&mut order);
+            if before.is_none() {
+                letters::post_disputed(tx, shop, &order, &row.id, &amount, &due, now)?;
+            }
+        }
+        DisputeState::Won => release(tx, &mut order)?,
+        DisputeState::Lost => {
+            hold(&mut order);
+            raise(&mut order, "dispute_lost", &[("amount", amount.clone()), ("dispute", row.id.clone())], now);
+        }
+    }
+    save(tx, &mut order, now)?;
+    let what = match state {
+        DisputeState::Open => "disputed",
+        DisputeState::Won => "dispute_won",
+        DisputeState::Lost => "dispute_lost",
+    };
+    let entry = HistoryEntry::new(now, Actor::Stripe, what).with("amount", amount).with("due", due);
+    Ok(super::table::record(tx, id, &entry)?)
+}
+
+/// Nothing is printed or packed for money that may be gone.
+fn hold(order: &mut Order) {
+    for line in &mut order.lines {
+        if !matches!(line.production, Production::Packed | Production::OnHold) {
+            line.hold = Some(Hold::Disputed { was: line.production });
+            line.production = Production::OnHold;
+        }
+    }
+}
+
+fn release(tx: &WriteTx, order: &mut Order) -> Result<(), Fault> {
+    for line in &mut order.lines {
+        if let Some(Hold::Disputed { was }) = line.hold {
+            line.production = was;
+            line.hold = None;
+        }
+    }
+    // The print file may have come about, or failed, meanwhile.
+    settle_prints(tx, order)
+}
+
+/// `2026-05-30`.
+fn day_in(moment: Moment, zone: &str) -> String {
+    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let stamp = jiff::Timestamp::from_millisecond(moment.unix_millis());
+    stamp.map(|stamp| stamp.to_zoned(zone).date().to_string()).unwrap_or_default()
+}
