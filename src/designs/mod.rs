@@ -14,7 +14,6 @@ pub mod model;
 mod photos;
 mod places;
 mod proof;
-mod qr;
 mod resume;
 pub mod rules;
 pub mod scene;
@@ -23,6 +22,7 @@ mod table;
 pub mod web;
 mod workshop;
 
+pub use crate::web::qr::qr;
 pub use check::{check, sweep};
 pub use jobs::{OnFinal, handlers};
 pub use lifecycle::{
@@ -32,7 +32,6 @@ pub use lifecycle::{
 };
 pub use model::{Design, DesignId, Params, PhotoId, Status, Warning};
 pub use proof::{Compared, compared};
-pub use qr::qr;
 pub use table::{blobs_in_use, count, each_file, each_stored, list_files, of_session};
 pub use web::jobs::{FollowQuery, follow_by_socket};
 pub use web::routes;

@@ -6,6 +6,7 @@
 mod columns;
 pub mod jobs;
 pub mod model;
+mod parcels;
 pub mod sheet;
 mod table;
 mod web;
@@ -13,8 +14,15 @@ mod write;
 
 pub use jobs::{handlers, sweep};
 pub use model::{Encoding, Export, ExportId, Kind, Rows, Wish};
-pub use web::routes;
 pub use write::{Told, write};
+
+use crate::shop::Shop;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Every route of this room.
+pub fn routes() -> OpenApiRouter<Shop> {
+    web::routes().merge(parcels::routes())
+}
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,11 @@ use std::path::Path;
 
 const SINCE: Moment = Moment(1_767_225_600_000);
 
+/// The order with this number.
+pub fn an_order(number: u64) -> orders::Order {
+    kit::order(number, SINCE)
+}
+
 struct Room {
     shop: Shop,
     _folder: tempfile::TempDir,

@@ -40,6 +40,7 @@ pub use table::{
     Place, Span, by_address, by_intent, by_number, by_stripe_session, count, each_stored, get as find, history,
     in_status, of_address, record, with_stored,
 };
+pub use web::admin_change::ship;
 pub use web::routes;
 pub use web::view::{OrderView, view};
 

@@ -48,7 +48,7 @@ pub fn list_staff(shop: &Shop) -> Result<String> {
     Ok(text)
 }
 
-/// `petstar staff reset-password`. Also opens a locked account again: it is the way in when nobody else can help.
+/// `petstar staff reset-password`. Also opens a locked account again and switches its second factor off: it is the way in when nobody else can help.
 ///
 /// # Errors
 /// An unknown address, a password that is too short.
@@ -56,10 +56,15 @@ pub async fn reset_password(shop: &Shop, email: &str, text: &str) -> Result<Stri
     let found = staff::by_email(&shop.store().read()?, email)?;
     let row = found.ok_or_else(|| Refusal::new(Code::NotFound, "people.no_account"))?;
     password::check(text, "password")?;
-    let wish = StaffChange { password_hash: Some(hash(text).await?), disabled: Some(false), ..StaffChange::default() };
+    let wish = StaffChange {
+        password_hash: Some(hash(text).await?),
+        disabled: Some(false),
+        forget_second_factor: true,
+        ..StaffChange::default()
+    };
     let now = shop.now();
     let row = shop.store().write(move |tx| staff::change(tx, row.id, wish, Actor::command_line(), now)).await?;
-    Ok(format!("{} has a new password. Every session of the account has ended.\n", row.email))
+    Ok(format!("{} has a new password and no second factor. Every session of the account has ended.\n", row.email))
 }
 
 /// `petstar token add`: the token's text.
@@ -69,6 +74,6 @@ pub async fn reset_password(shop: &Shop, email: &str, text: &str) -> Result<Stri
 pub async fn add_token(shop: &Shop, name: &str, role: Role) -> Result<String> {
     let text = tokens::fresh()?;
     let (id, name, given, now) = (TokenId(shop.new_id()), name.to_owned(), text.clone(), shop.now());
-    shop.store().write(move |tx| tokens::add(tx, id, &name, role, &given, Actor::command_line(), now)).await?;
+    shop.store().write(move |tx| tokens::add(tx, id, &name, role, &given, None, Actor::command_line(), now)).await?;
     Ok(text)
 }

@@ -43,7 +43,7 @@ fn find(shop: &Shop, headers: &HeaderMap) -> Result<Option<StaffCaller>, Problem
     if let Some(token) = bearer(headers) {
         let tx = shop.store().read()?;
         let now = shop.now();
-        let Some(row) = tokens::by_secret(&tx, token)? else {
+        let Some(row) = tokens::by_secret(&tx, token)?.filter(|row| !row.has_expired(now)) else {
             return Err(Problem::new(Code::Unauthorized, "people.token_wrong"));
         };
         if row.is_due(now) {

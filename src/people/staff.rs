@@ -3,8 +3,10 @@
 //! Begin with [`add`] (rules of an account), [`sessions`] (who is logged in) and [`web`] (log-in and list).
 
 pub mod password;
+mod second_factor;
 pub mod sessions;
 pub mod throttle;
+pub mod totp;
 pub mod web;
 
 use crate::kernel::text::{clean_line, looks_like_email};
@@ -14,6 +16,7 @@ use crate::store::{Order, Snapshot, Table, WriteTx};
 use crate::web::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use totp::SecondFactor;
 
 crate::id!(
     /// A member of the staff.
@@ -36,12 +39,19 @@ pub struct StaffRow {
     pub version: u64,
     pub created_at: Moment,
     pub last_log_in_at: Option<Moment>,
+    /// Asked for after the password.
+    #[serde(default)]
+    pub second_factor: Option<SecondFactor>,
 }
 
 impl StaffRow {
     /// What the audit log may show.
     fn facts(&self) -> Value {
-        json!({"email": self.email, "name": self.name, "role": self.role, "disabled": self.disabled})
+        let second_factor = self.second_factor.is_some();
+        json!({
+            "email": self.email, "name": self.name, "role": self.role, "disabled": self.disabled,
+            "second_factor": second_factor,
+        })
     }
 }
 
@@ -62,6 +72,8 @@ pub struct StaffChange {
     pub role: Option<Role>,
     pub disabled: Option<bool>,
     pub password_hash: Option<String>,
+    /// The second factor is switched off: its phone and codes are lost.
+    pub forget_second_factor: bool,
     /// The version the change was made from; none does not ask.
     pub version: Option<u64>,
 }
@@ -107,6 +119,7 @@ pub fn add(tx: &WriteTx, new: NewStaff, actor: Actor, now: Moment) -> Result<Sta
         version: 1,
         created_at: now,
         last_log_in_at: None,
+        second_factor: None,
     };
     STAFF.put(tx, &row.id, &row)?;
     BY_EMAIL.put(tx, &row.email, &row.id)?;
@@ -147,6 +160,9 @@ pub fn change(tx: &WriteTx, id: StaffId, change: StaffChange, actor: Actor, now:
     let new_password = change.password_hash.is_some();
     if let Some(hash) = change.password_hash {
         row.password_hash = hash;
+    }
+    if change.forget_second_factor {
+        row.second_factor = None;
     }
     let is_owner = |row: &StaffRow| row.role.is_owner() && !row.disabled;
     if is_owner(&old) && !is_owner(&row) && owners(tx)? < 2 {
@@ -206,16 +222,54 @@ pub fn by_email(tx: &impl Snapshot, email: &str) -> Result<Option<StaffRow>, Fau
     }
 }
 
-/// Notes a log-in and opens its session; gives the session's secret for the cookie.
+/// Switches the second factor on, or off.
 ///
 /// # Errors
-/// An account that was locked in the meantime.
-pub fn log_in(tx: &WriteTx, id: StaffId, secret: &str, actor: Actor, now: Moment) -> Result<StaffRow> {
+/// An unknown account.
+pub fn set_second_factor(
+    tx: &WriteTx,
+    id: StaffId,
+    factor: Option<SecondFactor>,
+    actor: Actor,
+    now: Moment,
+) -> Result<StaffRow> {
+    let mut row = STAFF.get(tx, &id)?.ok_or_else(Refusal::not_found)?;
+    let old = row.facts();
+    row.second_factor = factor;
+    row.version += 1;
+    STAFF.put(tx, &id, &row)?;
+    let (before, after) = audit::changes(&old, &row.facts());
+    let target_id = id.to_string();
+    audit::record(
+        tx,
+        Entry { actor, action: "staff.second_factor", target_type: "staff", target_id, before, after, at: now },
+    )?;
+    Ok(row)
+}
+
+/// Notes a log-in and opens its session under `secret`. `code` is the second factor's, where the account has one.
+///
+/// # Errors
+/// An account that was locked in the meantime, a code that is wrong or used up.
+pub fn log_in(
+    tx: &WriteTx,
+    id: StaffId,
+    secret: &str,
+    code: Option<&str>,
+    device: &sessions::Device,
+    now: Moment,
+) -> Result<StaffRow> {
     let mut row = STAFF.get(tx, &id)?.filter(|row| !row.disabled).ok_or_else(wrong_log_in)?;
+    if let Some(factor) = &mut row.second_factor {
+        // Looked at here, in the write, so that one code opens one session.
+        if !factor.take(code.unwrap_or_default(), now) {
+            return Err(wrong_code());
+        }
+    }
     row.last_log_in_at = Some(now);
     STAFF.put(tx, &id, &row)?;
-    sessions::open(tx, id, secret, now)?;
-    let actor = Actor { name: row.name.clone(), id: Some(id.0), ip: actor.ip };
+    sessions::open(tx, id, secret, device, now)?;
+    let actor = Actor { name: row.name.clone(), id: Some(id.0), ip: Some(device.address.clone()) };
     audit::record(
         tx,
         Entry {
@@ -234,6 +288,11 @@ pub fn log_in(tx: &WriteTx, id: StaffId, secret: &str, actor: Actor, now: Moment
 /// The one answer to every log-in that does not work.
 pub fn wrong_log_in() -> Error {
     Refusal::new(Code::Unauthorized, "people.log_in_wrong").into()
+}
+
+/// The answer to a second factor that is missing, wrong or used up.
+pub fn wrong_code() -> Error {
+    Refusal::new(Code::Unauthorized, "people.code_wrong").with_extra("second_factor", json!(true)).into()
 }
 
 #[cfg(test)]
@@ -315,7 +374,7 @@ mod tests {
         let store = store();
         let id = StaffId(Uuid::from_u128(1));
         let now = Moment::from_unix_seconds(1_000);
-        store.write_blocking(move |tx| log_in(tx, id, "secret", Actor::command_line(), now)).unwrap();
+        store.write_blocking(move |tx| log_in(tx, id, "secret", None, &sessions::Device::default(), now)).unwrap();
         let open = || sessions::find(&store.read().unwrap(), "secret", now).unwrap();
         assert_eq!(open().map(|found| found.staff), Some(id));
         store

@@ -33,9 +33,16 @@ pub struct TokenRow {
     secret: String,
     pub created_at: Moment,
     pub last_used_at: Option<Moment>,
+    /// From then on it opens nothing; `None` is good until it is withdrawn.
+    #[serde(default)]
+    pub expires_at: Option<Moment>,
 }
 
 impl TokenRow {
+    pub fn has_expired(&self, now: Moment) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
+    }
+
     /// The use should be noted.
     pub fn is_due(&self, now: Moment) -> bool {
         self.last_used_at.is_none_or(|last| now >= last.plus_seconds(NOTED_EVERY_S))
@@ -58,15 +65,24 @@ pub fn add(
     name: &str,
     role: Role,
     text: &str,
+    expires_at: Option<Moment>,
     actor: Actor,
     now: Moment,
 ) -> Result<TokenRow> {
     let name = clean_line(name, 80).ok().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Refusal::field("name", Message::new("people.name_form").with("max", 80)))?;
-    let row = TokenRow { id, name, role, secret: secret::kept(text), created_at: now, last_used_at: None };
+    let row = TokenRow { id, name, role, secret: secret::kept(text), created_at: now, last_used_at: None, expires_at };
     TOKENS.put(tx, &id, &row)?;
     BY_SECRET.put(tx, &row.secret, &id)?;
-    record(tx, "token.added", &row, Value::Null, json!({"name": row.name, "role": row.role}), actor, now)?;
+    record(
+        tx,
+        "token.added",
+        &row,
+        Value::Null,
+        json!({"name": row.name, "role": row.role, "expires_at": row.expires_at}),
+        actor,
+        now,
+    )?;
     Ok(row)
 }
 

@@ -25,6 +25,7 @@ pub struct Settings {
     pub tax: Tax,
     pub shipping: Shipping,
     pub documents: Documents,
+    pub sender: Sender,
     /// "Ships in N days."
     pub lead_time_days: u32,
     pub legal: Legal,
@@ -114,6 +115,23 @@ impl Settings {
     }
 }
 
+/// Who sends the parcels, as it stands on their labels, and what the carriers call the shop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Sender {
+    pub name: String,
+    pub postal_code: String,
+    pub address: String,
+    pub building: String,
+    pub phone: String,
+    /// 請求先顧客コード.
+    pub yamato_customer: String,
+    /// 運賃管理番号.
+    pub yamato_fare: String,
+    /// お客様コード.
+    pub sagawa_customer: String,
+}
+
 /// Pages the law asks for. Empty ones are shown as missing in the panel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -186,6 +204,7 @@ impl Default for Settings {
             tax: Tax::default(),
             shipping: Shipping::default(),
             documents: Documents::default(),
+            sender: Sender::default(),
             lead_time_days: 5,
             legal: Legal::default(),
             backup: Backup::default(),

@@ -19,6 +19,7 @@ pub mod method;
 pub mod page;
 pub mod paging;
 pub mod problem;
+pub mod qr;
 pub mod reply;
 pub mod schema;
 pub mod visit;

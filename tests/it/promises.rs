@@ -59,6 +59,7 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("/admin/orders/{id}/decide", "a question is there once"),
     ("/admin/orders/bulk", "an order that is there already is refused by name"),
     ("/admin/orders/{id}/lines/{line}/open", "a form with its version is refused, without one it is another mail"),
+    ("/admin/parcels/tracking", "a second time finds the orders shipped with these numbers"),
     ("/admin/print", "a line that is there already is refused by name"),
     ("/admin/setup", "the link works once"),
     ("/admin/staff", "the address is taken then"),

@@ -2,11 +2,11 @@
 
 use crate::catalog;
 use crate::designs::model::DesignId;
-use crate::designs::qr::qr;
 use crate::designs::resume::{HOURS, MOST_DEVICES, read_token, write_token};
 use crate::designs::{lifecycle, table};
 use crate::kernel::{Code, Error, Moment, Refusal};
 use crate::shop::Shop;
+use crate::web::qr::qr;
 use crate::web::{Page, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::Path;

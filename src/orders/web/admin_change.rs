@@ -136,6 +136,15 @@ pub(super) fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) 
     Ok(order)
 }
 
+/// Marks an order as shipped with this parcel, as staff do on its page.
+///
+/// # Errors
+/// An unknown order, a state from which it cannot be shipped, a number without content.
+pub fn ship(tx: &WriteTx, visit: &Visit, id: OrderId, carrier: &str, number: &str) -> Result<Order> {
+    let tracking = Some(ParcelForm { carrier: carrier.to_owned(), number: number.to_owned() });
+    change(tx, visit, id, StaffForm { status: Some("shipped".into()), tracking, ..StaffForm::default() })
+}
+
 fn checked_parcel(parcel: &ParcelForm) -> Result<Tracking, Refusal> {
     let line = |text: &str, field: &str| {
         clean_line(text, 60).map_err(|_| Refusal::field(field, Message::new("orders.too_long").with("max", 60)))

@@ -2,7 +2,7 @@
 
 pub mod admin;
 mod admin_bulk;
-mod admin_change;
+pub mod admin_change;
 mod admin_order;
 mod changes;
 mod confirm;

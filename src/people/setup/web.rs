@@ -281,9 +281,10 @@ async fn make(visit: &Visit, log_ins: &LogIns, form: &OwnerForm, secret: &str) -
         password_hash: log_ins.hash(form.password.clone()).await?,
     };
     let (token, actor, now, secret) = (form.token.clone(), Actor::of(visit), visit.now, secret.to_owned());
+    let device = staff::sessions::Device { address: visit.caller.address.to_string(), agent: String::new() };
     let write = move |tx: &crate::store::WriteTx| -> crate::kernel::Result<StaffRow> {
-        let row = make_owner(tx, &token, new, actor.clone(), now)?;
-        staff::log_in(tx, row.id, &secret, actor, now)
+        let row = make_owner(tx, &token, new, actor, now)?;
+        staff::log_in(tx, row.id, &secret, None, &device, now)
     };
     visit.shop.store().write(write).await
 }

@@ -4,6 +4,8 @@ use super::StaffId;
 use crate::kernel::{Fault, Moment};
 use crate::people::secret;
 use crate::store::{Index, Order, Snapshot, Table, WriteTx};
+use crate::web::Visit;
+use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
 pub const IDLE_HOURS: i64 = 12;
@@ -20,6 +22,89 @@ struct SessionRow {
     staff: StaffId,
     created_at: Moment,
     seen_at: Moment,
+    #[serde(default)]
+    device: Device,
+}
+
+/// From where somebody logged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    pub address: String,
+    /// What the browser says it is.
+    pub agent: String,
+}
+
+impl Device {
+    /// What the request says of itself.
+    pub fn of(visit: &Visit, headers: &HeaderMap) -> Device {
+        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        Device { address: visit.caller.address.to_string(), agent: agent.chars().take(200).collect() }
+    }
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SessionView {
+    /// Says which one, and opens nothing.
+    pub id: String,
+    pub created_at: Moment,
+    /// To within ten minutes.
+    pub seen_at: Moment,
+    pub address: String,
+    pub agent: String,
+    /// The one that asks.
+    pub is_this: bool,
+}
+
+/// So much of a session's key names it.
+const NAMED_BY: usize = 16;
+
+/// The open sessions of an account, the one seen last first. `secret` is that of whoever asks.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn of_staff(tx: &impl Snapshot, staff: StaffId, secret: &str, now: Moment) -> Result<Vec<SessionView>, Fault> {
+    let own = secret::kept(secret);
+    let mut found = Vec::new();
+    for (_, key) in BY_STAFF.prefix(tx, &(staff,), None, Order::Rising, 1000)? {
+        let Some(row) = SESSIONS.get(tx, &key)?.filter(|row| !row.has_ended(now)) else { continue };
+        found.push(SessionView {
+            id: key.chars().take(NAMED_BY).collect(),
+            created_at: row.created_at,
+            seen_at: row.seen_at,
+            address: row.device.address,
+            agent: row.device.agent,
+            is_this: key == own,
+        });
+    }
+    found.sort_by_key(|session| std::cmp::Reverse((session.is_this, session.seen_at)));
+    Ok(found)
+}
+
+/// Ends the session that is named so. False when the account has none of that name.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn end_one(tx: &WriteTx, staff: StaffId, id: &str) -> Result<bool, Fault> {
+    let keys = BY_STAFF.prefix(tx, &(staff,), None, Order::Rising, 10_000)?;
+    match keys.into_iter().find(|(_, key)| id.len() == NAMED_BY && key.starts_with(id)) {
+        Some((_, key)) => end_by_key(tx, &key).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Ends every session of the account but the one with this secret.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn end_others(tx: &WriteTx, staff: StaffId, secret: &str) -> Result<(), Fault> {
+    let own = secret::kept(secret);
+    for (_, key) in BY_STAFF.prefix(tx, &(staff,), None, Order::Rising, 10_000)? {
+        if key != own {
+            end_by_key(tx, &key)?;
+        }
+    }
+    Ok(())
 }
 
 impl SessionRow {
@@ -38,9 +123,9 @@ pub struct Found {
 
 /// # Errors
 /// A database that cannot be written.
-pub fn open(tx: &WriteTx, staff: StaffId, secret: &str, now: Moment) -> Result<(), Fault> {
+pub fn open(tx: &WriteTx, staff: StaffId, secret: &str, device: &Device, now: Moment) -> Result<(), Fault> {
     let key = secret::kept(secret);
-    SESSIONS.put(tx, &key, &SessionRow { staff, created_at: now, seen_at: now })?;
+    SESSIONS.put(tx, &key, &SessionRow { staff, created_at: now, seen_at: now, device: device.clone() })?;
     BY_STAFF.put(tx, &(staff, key))
 }
 
@@ -110,7 +195,7 @@ mod tests {
         let store = Store::open_on(redb::backends::InMemoryBackend::new()).unwrap();
         let id = StaffId(Uuid::from_u128(1));
         let start = Moment::from_unix_seconds(1_000_000);
-        store.write_blocking(move |tx| open(tx, id, "secret", start)).unwrap();
+        store.write_blocking(move |tx| open(tx, id, "secret", &Device::default(), start)).unwrap();
         let find_at = |now| find(&store.read().unwrap(), "secret", now).unwrap();
         assert_eq!(find_at(start), Some(Found { staff: id, is_due: false }));
         assert_eq!(find_at(start.plus_seconds(NOTED_EVERY_S)), Some(Found { staff: id, is_due: true }));

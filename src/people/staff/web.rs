@@ -13,8 +13,11 @@ use axum::Extension;
 use axum::extract::{Path, Query};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,6 +30,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(show_account, change_account))
         .routes(routes!(list_staff, add_staff))
         .routes(routes!(change_staff))
+        .merge(super::second_factor::routes())
 }
 
 /// What log-ins share: who has to wait, and how many passwords are looked at at once (each takes 19 MiB and a core).
@@ -56,6 +60,22 @@ impl LogIns {
         self.aside(move || password::matches(&text, stored.as_deref())).await
     }
 
+    /// Whether this is the account's password; wrong ones make the next try wait.
+    ///
+    /// # Errors
+    /// 422 naming `password`, 429 when it comes too soon.
+    pub async fn check_password(&self, visit: &Visit, row: &StaffRow, password: String) -> Ruled<()> {
+        if let Err(wait_s) = self.throttle().begin(&row.email, visit.caller.address, visit.now) {
+            let words = Message::new("people.log_in_wait").with("seconds", wait_s);
+            return Err(Refusal::because(Code::RateLimited, words).retry_after(wait_s).into());
+        }
+        if !self.matches(password, Some(row.password_hash.clone())).await? {
+            return Err(Refusal::field("password", Message::new("people.password_wrong")).into());
+        }
+        self.throttle().succeeded(&row.email, visit.caller.address);
+        Ok(())
+    }
+
     async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
         let _turn = self.0.1.acquire().await.map_err(|_| Fault::Stopping)?;
         tokio::task::spawn_blocking(work).await.map_err(|error| Fault::bug(error.to_string()))
@@ -80,6 +100,8 @@ pub struct StaffView {
     pub version: u64,
     pub created_at: Moment,
     pub last_log_in_at: Option<Moment>,
+    /// A second factor is asked for after the password.
+    pub second_factor: bool,
 }
 
 impl From<StaffRow> for StaffView {
@@ -93,6 +115,7 @@ impl From<StaffRow> for StaffView {
             version: row.version,
             created_at: row.created_at,
             last_log_in_at: row.last_log_in_at,
+            second_factor: row.second_factor.is_some(),
         }
     }
 }
@@ -107,6 +130,9 @@ struct LogInPage {
     email: String,
     #[serde(skip)]
     next: String,
+    /// Proves that the password was right, while the second factor is asked for.
+    #[serde(skip)]
+    ticket: String,
     #[serde(skip)]
     error: Option<String>,
     /// There is no account at all yet.
@@ -126,6 +152,7 @@ fn log_in_page(visit: &Visit, next: &str) -> Result<LogInPage, Problem> {
         logged_in: visit.caller.staff.is_some(),
         email: String::new(),
         next: own_path(Some(next)).unwrap_or("/admin").to_owned(),
+        ticket: String::new(),
         error: None,
         is_new: !super::has_owner(&visit.shop.store().read()?)?,
     })
@@ -148,7 +175,15 @@ async fn show_log_in(visit: Visit, Query(query): Query<LogInQuery>) -> Result<Re
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 struct LogInForm {
     email: String,
+    #[serde(default)]
     password: String,
+    /// The second factor, for accounts that have one: six digits of the app, or a recovery code. Without it the answer is 401 with
+    /// `second_factor: true`.
+    #[serde(default)]
+    code: String,
+    /// Stands for the password once it was right, for some minutes.
+    #[serde(default)]
+    ticket: String,
     /// Where a browser goes afterwards.
     #[serde(default)]
     next: Option<String>,
@@ -160,10 +195,11 @@ struct LogInForm {
 async fn log_in(
     visit: Visit,
     Extension(log_ins): Extension<LogIns>,
+    headers: HeaderMap,
     Input(form): Input<LogInForm>,
 ) -> Result<Reply, Problem> {
     let secret = secret::fresh()?;
-    match check(&visit, &log_ins, &form, &secret).await {
+    match check(&visit, &log_ins, &form, &secret, sessions::Device::of(&visit, &headers)).await {
         Ok(row) => {
             let cookie = staff_cookie(&visit.shop, &secret);
             let reply = match visit.face {
@@ -174,8 +210,14 @@ async fn log_in(
         }
         Err(Error::Refused(refusal)) if !visit.face.is_json() => {
             let mut page = log_in_page(&visit, form.next.as_deref().unwrap_or_default())?;
+            let second = refusal.extra.iter().any(|(name, _)| *name == "second_factor");
+            if let Some(row) = super::by_email(&visit.shop.store().read()?, &form.email)?.filter(|_| second) {
+                page.ticket = ticket(&visit.shop, &row, visit.now.plus_seconds(TICKET_S));
+            }
             page.email = form.email;
-            page.error = Some(crate::web::words::message(visit.lang, &refusal.detail));
+            // The first time nothing is wrong: the page only asks for more.
+            let is_mistake = !second || !form.code.is_empty();
+            page.error = is_mistake.then(|| crate::web::words::message(visit.lang, &refusal.detail));
             let reply = visit.reply(&page)?.status(refusal.code.status());
             Ok(match refusal.retry_after_s {
                 Some(seconds) => reply.header(axum::http::header::RETRY_AFTER, &seconds.to_string()),
@@ -186,19 +228,53 @@ async fn log_in(
     }
 }
 
-async fn check(visit: &Visit, log_ins: &LogIns, form: &LogInForm, secret: &str) -> Ruled<StaffRow> {
+/// Seconds for which a right password stands while the second factor is typed.
+const TICKET_S: i64 = 600;
+
+/// `<end>.<signature over end, account and password>`: it opens nothing without the second factor, and ends with the password.
+fn ticket(shop: &Shop, row: &StaffRow, until: Moment) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(shop.cookie_key()).expect("any length is a key");
+    for part in ["second-factor:", &until.unix_millis().to_string(), ":", &row.id.to_string(), ":", &row.password_hash]
+    {
+        mac.update(part.as_bytes());
+    }
+    format!("{}.{}", until.unix_millis(), hex::encode(mac.finalize().into_bytes()))
+}
+
+fn is_ticket(shop: &Shop, row: &StaffRow, text: &str, now: Moment) -> bool {
+    let until = text.split_once('.').and_then(|(until, _)| until.parse().ok()).map(Moment);
+    until.is_some_and(|until| now < until && bool::from(ticket(shop, row, until).as_bytes().ct_eq(text.as_bytes())))
+}
+
+async fn check(
+    visit: &Visit,
+    log_ins: &LogIns,
+    form: &LogInForm,
+    secret: &str,
+    device: sessions::Device,
+) -> Ruled<StaffRow> {
     let (email, address) = (super::normal(&form.email), visit.caller.address);
     if let Err(wait_s) = log_ins.throttle().begin(&email, address, visit.now) {
         let words = Message::new("people.log_in_wait").with("seconds", wait_s);
         return Err(Refusal::because(Code::RateLimited, words).retry_after(wait_s).into());
     }
     let row = super::by_email(&visit.shop.store().read()?, &email)?.filter(|row| !row.disabled);
-    let stored = row.as_ref().map(|row| row.password_hash.clone());
-    let is_right = log_ins.matches(form.password.clone(), stored).await?;
+    let is_right = match row.as_ref().filter(|row| is_ticket(&visit.shop, row, &form.ticket, visit.now)) {
+        Some(_) => true,
+        None => {
+            let stored = row.as_ref().map(|row| row.password_hash.clone());
+            log_ins.matches(form.password.clone(), stored).await?
+        }
+    };
     let Some(row) = row.filter(|_| is_right) else { return Err(super::wrong_log_in()) };
+    if row.second_factor.is_some() && form.code.is_empty() {
+        return Err(super::wrong_code());
+    }
+    let (secret, code, now) = (secret.to_owned(), form.code.clone(), visit.now);
+    let write = move |tx: &crate::store::WriteTx| super::log_in(tx, row.id, &secret, Some(&code), &device, now);
+    let row = visit.shop.store().write(write).await?;
     log_ins.throttle().succeeded(&email, address);
-    let (secret, actor, now) = (secret.to_owned(), Actor::of(visit), visit.now);
-    visit.shop.store().write(move |tx| super::log_in(tx, row.id, &secret, actor, now)).await
+    Ok(row)
 }
 
 /// Ends the session.
@@ -219,6 +295,8 @@ struct AccountPage {
     page: Page,
     #[serde(flatten)]
     account: StaffView,
+    /// Where the account is logged in.
+    sessions: Vec<sessions::SessionView>,
     #[serde(skip)]
     mistakes: Mistakes,
     #[serde(skip)]
@@ -232,7 +310,7 @@ impl View for AccountPage {
 }
 
 /// The caller's own account. Tokens have none.
-fn own_account(visit: &Visit) -> Result<StaffRow, Problem> {
+pub fn own_account(visit: &Visit) -> Result<StaffRow, Problem> {
     let staff = rights::require(visit, rights::any)?;
     let row = super::find(&visit.shop.store().read()?, StaffId(staff.id))?;
     row.ok_or_else(Problem::not_found)
@@ -247,14 +325,20 @@ struct SavedQuery {
 
 /// One's own account.
 #[utoipa::path(get, path = "/admin/account", tag = "admin", params(SavedQuery), responses((status = 200, body = StaffView)))]
-async fn show_account(visit: Visit, Query(query): Query<SavedQuery>) -> Result<Reply, Problem> {
-    let account = own_account(&visit)?.into();
+async fn show_account(visit: Visit, headers: HeaderMap, Query(query): Query<SavedQuery>) -> Result<Reply, Problem> {
+    let row = own_account(&visit)?;
     visit.reply(&AccountPage {
         page: visit.page(),
-        account,
+        sessions: own_sessions(&visit, &headers, &row)?,
+        account: row.into(),
         mistakes: Mistakes::default(),
         saved: query.saved.is_some(),
     })
+}
+
+fn own_sessions(visit: &Visit, headers: &HeaderMap, row: &StaffRow) -> Result<Vec<sessions::SessionView>, Fault> {
+    let secret = cookie::value(headers, cookie::STAFF).unwrap_or_default();
+    sessions::of_staff(&visit.shop.store().read()?, row.id, secret, visit.now)
 }
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -269,11 +353,12 @@ struct AccountForm {
 async fn change_account(
     visit: Visit,
     Extension(log_ins): Extension<LogIns>,
+    headers: HeaderMap,
     Input(form): Input<AccountForm>,
 ) -> Result<Reply, Problem> {
     let row = own_account(&visit)?;
     let secret = secret::fresh()?;
-    match change_password(&visit, &log_ins, &row, form, &secret).await {
+    match change_password(&visit, &log_ins, &row, form, &secret, sessions::Device::of(&visit, &headers)).await {
         Ok(row) => {
             let cookie = staff_cookie(&visit.shop, &secret);
             let reply = visit.done(&StaffView::from(row), "/admin/account?saved=yes")?;
@@ -281,7 +366,8 @@ async fn change_account(
         }
         Err(Error::Refused(refusal)) if !visit.face.is_json() => {
             let mistakes = Mistakes::of(&refusal, visit.lang);
-            let page = AccountPage { page: visit.page(), account: row.into(), mistakes, saved: false };
+            let sessions = own_sessions(&visit, &headers, &row)?;
+            let page = AccountPage { page: visit.page(), account: row.into(), sessions, mistakes, saved: false };
             Ok(visit.reply(&page)?.status(refusal.code.status()))
         }
         Err(error) => Err(error.into()),
@@ -294,22 +380,16 @@ async fn change_password(
     row: &StaffRow,
     form: AccountForm,
     secret: &str,
+    device: sessions::Device,
 ) -> Ruled<StaffRow> {
-    if let Err(wait_s) = log_ins.throttle().begin(&row.email, visit.caller.address, visit.now) {
-        let words = Message::new("people.log_in_wait").with("seconds", wait_s);
-        return Err(Refusal::because(Code::RateLimited, words).retry_after(wait_s).into());
-    }
-    if !log_ins.matches(form.password, Some(row.password_hash.clone())).await? {
-        return Err(Refusal::field("password", Message::new("people.password_wrong")).into());
-    }
-    log_ins.throttle().succeeded(&row.email, visit.caller.address);
+    log_ins.check_password(visit, row, form.password).await?;
     password::check(&form.new_password, "new_password")?;
     let password_hash = Some(log_ins.hash(form.new_password).await?);
     let (id, actor, now, secret) = (row.id, Actor::of(visit), visit.now, secret.to_owned());
     let write = move |tx: &crate::store::WriteTx| -> Ruled<StaffRow> {
         let wish = StaffChange { password_hash, ..StaffChange::default() };
         let row = super::change(tx, id, wish, actor, now)?;
-        sessions::open(tx, id, &secret, now)?;
+        sessions::open(tx, id, &secret, &device, now)?;
         Ok(row)
     };
     visit.shop.store().write(write).await
@@ -426,6 +506,9 @@ struct StaffForm {
     #[serde(default, deserialize_with = "input::optional_number")]
     #[schema(value_type = Option<u64>)]
     version: Option<i64>,
+    /// Switches the second factor off, for somebody whose phone and recovery codes are lost.
+    #[serde(default, deserialize_with = "input::switch")]
+    forget_second_factor: bool,
 }
 
 fn optional_switch<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
@@ -466,6 +549,7 @@ async fn change(visit: &Visit, log_ins: &LogIns, id: StaffId, form: StaffForm) -
         role: form.role.as_deref().map(role_named).transpose()?,
         disabled: form.disabled,
         password_hash,
+        forget_second_factor: form.forget_second_factor,
         version: form.version.and_then(|version| u64::try_from(version).ok()),
     };
     let (actor, now) = (Actor::of(visit), visit.now);

@@ -6,7 +6,7 @@ use crate::people::audit::Actor;
 use crate::people::form::Mistakes;
 use crate::people::rights;
 use crate::shop::Shop;
-use crate::web::{Input, List, Page, Problem, Reply, Role, View, Visit};
+use crate::web::{Input, List, Page, Problem, Reply, Role, View, Visit, input};
 use askama::Template;
 use axum::extract::Path;
 use axum::http::header::CACHE_CONTROL;
@@ -29,6 +29,8 @@ pub struct TokenView {
     pub role: Role,
     pub created_at: Moment,
     pub last_used_at: Option<Moment>,
+    /// `null` is good until it is withdrawn.
+    pub expires_at: Option<Moment>,
 }
 
 impl From<TokenRow> for TokenView {
@@ -39,6 +41,7 @@ impl From<TokenRow> for TokenView {
             role: row.role,
             created_at: row.created_at,
             last_used_at: row.last_used_at,
+            expires_at: row.expires_at,
         }
     }
 }
@@ -96,6 +99,10 @@ struct TokenForm {
     name: String,
     /// `owner`, `manager`, `printer` or `viewer`; `owner` unless given.
     role: Option<String>,
+    /// Days after which it opens nothing any more, 1 to 3650; without end unless given.
+    #[serde(default, deserialize_with = "input::optional_number")]
+    #[schema(value_type = Option<u32>)]
+    expires_in_days: Option<i64>,
 }
 
 /// Makes a token. Its text is in the answer and nowhere else.
@@ -124,10 +131,16 @@ async fn make(visit: &Visit, form: &TokenForm) -> Result<NewToken, Error> {
             Role::from_name(name).ok_or_else(|| Refusal::field("role", Message::new("people.role_unknown")))?
         }
     };
+    let expires_at = match form.expires_in_days {
+        None => None,
+        Some(days @ 1..=3650) => Some(visit.now.plus_days(days)),
+        Some(_) => return Err(Refusal::field("expires_in_days", Message::new("people.days_form")).into()),
+    };
     let token = super::fresh()?;
     let (id, name, text) = (TokenId(visit.shop.new_id()), form.name.clone(), token.clone());
     let (actor, now) = (Actor::of(visit), visit.now);
-    let row = visit.shop.store().write(move |tx| super::add(tx, id, &name, role, &text, actor, now)).await?;
+    let row =
+        visit.shop.store().write(move |tx| super::add(tx, id, &name, role, &text, expires_at, actor, now)).await?;
     Ok(NewToken { view: row.into(), token })
 }
 

@@ -1,0 +1,286 @@
+//! What the carriers' label programs read: one line per order, cp932, every cell in quotes.
+
+use super::carrier_columns::{JAPAN_POST, SAGAWA, YAMATO};
+use crate::exports::sheet::encode_cp932;
+use crate::kernel::Lang;
+use crate::orders::Order;
+use crate::shop::settings::Sender;
+
+/// A carrier whose program we write files for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    Yamato,
+    Sagawa,
+    JapanPost,
+}
+
+impl Carrier {
+    pub const ALL: [Carrier; 3] = [Carrier::Yamato, Carrier::Sagawa, Carrier::JapanPost];
+
+    /// In addresses and forms.
+    pub fn name(self) -> &'static str {
+        match self {
+            Carrier::Yamato => "yamato",
+            Carrier::Sagawa => "sagawa",
+            Carrier::JapanPost => "japan_post",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Carrier> {
+        Carrier::ALL.into_iter().find(|carrier| carrier.name() == name)
+    }
+
+    /// As it stands with a parcel's number; the address of its tracking page is known by it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Carrier::Yamato => "ヤマト運輸",
+            Carrier::Sagawa => "佐川急便",
+            Carrier::JapanPost => "日本郵便",
+        }
+    }
+
+    pub fn columns(self) -> &'static [&'static str] {
+        match self {
+            Carrier::Yamato => YAMATO,
+            Carrier::Sagawa => SAGAWA,
+            Carrier::JapanPost => JAPAN_POST,
+        }
+    }
+
+    /// The cells of an order that leaves on `day` (`2026-05-21`), by column.
+    fn cells(self, order: &Order, sender: &Sender, day: &str) -> Vec<(&'static str, String)> {
+        let to = &order.shipping_address;
+        let street = format!("{}{}{}", to.region, to.city, to.line1);
+        let goods = order.lines.first().map_or("", |line| line.title.get(Lang::Ja));
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        match self {
+            Carrier::Yamato => {
+                let street = parts(&[&street, &to.line2], [64, 32, 50]);
+                let (home, goods) = (parts(&[&sender.address, &sender.building], [64, 32]), parts(&[goods], [50]));
+                let [street, building, rest] = street;
+                let [home, home_building] = home;
+                let [goods] = goods;
+                vec![
+                    ("お客様管理番号", order.order_number.clone()),
+                    ("送り状種類", "0".into()),
+                    ("クール区分", "0".into()),
+                    ("出荷予定日", day.replace('-', "/")),
+                    ("お届け先電話番号", to.phone.clone()),
+                    ("お届け先郵便番号", to.postal_code.clone()),
+                    ("お届け先住所", street),
+                    ("お届け先アパートマンション名", building),
+                    ("お届け先会社・部門１", rest),
+                    ("お届け先名", cut(&to.name, 32)),
+                    ("敬称", "様".into()),
+                    ("ご依頼主電話番号", sender.phone.clone()),
+                    ("ご依頼主郵便番号", sender.postal_code.clone()),
+                    ("ご依頼主住所", home),
+                    ("ご依頼主アパートマンション", home_building),
+                    ("ご依頼主名", cut(&sender.name, 32)),
+                    ("品名１", goods),
+                    ("請求先顧客コード", sender.yamato_customer.clone()),
+                    ("運賃管理番号", sender.yamato_fare.clone()),
+                ]
+            }
+            Carrier::Sagawa => {
+                let [one, two, three] = parts(&[&street, &to.line2], [32, 32, 32]);
+                let [home_one, home_two] = parts(&[&sender.address, &sender.building], [32, 32]);
+                let ([name, more_name], [from, more_from]) =
+                    (parts(&[&to.name], [32, 32]), parts(&[&sender.name], [32, 32]));
+                let [goods] = parts(&[goods], [32]);
+                vec![
+                    ("お届け先電話番号", to.phone.clone()),
+                    ("お届け先郵便番号", to.postal_code.clone()),
+                    ("お届け先住所１", one),
+                    ("お届け先住所２", two),
+                    ("お届け先住所３", three),
+                    ("お届け先名称１", name),
+                    ("お届け先名称２", more_name),
+                    ("お客様管理番号", order.order_number.clone()),
+                    ("お客様コード", sender.sagawa_customer.clone()),
+                    ("ご依頼主電話番号", sender.phone.clone()),
+                    ("ご依頼主郵便番号", sender.postal_code.clone()),
+                    ("ご依頼主住所１", home_one),
+                    ("ご依頼主住所２", home_two),
+                    ("ご依頼主名称１", from),
+                    ("ご依頼主名称２", more_from),
+                    ("品名１", goods),
+                    ("出荷個数", "1".into()),
+                    ("スピード指定", "000".into()),
+                    ("クール便指定", "001".into()),
+                    ("元着区分", "1".into()),
+                    ("出荷日", day.replace('-', "/")),
+                ]
+            }
+            Carrier::JapanPost => {
+                let [one, two, three] = parts(&[&street, &to.line2], [50, 50, 50]);
+                let [home_one, home_two, home_three] = parts(&[&sender.address, &sender.building], [50, 50, 50]);
+                let ([name, more_name], [from, more_from]) =
+                    (parts(&[&to.name], [50, 50]), parts(&[&sender.name], [50, 50]));
+                let [goods] = parts(&[goods], [50]);
+                vec![
+                    ("お客様側管理番号", order.order_number.clone()),
+                    ("発送予定日", digits(day)),
+                    ("郵便種別", "0".into()),
+                    ("保冷種別", "0".into()),
+                    ("元／着払／代引", "0".into()),
+                    ("お届け先 郵便番号", digits(&to.postal_code)),
+                    ("お届け先 住所１", one),
+                    ("お届け先 住所２", two),
+                    ("お届け先 住所３", three),
+                    ("お届け先 名称１", name),
+                    ("お届け先 名称２", more_name),
+                    ("お届け先 敬称区分", "0".into()),
+                    ("お届け先 電話番号", to.phone.clone()),
+                    ("ご依頼主 郵便番号", digits(&sender.postal_code)),
+                    ("ご依頼主 住所１", home_one),
+                    ("ご依頼主 住所２", home_two),
+                    ("ご依頼主 住所３", home_three),
+                    ("ご依頼主 名称１", from),
+                    ("ご依頼主 名称２", more_from),
+                    ("ご依頼主 電話番号", sender.phone.clone()),
+                    ("複数個口数", "1".into()),
+                    ("品名", goods),
+                    ("個数", "1".into()),
+                ]
+            }
+        }
+    }
+
+    /// The whole file for these orders.
+    pub fn file(self, orders: &[Order], sender: &Sender, day: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_line(&mut out, self.columns().iter().copied());
+        for order in orders {
+            let cells = self.cells(order, sender, day);
+            let value = |column: &&str| cells.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value);
+            put_line(&mut out, self.columns().iter().map(|column| value(column)));
+        }
+        out
+    }
+}
+
+/// The characters of an address or a name that no carrier's program can read.
+pub fn unfit(order: &Order) -> String {
+    let to = &order.shipping_address;
+    let all = [&to.name, &to.region, &to.city, &to.line1, &to.line2].map(String::as_str).concat();
+    encode_cp932(&all, &mut Vec::new())
+}
+
+fn put_line<'a>(out: &mut Vec<u8>, cells: impl Iterator<Item = &'a str>) {
+    for (at, cell) in cells.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.push(b'"');
+        encode_cp932(&plain(cell), out);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// One line without quotes, and nothing a spreadsheet would take for a formula: an apostrophe would end up on the label, so the sign is
+/// written wide.
+fn plain(cell: &str) -> String {
+    let mut text = cell.replace(['\r', '\n', '\t'], " ").replace('"', "”");
+    let wide = match text.chars().next() {
+        Some('=') => "＝",
+        Some('+') => "＋",
+        Some('-') => "－",
+        Some('@') => "＠",
+        _ => return text,
+    };
+    text.replace_range(..1, wide);
+    text
+}
+
+/// The room a character takes on a label: wide ones two, others one.
+fn room(character: char) -> usize {
+    if character.is_ascii() || matches!(character, '\u{ff61}'..='\u{ff9f}') { 1 } else { 2 }
+}
+
+fn cut(text: &str, width: usize) -> String {
+    let [part] = parts(&[text], [width]);
+    part
+}
+
+/// Lays texts into fields of so much room each. A text begins a field of its own while enough are left; what does not fit goes on in the
+/// next one, and only what no field is left for is lost.
+fn parts<const N: usize>(texts: &[&str], widths: [usize; N]) -> [String; N] {
+    let mut fields = widths.map(|_| String::new());
+    let (mut at, mut used) = (0, 0);
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        if used > 0 && at + 1 < N {
+            (at, used) = (at + 1, 0);
+        }
+        for character in text.chars() {
+            if used + room(character) > widths[at] {
+                if at + 1 == N {
+                    return fields;
+                }
+                (at, used) = (at + 1, 0);
+            }
+            fields[at].push(character);
+            used += room(character);
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exports::tests::an_order;
+
+    fn sender() -> Sender {
+        Sender {
+            name: "ペットスター".into(),
+            postal_code: "150-0001".into(),
+            address: "東京都渋谷区神宮前1-2-3".into(),
+            building: "星ビル2F".into(),
+            phone: "03-1234-5678".into(),
+            yamato_customer: "0312345678".into(),
+            yamato_fare: "01".into(),
+            sagawa_customer: "123456789012".into(),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Vec<Vec<String>> {
+        let (text, _, broken) = encoding_rs::SHIFT_JIS.decode(bytes);
+        assert!(!broken);
+        super::super::read::rows(&text)
+    }
+
+    #[test]
+    fn every_carrier_gets_its_columns_and_finds_the_order_in_them() {
+        let mut order = an_order(7);
+        order.shipping_address.name = "=佐藤 \"ミカ\" 𠮷".into();
+        for (carrier, columns, day) in [
+            (Carrier::Yamato, 97, "2026/05/21"),
+            (Carrier::Sagawa, 74, "2026/05/21"),
+            (Carrier::JapanPost, 56, "20260521"),
+        ] {
+            let rows = read(&carrier.file(std::slice::from_ref(&order), &sender(), "2026-05-21"));
+            assert_eq!(rows.len(), 2);
+            assert!(rows.iter().all(|row| row.len() == columns), "{}: {}", carrier.name(), rows[0].len());
+            assert_eq!(rows[0], carrier.columns());
+            for expected in [order.order_number.as_str(), day, &sender().phone, "＝佐藤 ”ミカ” 〓"] {
+                assert!(rows[1].iter().any(|cell| cell == expected), "{}: {expected} in {:?}", carrier.name(), rows[1]);
+            }
+            // Every column that is filled is a column of the file.
+            for (column, _) in carrier.cells(&order, &sender(), "2026-05-21") {
+                assert!(carrier.columns().contains(&column), "{column}");
+            }
+        }
+        assert_eq!(unfit(&order), "𠮷");
+    }
+
+    #[test]
+    fn long_addresses_flow_into_the_next_field() {
+        assert_eq!(parts(&["東京都渋谷区", "203"], [12, 8]), ["東京都渋谷区", "203"]);
+        assert_eq!(parts(&["東京都渋谷区神宮前", "203"], [12, 8, 4]), ["東京都渋谷区", "神宮前", "203"]);
+        assert_eq!(parts(&["東京都渋谷区神宮前", "203"], [12, 10]), ["東京都渋谷区", "神宮前203"]);
+        assert_eq!(parts(&["あいうえお"], [4, 4]), ["あい", "うえ"]);
+        assert_eq!(cut("ｱｲｳ", 3), "ｱｲｳ");
+    }
+}
