@@ -151,7 +151,7 @@ mod tests {
         let (id, given) = (TokenId(Uuid::from_u128(1)), text.clone());
         store
             .write_blocking(move |tx| {
-                add(tx, id, "label printer", Role::Printer, &given, Actor::command_line(), Moment(0))
+                add(tx, id, "label printer", Role::Printer, &given, None, Actor::command_line(), Moment(0))
             })
             .unwrap();
         let found = |text: &str| by_secret(&store.read().unwrap(), text).unwrap().map(|row| row.role);
