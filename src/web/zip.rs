@@ -32,7 +32,7 @@ impl<W: AsyncWrite + Unpin> ZipWriter<W> {
         let (year, month, day) = now.utc_date();
         let second = now.unix_seconds().rem_euclid(86_400) as u32;
         let date = (((year - 1980).clamp(0, 127) as u32) << 9 | month << 5 | day) as u16;
-        let time = ((second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2) as u16;
+        let time = ((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)) as u16;
         Self { out, written: 0, stamp: (date, time), entries: Vec::new() }
     }
 

@@ -506,6 +506,14 @@ fn plain(number: f64) -> String {
     format!("{rounded}")
 }
 
+/// The page from which the customer came with the link in our mail, or the order's own.
+fn approve_at(visit: &Visit, design: &Design) -> Option<String> {
+    let order = design.locked_by.last().filter(|_| design.staff_unlocked)?;
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&visit.query).unwrap_or_default();
+    let back = pairs.into_iter().find(|(name, value)| name == "back" && value.starts_with("/orders/"));
+    Some(back.map_or_else(|| format!("/orders/{order}/changes"), |(_, back)| back))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{PhotoLook, color_matrix, plain};
@@ -524,12 +532,4 @@ mod tests {
         assert_eq!(plain(1.2), "1.2");
         assert_eq!(plain(-0.33333), "-0.3333");
     }
-}
-
-/// The page from which the customer came with the link in our mail, or the order's own.
-fn approve_at(visit: &Visit, design: &Design) -> Option<String> {
-    let order = design.locked_by.last().filter(|_| design.staff_unlocked)?;
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&visit.query).unwrap_or_default();
-    let back = pairs.into_iter().find(|(name, value)| name == "back" && value.starts_with("/orders/"));
-    Some(back.map_or_else(|| format!("/orders/{order}/changes"), |(_, back)| back))
 }

@@ -154,7 +154,7 @@ impl Carrier {
         for order in orders {
             let cells = self.cells(order, sender, day);
             let value = |column: &&str| cells.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value);
-            put_line(&mut out, self.columns().iter().map(|column| value(column)));
+            put_line(&mut out, self.columns().iter().map(value));
         }
         out
     }
