@@ -1,6 +1,6 @@
 //! CSV files of what the shop knows: orders, customers, designs and the audit log, made by jobs and by `petstar export`.
 //!
-//! May touch: the rooms left of it. Begin with [`model`] (what is asked for), then [`write`] (how a file comes about) and [`sheet`] (what a
+//! May touch: the rooms left of it. Begin with `model` (what is asked for), then `write` (how a file comes about) and `sheet` (what a
 //! cell looks like).
 
 mod columns;

@@ -1,5 +1,5 @@
 //! Lists that follow from the orders: lines for the print room, orders by product, what was taken when, and what the search index has
-//! yet to hear of. [`keep`] is called by the one function that stores an order.
+//! yet to hear of. `keep` is called by the one function that stores an order.
 
 use super::model::{Line, LineId, Order, OrderId, Production, Status};
 use crate::catalog::ProductId;
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 10_000;
 
 const QUARTER_MS: i64 = 15 * 60 * 1000;
 
-/// Tables that hold what [`follow`] and [`Taken::follow`] name and nothing else.
+/// Tables that hold what `follow` and `Taken::follow` name and nothing else.
 pub const FOLLOWING: [&str; 4] = [LINES.name(), LINES_OF.name(), BY_PRODUCT.name(), SUMS.name()];
 
 /// Orders paid in some time, in one currency.

@@ -1,5 +1,5 @@
 //! The papers of an order: invoice, receipt, packing slip. What stands on them is read from the order as it is frozen, in the language the
-//! customer ordered in; [`setting`] places it on pages, and [`crate::render::sheet`] draws those.
+//! customer ordered in; `setting` places it on pages, and [`crate::render::sheet`] draws those.
 //!
 //! Begin with [`invoice`].
 
