@@ -5,18 +5,15 @@
 
 #[path = "pages/crowd.rs"]
 mod crowd;
+mod kit;
 
 use axum::Router;
 use axum::routing::get;
-use petstar::app::{App, Start};
-use petstar::config::{Config, Overrides};
-use petstar::shop::clock::Clock;
+use kit::Client;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 const CONNECTIONS: usize = 16;
 const ROUND: Duration = Duration::from_secs(2);
@@ -29,19 +26,7 @@ fn main() {
 
 async fn run() {
     let folder = tempfile::tempdir().expect("a folder");
-    let overrides = Overrides { listen: Some("127.0.0.1:0".into()), data_dir: Some(folder.path().join("data")) };
-    let unlimited =
-        ["READ", "WRITE", "UPLOAD", "PREVIEW"].map(|limit| (format!("PETSTAR_LIMITS__{limit}"), u32::MAX.to_string()));
-    let config =
-        Config::load(&folder.path().join("none.toml"), false, unlimited.into_iter(), &overrides).expect("defaults");
-    let start = Start {
-        config,
-        clock: Clock::System,
-        program: PathBuf::from(env!("CARGO_BIN_EXE_petstar")),
-        with_control: false,
-        stripe_timeout: None,
-    };
-    let app = App::start(start).await.expect("the shop starts");
+    let app = kit::shop(folder.path(), &[]).await;
 
     crowd::run(app.address).await;
     let (order, cookie) = order(app.address).await;
@@ -128,71 +113,4 @@ async fn load(address: SocketAddr, path: &str, accept: &str, cookie: &Option<Str
         answered += client.await.expect("no panic");
     }
     answered as f64 / started.elapsed().as_secs_f64()
-}
-
-/// A keep-alive connection that reads just enough of HTTP/1.1 to find the end of an answer.
-struct Client {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-    /// The session, once the shop has given one.
-    cookie: Option<String>,
-}
-
-impl Client {
-    async fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).await.expect("a connection");
-        stream.set_nodelay(true).expect("nodelay");
-        Client { stream, buffer: Vec::with_capacity(256 * 1024), cookie: None }
-    }
-
-    /// Somebody the shop knows by a cookie.
-    async fn of(address: SocketAddr, cookie: &Option<String>) -> Client {
-        Client { cookie: cookie.clone(), ..Client::connect(address).await }
-    }
-
-    /// Gets a page; gives its body.
-    async fn ask(&mut self, path: &str, accept: &str) -> Vec<u8> {
-        let (status, body) = self.send("GET", path, accept, ("text/plain", &[])).await;
-        assert_eq!(status, 200, "{path}");
-        body
-    }
-
-    /// Sends one request with a body of some type; gives the status and the body of the answer.
-    async fn send(&mut self, method: &str, path: &str, accept: &str, (kind, body): (&str, &[u8])) -> (u16, Vec<u8>) {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\naccept: {accept}\r\n");
-        if method != "GET" {
-            request.push_str(&format!("content-type: {kind}\r\ncontent-length: {}\r\n", body.len()));
-        }
-        if let Some(cookie) = &self.cookie {
-            request.push_str(&format!("cookie: {cookie}\r\n"));
-        }
-        request.push_str("\r\n");
-        self.stream.write_all(&[request.as_bytes(), body].concat()).await.expect("sent");
-        self.buffer.clear();
-        let (status, head, length) = loop {
-            let read = self.stream.read_buf(&mut self.buffer).await.expect("read");
-            assert!(read > 0, "the server closed the connection");
-            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-                let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
-                let field = |name: &str| {
-                    head.lines().find_map(|line| {
-                        line.split_once(": ")
-                            .filter(|(other, _)| other.eq_ignore_ascii_case(name))
-                            .map(|(_, value)| value)
-                    })
-                };
-                if let Some(set) = field("set-cookie") {
-                    self.cookie = set.split(';').next().map(str::to_owned);
-                }
-                let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
-                let length = field("content-length").and_then(|text| text.parse::<usize>().ok()).expect("a length");
-                break (status, end + 4, length);
-            }
-        };
-        while self.buffer.len() < head + length {
-            let read = self.stream.read_buf(&mut self.buffer).await.expect("read");
-            assert!(read > 0, "the server closed the connection");
-        }
-        (status, self.buffer[head..].to_vec())
-    }
 }

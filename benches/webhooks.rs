@@ -4,20 +4,18 @@
 //! `cargo bench --bench webhooks` prints milliseconds and the ratio of the 99th percentiles. Figures of one run can be compared, those of two
 //! runs cannot.
 
+mod kit;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use petstar::app::{App, Start};
-use petstar::config::{Config, Overrides};
 use petstar::kernel::Fault;
 use petstar::shop::Shop;
-use petstar::shop::clock::Clock;
 use petstar::store::Table;
 use petstar::stripe::signature;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const EVENTS: usize = 400;
@@ -31,20 +29,7 @@ fn main() {
 
 async fn run() {
     let folder = tempfile::tempdir().expect("a folder");
-    let overrides = Overrides { listen: Some("127.0.0.1:0".into()), data_dir: Some(folder.path().join("data")) };
-    let unlimited =
-        ["READ", "WRITE", "UPLOAD", "PREVIEW"].map(|limit| (format!("PETSTAR_LIMITS__{limit}"), u32::MAX.to_string()));
-    let quiet = [("PETSTAR_STRIPE__RECONCILE_S".to_owned(), "100000".to_owned())];
-    let environment = unlimited.into_iter().chain(quiet);
-    let config = Config::load(&folder.path().join("none.toml"), false, environment, &overrides).expect("defaults");
-    let start = Start {
-        config,
-        clock: Clock::System,
-        program: PathBuf::from(env!("CARGO_BIN_EXE_petstar")),
-        with_control: false,
-        stripe_timeout: None,
-    };
-    let app = App::start(start).await.expect("the shop starts");
+    let app = kit::shop(folder.path(), &[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
     let bench = Bench {
         base: format!("http://{}", app.address),
         client: Client::builder(TokioExecutor::new()).build_http(),

@@ -1,7 +1,7 @@
 //! How long a page takes while customers drag their photos about: the front page at a steady pace, with nobody else in the shop and
 //! with previews asked for as fast as they come.
 
-use crate::Client;
+use crate::kit::Client;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -109,14 +109,5 @@ impl Customer {
         let wish = json!({ "params": { "photo": photo, "name": "Bella" } }).to_string();
         let path = format!("/designs/{}/preview", self.design);
         self.client.json("POST", &path, (JSON, wish.as_bytes())).await;
-    }
-}
-
-impl Client {
-    pub async fn json(&mut self, method: &str, path: &str, body: (&str, &[u8])) -> Value {
-        let (status, answer) = self.send(method, path, JSON, body).await;
-        let text = String::from_utf8_lossy(&answer);
-        assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
-        serde_json::from_slice(&answer).expect("JSON")
     }
 }

@@ -60,9 +60,16 @@ pub fn prepare(folder: &Path) {
         "shapes": shapes(), "lines": families, "print": [PRINT.0, PRINT.1], "preview": [800, PREVIEW_SIDE],
     });
     std::fs::write(folder.join("work.json"), work.to_string()).expect("the work");
+    let typefaces = folder.join("typefaces");
+    std::fs::create_dir_all(&typefaces).expect("a folder for typefaces");
+    for (_, id, ..) in LINES {
+        let packed = std::fs::read(assets.join(format!("fonts/{id}.ttf.br"))).expect("a typeface");
+        let mut file = File::create(typefaces.join(format!("{id}.ttf"))).expect("a file");
+        brotli::BrotliDecompress(&mut packed.as_slice(), &mut file).expect("unpacked");
+    }
     let fonts = format!(
         "<?xml version=\"1.0\"?><!DOCTYPE fontconfig SYSTEM \"fonts.dtd\"><fontconfig><dir>{}</dir><cachedir>{}</cachedir></fontconfig>",
-        assets.join("fonts").display(),
+        typefaces.display(),
         folder.join("fonts").display()
     );
     std::fs::write(folder.join("fonts.conf"), fonts).expect("fonts.conf");

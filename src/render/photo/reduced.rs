@@ -3,11 +3,14 @@
 //! A block of 8 × 8 pixels is stored as frequencies; leaving out the high ones gives the block at 4 × 4, 2 × 2 or 1 × 1 pixels,
 //! at a fraction of the time and memory. Only what nearly every camera writes is read here (ITU-T T.81, baseline: one scan of
 //! luma and two chromas); anything else, and anything odd, is left to the complete decoder.
+//!
+//! Two threads share the work: one reads codes, which only goes one after the other, the other turns frequencies into pixels.
 
 mod bits;
 mod inverse;
 
 use bits::{Bits, Huffman};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// A smaller picture.
 pub struct Reduced {
@@ -27,9 +30,6 @@ struct Component {
     /// Pixels a block gives in each direction.
     points: (usize, usize),
     last_dc: i32,
-    /// The component's pixels of one row of units, and their width.
-    strip: Vec<u8>,
-    stride: usize,
 }
 
 #[derive(Default)]
@@ -142,20 +142,7 @@ impl Frame {
                 return None;
             }
             let points = (eighths * across / h, eighths * down / v);
-            let stride = units.0 * h * points.0;
-            let strip = vec![0; stride * v * points.1];
-            components.push(Component {
-                id,
-                across: h,
-                down: v,
-                quantization,
-                dc: 0,
-                ac: 0,
-                points,
-                last_dc: 0,
-                strip,
-                stride,
-            });
+            components.push(Component { id, across: h, down: v, quantization, dc: 0, ac: 0, points, last_dc: 0 });
         }
         Some(Frame { width, height, eighths, units, components })
     }
@@ -175,14 +162,32 @@ impl Frame {
     }
 
     fn decode(&mut self, scan: &[u8], tables: &Tables) -> Option<Reduced> {
-        let reduce = |length: usize| (length * self.eighths).div_ceil(8);
-        let (width, height) = (reduce(self.width), reduce(self.height));
-        let rows = self.components[0].down * self.components[0].points.1;
-        let mut pixels = Vec::with_capacity(width * height * 3);
+        let mut painter = Painter::new(self, tables)?;
+        std::thread::scope(|scope| {
+            let (hand_over, handed) = sync_channel::<Blocks>(ROWS_AHEAD);
+            let painting = std::thread::Builder::new()
+                .stack_size(PAINTER_STACK)
+                .spawn_scoped(scope, move || {
+                    handed.iter().for_each(|blocks| painter.row(&blocks));
+                    painter.done()
+                })
+                .ok()?;
+            let read = self.read_scan(scan, tables, &hand_over);
+            drop(hand_over);
+            let reduced = painting.join().ok()?;
+            read.map(|()| reduced)
+        })
+    }
+
+    fn read_scan(&mut self, scan: &[u8], tables: &Tables, hand_over: &SyncSender<Blocks>) -> Option<()> {
         let mut bits = Bits::new(scan);
         let mut left = tables.restart;
-        for row in 0..self.units.1 {
-            for unit in 0..self.units.0 {
+        let readers: Vec<_> =
+            self.components.iter().map(|component| Reader::new(component, tables)).collect::<Option<_>>()?;
+        let in_a_unit: usize = self.components.iter().map(|component| component.across * component.down).sum();
+        for _ in 0..self.units.1 {
+            let mut blocks = Blocks::for_so_many(self.units.0 * in_a_unit);
+            for _ in 0..self.units.0 {
                 if tables.restart > 0 {
                     if left == 0 {
                         bits.restart()?;
@@ -191,53 +196,150 @@ impl Frame {
                     }
                     left -= 1;
                 }
-                for component in &mut self.components {
-                    component.unit(unit, &mut bits, tables)?;
+                for (component, reader) in self.components.iter_mut().zip(&readers) {
+                    for _ in 0..component.across * component.down {
+                        reader.block(&mut component.last_dc, &mut bits, &mut blocks)?;
+                    }
                 }
             }
-            for line in 0..rows.min(height - (row * rows).min(height)) {
-                let of = |at: usize| &self.components[at].strip[line * self.components[at].stride..][..width];
-                to_rgb([of(0), of(1), of(2)], &mut pixels);
-            }
+            hand_over.send(blocks).ok()?;
         }
         // What ends early is for the complete decoder to judge.
-        (!bits.overrun()).then_some(Reduced { width: width as u32, height: height as u32, pixels })
+        (!bits.overrun()).then_some(())
     }
 }
 
-impl Component {
-    fn unit(&mut self, unit: usize, bits: &mut Bits, tables: &Tables) -> Option<()> {
-        let (dc, ac) = (tables.dc.get(self.dc)?.as_ref()?, tables.ac.get(self.ac)?.as_ref()?);
-        let quantization = tables.quantization.get(self.quantization)?.as_ref()?;
-        for y in 0..self.down {
-            for x in 0..self.across {
-                let mut block = [0.0f32; 64];
-                self.last_dc = self.last_dc.checked_add(bits.difference(dc)?)?;
-                block[0] = self.last_dc as f32 * quantization[0];
-                // Behind the last frequency that is not zero.
-                let mut last = 1;
-                let mut at = 1;
-                while at < 64 {
-                    let (zeros, value) = bits.frequency(ac)?;
-                    if value == 0 {
-                        if zeros != 15 {
-                            break;
-                        }
-                        at += 16;
-                        continue;
-                    }
-                    at += zeros;
-                    let place = usize::from(*ZIGZAG.get(at)?);
-                    block[place] = value as f32 * quantization[place];
-                    at += 1;
-                    last = at;
+/// Rows of units that may wait for their pixels.
+const ROWS_AHEAD: usize = 4;
+/// What a thread needs that has a block and a few numbers to itself.
+const PAINTER_STACK: usize = 256 << 10;
+
+/// The frequencies of a row of units that count at the smaller size, in the order of storing.
+struct Blocks {
+    /// For each block: how many frequencies it has here, and the place in the order of storing behind the last of them.
+    blocks: Vec<(u8, u8)>,
+    /// Where in its block, and the number that is stored.
+    frequencies: Vec<(u8, i16)>,
+}
+
+impl Blocks {
+    fn for_so_many(blocks: usize) -> Blocks {
+        Blocks { blocks: Vec::with_capacity(blocks), frequencies: Vec::with_capacity(blocks * 8) }
+    }
+}
+
+/// What it takes to read a component's blocks.
+struct Reader<'t> {
+    dc: &'t Huffman,
+    ac: &'t Huffman,
+    /// Whether a frequency counts at the smaller size, in the order of storing.
+    counts: [bool; 64],
+}
+
+impl<'t> Reader<'t> {
+    fn new(component: &Component, tables: &'t Tables) -> Option<Reader<'t>> {
+        let (dc, ac) = (tables.dc.get(component.dc)?.as_ref()?, tables.ac.get(component.ac)?.as_ref()?);
+        let (across, down) = component.points;
+        let counts = ZIGZAG.map(|place| usize::from(place % 8) < across && usize::from(place / 8) < down);
+        Some(Reader { dc, ac, counts })
+    }
+
+    #[inline]
+    fn block(&self, last_dc: &mut i32, bits: &mut Bits, to: &mut Blocks) -> Option<()> {
+        let first = to.frequencies.len();
+        *last_dc = last_dc.checked_add(bits.difference(self.dc)?)?;
+        to.frequencies.push((0, i16::try_from(*last_dc).ok()?));
+        let (mut last, mut at) = (1, 1);
+        while at < 64 {
+            let (zeros, value) = bits.frequency(self.ac)?;
+            if value == 0 {
+                if zeros != 15 {
+                    break;
                 }
-                let left = (unit * self.across + x) * self.points.0;
-                let to = &mut self.strip[y * self.points.1 * self.stride + left..];
-                inverse::transform(&block, last, self.points, to, self.stride);
+                at += 16;
+                continue;
+            }
+            at += zeros;
+            if *self.counts.get(at)? {
+                to.frequencies.push((ZIGZAG[at], value));
+                last = at + 1;
+            }
+            at += 1;
+        }
+        to.blocks.push(((to.frequencies.len() - first) as u8, last as u8));
+        Some(())
+    }
+}
+
+/// Turns frequencies into pixels.
+struct Painter {
+    width: usize,
+    height: usize,
+    units: usize,
+    /// Lines that a row of units gives.
+    lines: usize,
+    planes: Vec<Plane>,
+    pixels: Vec<u8>,
+}
+
+/// A component's pixels of one row of units.
+struct Plane {
+    across: usize,
+    down: usize,
+    points: (usize, usize),
+    quantization: [f32; 64],
+    strip: Vec<u8>,
+    stride: usize,
+}
+
+impl Painter {
+    fn new(frame: &Frame, tables: &Tables) -> Option<Painter> {
+        let reduce = |length: usize| (length * frame.eighths).div_ceil(8);
+        let (width, height) = (reduce(frame.width), reduce(frame.height));
+        let plane = |component: &Component| {
+            let Component { across, down, points, quantization, .. } = *component;
+            let stride = frame.units.0 * across * points.0;
+            let quantization = *tables.quantization.get(quantization)?.as_ref()?;
+            Some(Plane { across, down, points, quantization, strip: vec![0; stride * down * points.1], stride })
+        };
+        Some(Painter {
+            width,
+            height,
+            units: frame.units.0,
+            lines: frame.components[0].down * frame.components[0].points.1,
+            planes: frame.components.iter().map(plane).collect::<Option<_>>()?,
+            pixels: Vec::with_capacity(width * height * 3),
+        })
+    }
+
+    fn row(&mut self, row: &Blocks) {
+        let (mut blocks, mut frequencies) = (row.blocks.iter(), row.frequencies.as_slice());
+        for unit in 0..self.units {
+            for plane in &mut self.planes {
+                for at in 0..plane.across * plane.down {
+                    let (x, y) = (unit * plane.across + at % plane.across, at / plane.across);
+                    let Some((count, last)) = blocks.next() else { return };
+                    let (these, rest) = frequencies.split_at(usize::from(*count));
+                    frequencies = rest;
+                    let mut block = [0.0; 64];
+                    for (place, value) in these {
+                        let place = usize::from(place & 63);
+                        block[place] = f32::from(*value) * plane.quantization[place];
+                    }
+                    let to = &mut plane.strip[y * plane.points.1 * plane.stride + x * plane.points.0..];
+                    inverse::transform(&block, usize::from(*last), plane.points, to, plane.stride);
+                }
             }
         }
-        Some(())
+        let made = self.pixels.len() / (self.width * 3);
+        for line in 0..self.lines.min(self.height - made) {
+            let of = |at: usize| &self.planes[at].strip[line * self.planes[at].stride..][..self.width];
+            to_rgb([of(0), of(1), of(2)], &mut self.pixels);
+        }
+    }
+
+    fn done(self) -> Reduced {
+        Reduced { width: self.width as u32, height: self.height as u32, pixels: self.pixels }
     }
 }
 

@@ -18,6 +18,10 @@ pub struct Ledger {
     pub orders: BTreeMap<String, Ordered>,
     /// Every order that was asked for, by its key: whose session, in which words, and the id that was told, if it was.
     pub asked: BTreeMap<String, (String, Value, Option<String>)>,
+    /// Addresses of exports that were begun.
+    pub exports: Vec<String>,
+    /// Order and id of every refund.
+    pub refunds: Vec<(String, String)>,
     /// Notes of staff on orders.
     pub notes: BTreeSet<(String, String)>,
 }
@@ -96,7 +100,7 @@ pub async fn customer(town: Arc<Town>, ledger: Shared, mut dice: Dice, name: Str
     Some(())
 }
 
-/// Somebody in the panel: notes on orders, a product on and off the shelf (which writes the search index), backups.
+/// Somebody in the panel: notes on orders, a product on and off the shelf (which writes the search index), backups, exports, refunds.
 pub async fn staff(town: Arc<Town>, ledger: Shared, token: String, round: u64) -> Option<()> {
     let visitor = Visitor::new(format!("http://{}", town.address)).with_token(&token);
     let products = visitor.try_get("/admin/products").await?.ok();
@@ -111,8 +115,24 @@ pub async fn staff(town: Arc<Town>, ledger: Shared, token: String, round: u64) -
             visitor.try_put(&format!("/admin/orders/{order}"), &json!({"note": note})).await?.ok();
             ledger.open().notes.insert((order, note));
         }
+        // Ten yen of the newest paid order; how it ends is looked at later, that it is there is looked at for ever.
+        let paid = visitor.try_get("/admin/orders?status=paid&limit=1").await?.ok()["items"][0]["id"].clone();
+        if let Some(order) = paid.as_str().filter(|_| number % 2 == 1) {
+            let path = format!("/admin/orders/{order}/refunds");
+            let made = visitor.try_post(&path, &json!({"amount": 10, "reason": "a scratch"})).await?;
+            assert!(matches!(made.status, 201 | 409), "{}", made.text());
+            if made.status == 201 {
+                ledger.open().refunds.push((order.to_owned(), text(&made.json()["id"])));
+            }
+        }
         if number % 4 == 1 {
             assert_eq!(visitor.try_post("/admin/backups", &json!({})).await?.status, 202);
+        }
+        if number % 3 == 2 {
+            let wish = json!({"kind": "orders", "encoding": "utf-8-bom", "rows": "per_order"});
+            let begun = visitor.try_post("/admin/exports", &wish).await?;
+            assert_eq!(begun.status, 202, "{}", begun.text());
+            ledger.open().exports.push(begun.header("location").to_owned());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

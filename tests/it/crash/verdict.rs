@@ -33,10 +33,14 @@ pub async fn settled(town: &Town, staff: &Visitor) {
         let idle = waiting.iter().all(|line| line.ends_with(" 0"));
         if idle && staff.get("/admin/jobs?status=processing").await.ok()["items"] == Value::Array(Vec::new()) {
             let open = unpaid_but_paid_for(town, staff).await;
-            if open.is_empty() {
+            let (given, told) = given_back(town, staff).await;
+            if open.is_empty() && given == told {
                 return;
             }
-            assert!(started.elapsed() < PATIENCE, "paid at Stripe, but not here: {open:?}");
+            assert!(
+                started.elapsed() < PATIENCE,
+                "paid at Stripe, but not here: {open:?}; {given} given back, {told} told"
+            );
         }
         if started.elapsed() > PATIENCE {
             panic!("jobs are stuck: {}", staff.get("/admin/jobs?limit=100").await.text());
@@ -54,6 +58,14 @@ async fn unpaid_but_paid_for(town: &Town, staff: &Visitor) -> Vec<String> {
         }
     }
     open
+}
+
+/// What Stripe gave back in all, and what the orders say of it.
+async fn given_back(town: &Town, staff: &Visitor) -> (i64, i64) {
+    let amount = |value: &Value, field: &str| value[field].as_i64().expect("an amount");
+    let given = town.stripe().refunds.values().map(|refund| amount(refund, "amount")).sum();
+    let told = all_orders(staff).await.values().map(|order| amount(order, "amount_refunded")).sum();
+    (given, told)
 }
 
 /// Order, and what was paid for it. One order is paid once.
@@ -121,6 +133,17 @@ pub async fn nothing_acknowledged_is_lost(
     for (order, note) in &ledger.notes {
         let page = staff.get(&format!("/admin/orders/{order}")).await.ok();
         assert!(page["staff_notes"].to_string().contains(note.as_str()), "{note}: {page}");
+    }
+    for (order, refund) in &ledger.refunds {
+        let list = staff.get(&format!("/admin/orders/{order}/refunds")).await.ok();
+        let kept = list["items"].as_array().unwrap().iter().find(|kept| kept["id"] == **refund);
+        assert_eq!(kept.unwrap_or_else(|| panic!("{refund} is lost: {list}"))["status"], "succeeded", "{list}");
+    }
+    for path in &ledger.exports {
+        let export = staff.get(path).await.ok();
+        assert_eq!(export["status"], "completed", "{export}");
+        let file = staff.get(export["file_url"].as_str().expect("an address")).await;
+        assert_eq!((file.status, Some(file.body.len() as u64)), (200, export["bytes"].as_u64()), "{export}");
     }
     // Asked for again under the same key, an order is the one it was, or is made now, once.
     for (key, (session, body, told)) in &mut ledger.asked {

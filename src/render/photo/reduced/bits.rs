@@ -3,10 +3,15 @@
 /// Codes up to this long are found in one step.
 const QUICK: u32 = 10;
 
+/// Codes that are together with their number up to this long are read in one step. The table has to stay in the nearest cache.
+const WHOLE: u32 = 11;
+
 /// One table of codes.
 pub struct Huffman {
     /// By the next bits: how many the code has (0: more than [`QUICK`]), and what it stands for.
     quick: Vec<(u8, u8)>,
+    /// By the next bits, read as a frequency: how many bits it takes with its number (0: more than [`WHOLE`]), zeros before it, the number.
+    whole: Vec<(u8, u8, i16)>,
     /// By length: the first number that is no code of this length any more, and where the symbols of this length would begin
     /// if codes began at 0.
     ends: [(u32, i32); 17],
@@ -36,8 +41,29 @@ impl Huffman {
             ends[length as usize].0 = code;
             code <<= 1;
         }
-        Some(Huffman { quick, ends, symbols: symbols.to_vec() })
+        let whole = whole(&quick);
+        Some(Huffman { quick, whole, ends, symbols: symbols.to_vec() })
     }
+}
+
+fn whole(quick: &[(u8, u8)]) -> Vec<(u8, u8, i16)> {
+    let read = |bits: u32| {
+        let (length, symbol) = quick[(bits >> (WHOLE - QUICK)) as usize];
+        let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
+        let taken = u32::from(length) + size;
+        if length == 0 || taken > WHOLE {
+            return (0, 0, 0);
+        }
+        let number = (bits >> (WHOLE - taken)) & ((1 << size) - 1);
+        (taken as u8, zeros, signed(number as i32, size) as i16)
+    };
+    (0..1 << WHOLE).map(read).collect()
+}
+
+/// A number of `size` bits, negative ones counted from below (T.81, F.2.2.1).
+#[inline]
+fn signed(value: i32, size: u32) -> i32 {
+    if size > 0 && value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
 }
 
 pub struct Bits<'a> {
@@ -123,12 +149,11 @@ impl<'a> Bits<'a> {
         None
     }
 
-    /// A number of `size` bits, negative ones counted from below (T.81, F.2.2.1).
     #[inline]
     fn number(&mut self, size: u32) -> i32 {
         let value = (self.word >> (64 - size)) as i32;
         self.skip(size);
-        if value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
+        signed(value, size)
     }
 
     /// How much brighter a block is than the last.
@@ -144,11 +169,17 @@ impl<'a> Bits<'a> {
 
     /// How many frequencies are zero, and the one that follows; (15, 0) for sixteen zeros, another 0 for the end of the block.
     #[inline]
-    pub fn frequency(&mut self, table: &Huffman) -> Option<(usize, i32)> {
+    pub fn frequency(&mut self, table: &Huffman) -> Option<(usize, i16)> {
         self.fill();
+        let (length, zeros, value) = table.whole[(self.word >> (64 - WHOLE)) as usize];
+        if length > 0 {
+            self.skip(length.into());
+            return Some((zeros.into(), value));
+        }
         let symbol = self.symbol(table)?;
         let (zeros, size) = (usize::from(symbol >> 4), symbol & 15);
-        Some((zeros, if size == 0 { 0 } else { self.number(size.into()) }))
+        // At most fifteen bits, so it fits.
+        Some((zeros, if size == 0 { 0 } else { self.number(size.into()) as i16 }))
     }
 
     /// Steps over a restart marker, which must come next.
