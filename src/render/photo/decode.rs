@@ -187,7 +187,8 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
 fn ends_properly(bytes: &[u8]) -> bool {
     segments(bytes)
         .last()
-        .is_some_and(|(marker, start, _)| marker == 0xDA && bytes[start..].windows(2).any(|pair| pair == [0xFF, 0xD9]))
+        // Looked for from the end, where it nearly always is.
+        .is_some_and(|(marker, start, _)| marker == 0xDA && bytes[start..].windows(2).rev().any(|pair| pair == [0xFF, 0xD9]))
 }
 
 fn has_adobe_marker(bytes: &[u8]) -> bool {
