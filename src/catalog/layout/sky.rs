@@ -89,7 +89,7 @@ fn naked_eye() -> f64 {
 #[serde(deny_unknown_fields)]
 pub struct SkyLines {
     pub color: Paint,
-    #[serde(default = "super::one")]
+    #[serde(default = "super::layers::one")]
     pub opacity: f64,
     pub width: f64,
     /// How far from a star's middle a line ends.
@@ -102,7 +102,7 @@ pub struct SkyLines {
 pub struct SkyMilkyWay {
     pub color: Paint,
     /// Of one spot; many lie over each other.
-    #[serde(default = "super::one")]
+    #[serde(default = "super::layers::one")]
     pub opacity: f64,
     /// Diameter of the spots its glow is made of.
     pub size: f64,

@@ -1,0 +1,150 @@
+use super::*;
+
+pub(super) const FILE: &str = r##"
+slug = "star-poster"
+category = "poster"
+name = { en = "Star poster", ja = "星のポスター" }
+description = { en = "A poster.", ja = "ポスターです。" }
+mockup = "wall"
+
+[[variants]]
+key = "a4"
+name = { en = "A4", ja = "A4" }
+width_mm = 210
+height_mm = 297
+price = 2980
+size_class = "flat-small"
+
+[layout]
+width_mm = 210
+height_mm = 297
+background = "$paper"
+
+[[layout.layers]]
+kind = "artwork"
+file = "back.svg"
+colors = { "#FBF7EF" = "$paper", "#e2ded7" = { field = "paper", mix = "#000000", amount = 0.1 } }
+when = { look = ["plain", "mono"] }
+
+[[layout.layers]]
+kind = "photo"
+field = "photo"
+x = 20
+y = 20
+width = 170
+height = 170
+mask = { shape = "rounded", radius = 8 }
+look = "$look"
+shadow = { dy = 1, blur = 3.0, color = "#00000040" }
+fade = { bottom = 0.3 }
+
+[[layout.layers]]
+kind = "text"
+field = "name"
+x = 20
+y = 205
+width = 170
+height = 30
+size_mm = 22
+min_size_mm = 6
+font = "zen-maru-bold"
+color = "#1b1f3b"
+arc = { radius = 60, start = "bottom" }
+
+[[layout.fields]]
+id = "photo"
+kind = "photo"
+label = { en = "Your photo", ja = "写真" }
+required = true
+
+[[layout.fields]]
+id = "name"
+kind = "text"
+label = { en = "Name", ja = "なまえ" }
+required = true
+max_chars = 20
+sample = "Chelsea"
+fonts = ["zen-maru-bold", "caveat"]
+
+[[layout.fields]]
+id = "paper"
+kind = "color"
+label = { en = "Paper", ja = "紙の色" }
+default = "#FBF7EF"
+colors = ["#FBF7EF", "#14183A"]
+
+[[layout.fields]]
+id = "look"
+kind = "choice"
+label = { en = "Look", ja = "仕上がり" }
+default = "plain"
+choices = [ { id = "plain", label = { en = "Plain", ja = "そのまま" } }, { id = "mono", label = { en = "Black and white", ja = "モノクロ" } } ]
+
+[sample]
+photo = { file = "chelsea.jpg", x = 0.5, y = 0.4, zoom = 1.2, rotation = 0 }
+"##;
+
+#[test]
+fn a_file_is_read_and_survives_json() {
+    let file = ProductFile::parse(FILE).unwrap();
+    assert_eq!(file.layout.print_pixels(file.variants[0].size()), (2551, 3579));
+    assert_eq!(file.layout.artwork_files(), ["back.svg"]);
+    assert_eq!(file.layout.background, Paint::Field("paper".into()));
+    let json = serde_json::to_string(&file).unwrap();
+    assert_eq!(serde_json::from_str::<ProductFile>(&json).unwrap(), file);
+}
+
+/// Replaces one piece of the good file and returns what is said about the result.
+fn mistake(from: &str, to: &str) -> String {
+    assert!(FILE.contains(from), "{from}");
+    let problems = ProductFile::parse(&FILE.replacen(from, to, 1)).expect_err(to);
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    for (from, to, said) in [
+        ("width_mm = 210\nheight_mm = 297\nprice", "width_mm = 210\nheight_mm = 210\nprice", "variants[0] (a4)"),
+        ("price = 2980", "price = 0", "above 0"),
+        ("\"zen-maru-bold\"\ncolor", "\"comic\"\ncolor", "layout.layers[2] (text name): there is no face `comic`"),
+        ("field = \"photo\"", "field = \"foto\"", "no photo field `foto`"),
+        ("field = \"name\"", "field = \"paper\"", "no text, date or place field `paper`"),
+        ("max_chars = 20", "max_chars = 3", "sample is longer"),
+        ("max_chars = 20", "", "needs `max_chars`"),
+        ("\"Chelsea\"", "\"Chelsea 🐾\"", "no face can draw `🐾`"),
+        ("default = \"#FBF7EF\"", "default = \"#000000\"", "not among its colours"),
+        ("default = \"plain\"", "default = \"loud\"", "not among its choices"),
+        ("look = [\"plain\"", "look = [\"loud\"", "no choice `loud`"),
+        ("radius = 8", "radius = -1", "radius"),
+        ("fade = { bottom = 0.3 }", "fade = { bottom = 30 }", "share of the frame"),
+        ("fade = {", "fades = {", "fades"),
+        ("background = \"$paper\"", "background = \"$look\"", "no color field `look`"),
+        ("background = \"$paper\"", "background = \"cream\"", "`cream` is neither a colour"),
+        ("photo = { file", "foto = { file", "sample: there is no field `foto`"),
+        ("file = \"back.svg\"", "file = \"../back.svg\"", "plain name"),
+        ("x = 20\ny = 20", "x = 400\ny = 20", "outside the surface"),
+        (
+            "label = { en = \"Name\", ja = \"なまえ\" }",
+            "label = { en = \"Name\", ja = \"\" }",
+            "Japanese text is empty",
+        ),
+        (
+            "required = true\nmax_chars",
+            "required = true\ndefault = \"Bella\"\nmax_chars",
+            "required field has no default",
+        ),
+    ] {
+        let message = mistake(from, to);
+        assert!(message.contains(said), "{to}: {message}");
+    }
+}
+
+#[test]
+fn dates_are_days_of_the_calendar() {
+    for good in ["2024-02-29", "1999-12-31"] {
+        assert!(check::is_date(good), "{good}");
+    }
+    for bad in ["2023-02-29", "2024-13-01", "2024-00-10", "2024-4-01", "24-04-01", "2024-04-01x", "0000-01-01"] {
+        assert!(!check::is_date(bad), "{bad}");
+    }
+}
