@@ -11,8 +11,8 @@ mod sky;
 #[cfg(test)]
 mod tests;
 
-pub use check::Problem;
-pub(crate) use check::is_date;
+pub use check::{MAX_SIDE_MM, Problem};
+pub(crate) use check::{is_date, is_word};
 pub use fields::{Choice, Colors, Field, FieldKind, Place, TextField};
 pub use layers::{
     ARTWORK_APRON_MM, ArtworkLayer, Border, Layer, Look, Mask, OneOrMore, Outline, PhotoLayer, Shadow, Show, TextLayer,

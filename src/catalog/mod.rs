@@ -2,21 +2,23 @@
 //!
 //! May touch: the rooms left of it. Begin with [`model`] (a product), [`layout`] (its design surface), [`mod@shelf`] (all of it in memory).
 
-mod admin;
+pub mod admin;
+pub mod changes;
 pub mod finding;
 pub mod layout;
 pub mod model;
 pub mod shelf;
 pub mod starter;
 pub mod table;
+pub mod typed;
 pub mod view;
 pub mod web;
 
 pub use finding::reindex;
-pub use model::{Product, ProductId, ProductStatus, Variant, VariantId};
+pub use model::{PictureId, Product, ProductId, ProductPicture, ProductStatus, Variant, VariantId};
 pub use shelf::{Shelf, Surface, shelf, surface};
 pub use starter::install_starter;
-pub use table::{product, take_stock};
+pub use table::{blobs_in_use, each_file, product, take_stock};
 pub use web::routes;
 
 use crate::kernel::Fault;

@@ -18,6 +18,7 @@ pub struct Shelf {
     items: Vec<Arc<Item>>,
     by_id: HashMap<ProductId, usize>,
     by_slug: HashMap<String, usize>,
+    by_former_slug: HashMap<String, usize>,
     pub currency: Currency,
     /// Changes when anything that can be searched changes.
     pub mark: String,
@@ -44,6 +45,29 @@ fn at(lang: Lang) -> usize {
 }
 
 impl Item {
+    /// # Errors
+    /// A stage that cannot be read, which is a mistake in the program.
+    pub fn new(
+        product: Product,
+        layout: Arc<Layout>,
+        hash: String,
+        mockup: Mockup,
+        currency: Currency,
+    ) -> Result<Item, Fault> {
+        let views = Lang::ALL.map(|lang| ProductView::new(&product, &layout, &hash, currency, lang));
+        let mut pictures: Vec<PictureView> =
+            product.pictures.iter().map(|picture| PictureView::of_owner(&product.slug, picture)).collect();
+        if pictures.is_empty() {
+            pictures.push(PictureView::of_product(&product.slug, &layout, &hash));
+            pictures.extend(PictureView::of_mockup(&product.slug, &hash, mockup)?);
+            if mockup.leads() {
+                pictures.reverse();
+            }
+        }
+        let cards = Lang::ALL.map(|lang| Card::new(&product, pictures[0].clone(), currency, lang));
+        Ok(Item { product, layout, surface_hash: hash, mockup, pictures, views, cards })
+    }
+
     pub fn view(&self, lang: Lang) -> &ProductView {
         &self.views[at(lang)]
     }
@@ -62,18 +86,14 @@ impl Shelf {
             let Known { layout, hash, mockup } = memory.layout(&tx, &product)?;
             mark.update(product.id.0.as_bytes());
             mark.update(product.version.to_be_bytes());
-            let views = Lang::ALL.map(|lang| ProductView::new(&product, &layout, &hash, currency, lang));
-            let mut pictures = vec![PictureView::of_product(&product.slug, &layout, &hash)];
-            pictures.extend(PictureView::of_mockup(&product.slug, &hash, mockup)?);
-            if mockup.leads() {
-                pictures.reverse();
-            }
-            let cards = Lang::ALL.map(|lang| Card::new(&product, pictures[0].clone(), currency, lang));
-            items.push(Arc::new(Item { product, layout, surface_hash: hash, mockup, pictures, views, cards }));
+            items.push(Arc::new(Item::new(product, layout, hash, mockup, currency)?));
         }
         let by_id = items.iter().enumerate().map(|(at, item)| (item.product.id, at)).collect();
         let by_slug = items.iter().enumerate().map(|(at, item)| (item.product.slug.clone(), at)).collect();
-        Ok(Shelf { items, by_id, by_slug, currency, mark: hex::encode(mark.finalize()) })
+        let former = items.iter().enumerate();
+        let former = former.flat_map(|(at, item)| item.product.former_slugs.iter().map(move |slug| (slug.clone(), at)));
+        let by_former_slug = former.collect();
+        Ok(Shelf { items, by_id, by_slug, by_former_slug, currency, mark: hex::encode(mark.finalize()) })
     }
 
     pub fn item(&self, id: ProductId) -> Option<&Arc<Item>> {
@@ -86,6 +106,11 @@ impl Shelf {
 
     pub fn by_slug(&self, slug: &str) -> Option<&Arc<Item>> {
         self.by_slug.get(slug).map(|at| &self.items[*at])
+    }
+
+    /// The product that had the slug before it was given another.
+    pub fn by_former_slug(&self, slug: &str) -> Option<&Arc<Item>> {
+        self.by_former_slug.get(slug).map(|at| &self.items[*at])
     }
 
     /// The products on sale, in the order of the shop.
@@ -125,7 +150,11 @@ pub struct Surface {
 }
 
 impl Surface {
-    fn new(product_id: ProductId, version: u32, row: SurfaceRow) -> Result<Surface, Fault> {
+    /// Parses the artwork; `version` is 0 for a draft.
+    ///
+    /// # Errors
+    /// Artwork that cannot be read.
+    pub fn new(product_id: ProductId, version: u32, row: SurfaceRow) -> Result<Surface, Fault> {
         let mut artwork = HashMap::new();
         for (name, svg) in &row.artwork {
             let parsed = Artwork::new(svg.as_bytes())

@@ -1,13 +1,12 @@
 //! The starter catalogue: `assets/products/<slug>/product.toml` with its artwork, put into an empty shop and kept up to date.
 
 use super::layout::ProductFile;
-use super::model::{Product, ProductId, ProductStatus, SurfaceRow, Variant, VariantId};
+use super::model::{Product, ProductId, ProductStatus, SurfaceRow, Variant, VariantId, surface_hash};
 use super::table::{self, Starter};
 use super::{layout, shelf};
 use crate::kernel::{Fault, Moment};
 use crate::shop::Shop;
 use rust_embed::RustEmbed;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 #[derive(RustEmbed)]
@@ -25,17 +24,7 @@ pub struct Bundled {
 impl Bundled {
     /// First 16 hex digits of the SHA-256 of the file's content and the artwork.
     fn hash(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        };
-        add(&serde_json::to_string(&self.file).unwrap_or_default());
-        for (name, svg) in &self.artwork {
-            add(name);
-            add(svg);
-        }
-        hex::encode(&hash.finalize()[..8])
+        surface_hash(&self.file, &self.artwork)
     }
 }
 
@@ -100,14 +89,20 @@ pub fn install_starter(shop: &Shop) -> Result<usize, Fault> {
                 None => None,
             };
             let product = match known {
+                // What the owner made is the owner's, and what the owner deleted stays away.
+                Some(Product { own_layout: true, id, .. }) => {
+                    table::put_starter(tx, &slug, &Starter { product_id: id, hash })?;
+                    continue;
+                }
+                None if starter.is_some() => continue,
                 Some(product) => updated(&shop, product, &bundled.file, now),
-                None if table::is_slug_taken(tx, &slug)? => continue,
+                None if table::of_slug(tx, &slug)?.is_some() => continue,
                 None => {
                     new += 1;
                     fresh(&shop, &bundled.file, position, now)
                 }
             };
-            let row = SurfaceRow { file: bundled.file, artwork: bundled.artwork, hash: hash.clone() };
+            let row = SurfaceRow::new(bundled.file, bundled.artwork);
             table::put_surface(tx, product.id, product.layout_version, &row)?;
             table::put_product(tx, &product, &memory).map_err(as_fault)?;
             table::put_starter(tx, &slug, &Starter { product_id: product.id, hash })?;
@@ -132,7 +127,11 @@ fn fresh(shop: &Shop, file: &ProductFile, position: u32, now: Moment) -> Product
         name: file.name.clone(),
         description: file.description.clone(),
         variants: file.variants.iter().map(|variant| new_variant(shop, variant)).collect(),
+        former: Vec::new(),
+        pictures: Vec::new(),
+        former_slugs: Vec::new(),
         layout_version: 1,
+        own_layout: false,
         tax_class: String::new(),
         position,
         version: 1,
@@ -158,7 +157,7 @@ fn new_variant(shop: &Shop, variant: &layout::Variant) -> Variant {
 /// A new layout version; variants that came are added, none is taken away.
 fn updated(shop: &Shop, mut product: Product, file: &ProductFile, now: Moment) -> Product {
     for variant in &file.variants {
-        if !product.variants.iter().any(|known| known.key == variant.key) {
+        if !product.all_variants().any(|known| known.key == variant.key) {
             product.variants.push(new_variant(shop, variant));
         }
     }

@@ -1,7 +1,8 @@
 //! Products as they are shown: the JSON of the contract, cards in lists, pictures in sizes that fit.
 
 use super::layout::{Field, FieldKind, Layout, Mockup};
-use super::model::{Product, ProductId, ProductStatus, Variant, VariantId};
+use super::model::{Product, ProductId, ProductPicture, ProductStatus, Variant, VariantId};
+use crate::kernel::lang::Words;
 use crate::kernel::{Currency, Fault, Lang, Money};
 use crate::render::{fonts, mockup};
 use crate::web::words;
@@ -23,7 +24,7 @@ pub struct ProductView {
     pub status: ProductStatus,
     pub variants: Vec<VariantView>,
     pub layout: LayoutView,
-    /// A picture of the product with a sample design, 800 pixels wide.
+    /// The owner's first picture of the product, or the product with a sample design, 800 pixels wide.
     pub image_url: String,
 }
 
@@ -104,7 +105,10 @@ impl ProductView {
                 safe_margin_mm: layout.safe_margin_mm,
                 fields: layout.fields.iter().map(|field| FieldView::new(field, lang)).collect(),
             },
-            image_url: picture_url(&product.slug, hash, 800),
+            image_url: match product.pictures.first() {
+                Some(picture) => format!("/pictures/{}", own_picture_name(&product.slug, picture, 800)),
+                None => picture_url(&product.slug, hash, 800),
+            },
         }
     }
 }
@@ -188,6 +192,11 @@ pub fn picture_name(slug: &str, surface_hash: &str, width: u32) -> String {
     format!("{slug}-{surface_hash}-{PICTURE_STYLE}-{width}.jpg")
 }
 
+/// The name of a picture the owner uploaded: `mug-1a2b3c4d5e6f7a8b-own-800.jpg`.
+pub fn own_picture_name(slug: &str, picture: &ProductPicture, width: u32) -> String {
+    format!("{slug}-{}-own-{width}.jpg", hex::encode(&picture.file.sha256.0[..8]))
+}
+
 /// The name of the product's mock-up, where it has one: `mug-1a2b3c4d5e6f7a8b-m0a1b2c3d-800.jpg`, told apart from the flat picture by
 /// the mark of the stage it is shown on.
 ///
@@ -211,6 +220,8 @@ pub struct PictureView {
     pub share: String,
     pub width: u32,
     pub height: u32,
+    /// What the owner says it shows.
+    pub alt: Option<Words>,
 }
 
 /// The part of a wall inside its margins, as the style sheet has it.
@@ -233,6 +244,24 @@ impl PictureView {
             share,
             width,
             height,
+            alt: None,
+        }
+    }
+
+    /// A picture the owner uploaded. It fills its frame.
+    pub fn of_owner(slug: &str, picture: &ProductPicture) -> PictureView {
+        let url = |width: u32| format!("/pictures/{}", own_picture_name(slug, picture, width));
+        let set: Vec<_> = PICTURE_WIDTHS.iter().map(|width| format!("{} {width}w", url(*width))).collect();
+        let height = u64::from(picture.height) * 800 / u64::from(picture.width.max(1));
+        PictureView {
+            is_mockup: true,
+            src: url(800),
+            small: url(PICTURE_WIDTHS[0]),
+            srcset: set.join(", "),
+            share: "1".to_owned(),
+            width: 800,
+            height: u32::try_from(height).unwrap_or(800).max(1),
+            alt: Some(picture.alt.clone()).filter(|alt| *alt != Words::default()),
         }
     }
 
@@ -251,7 +280,16 @@ impl PictureView {
             set.extend(url(width)?.map(|url| format!("{url} {width}w")));
         }
         let share = "1".to_owned();
-        Ok(Some(PictureView { is_mockup: true, src, small, srcset: set.join(", "), share, width: 800, height: 800 }))
+        Ok(Some(PictureView {
+            is_mockup: true,
+            src,
+            small,
+            srcset: set.join(", "),
+            share,
+            width: 800,
+            height: 800,
+            alt: None,
+        }))
     }
 }
 

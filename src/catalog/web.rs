@@ -8,7 +8,7 @@ use super::shelf::{Item, shelf};
 use super::view::{Card, PictureView, ProductView, category_name, size_text};
 use crate::kernel::{Lang, Money};
 use crate::shop::Shop;
-use crate::web::{List, Page, Paging, Problem, Reply, View, Visit};
+use crate::web::{Face, List, Page, Paging, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::header;
@@ -226,6 +226,12 @@ impl View for ProductPage {
 #[utoipa::path(get, path = "/products/{slug}", tag = "shop", params(("slug" = String, Path)),
     responses((status = 200, body = ProductView), (status = 404)))]
 async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, Problem> {
+    let known = shelf(&visit.shop)?;
+    // An address that was given away once goes on leading to its product.
+    if let (None, Some(item)) = (known.by_slug(&slug), known.by_former_slug(&slug)) {
+        let now_at = format!("/products/{}", item.product.slug);
+        return Ok(Reply::see_other(visit.face, &now_at).status(if visit.face == Face::Fragment { 200 } else { 308 }));
+    }
     visit.reply_kept(edition(&visit.shop), || {
         let shelf = shelf(&visit.shop)?;
         let item = shelf.by_slug(&slug).ok_or_else(Problem::not_found)?;
@@ -255,7 +261,7 @@ async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, P
             category: category_name(&product.category, lang),
             picture: item.pictures[0].clone(),
             pictures: item.pictures.clone(),
-            is_framed: item.mockup == Mockup::Wall,
+            is_framed: item.mockup == Mockup::Wall && product.pictures.is_empty(),
             variants: variants.collect(),
             dpi: item.layout.dpi,
             you_add: labels(false),

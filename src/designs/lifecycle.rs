@@ -306,7 +306,7 @@ pub fn copy_for_reorder(
     let Some(product) = product else {
         return Err(Refusal::new(Code::InvalidInput, "designs.product_gone").into());
     };
-    if product.variant(variant_id).is_none() {
+    if product.sold(variant_id).is_none() {
         let message = Message::new("designs.variant_gone").with_words("name", &product.name);
         return Err(Refusal::because(Code::InvalidInput, message).into());
     }

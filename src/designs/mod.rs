@@ -18,6 +18,7 @@ mod resume;
 pub mod rules;
 pub mod scene;
 mod sheet;
+mod studio;
 mod table;
 pub mod web;
 mod workshop;

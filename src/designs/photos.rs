@@ -5,7 +5,7 @@ use super::rules::{self, MAX_PHOTOS};
 use super::table;
 use super::workshop::workshop;
 use crate::kernel::{Code, Fault, Message, Refusal, Result};
-use crate::render::photo::{Kind, PhotoProblem, encode_proxy, inspect};
+use crate::render::photo::{Decoded, Kind, PhotoProblem, encode_proxy, inspect};
 use crate::shop::Shop;
 use crate::store::{BlobRef, BlobWriter};
 use crate::web::Problem;
@@ -121,9 +121,7 @@ pub async fn blocking<T: Send + 'static, E: From<Fault> + Send + 'static>(
 /// # Errors
 /// What the file is not: `image_unreadable`, `image_too_large`, `unsupported_media`.
 pub fn develop(shop: &Shop, original: BlobRef) -> Result<Photo> {
-    let decoder = &workshop(shop).decoder;
-    let file = shop.blobs().path(&original.sha256);
-    let decoded = decoder.decode(&file, Some(crate::render::photo::PROXY_SIDE)).map_err(refuse)?;
+    let decoded = decoded(shop, &original, crate::render::photo::PROXY_SIDE)?;
     let (proxy, proxy_type) = encode_proxy(&decoded.picture)?;
     Ok(Photo {
         id: PhotoId(shop.new_id()),
@@ -134,6 +132,15 @@ pub fn develop(shop: &Shop, original: BlobRef) -> Result<Photo> {
         height: decoded.height,
         created_at: shop.now(),
     })
+}
+
+/// The picture in a received file, upright and at most so large. Blocks while a child process decodes it.
+///
+/// # Errors
+/// As [`develop`].
+pub fn decoded(shop: &Shop, original: &BlobRef, max_side: u32) -> Result<Decoded> {
+    let file = shop.blobs().path(&original.sha256);
+    Ok(workshop(shop).decoder.decode(&file, Some(max_side)).map_err(refuse)?)
 }
 
 /// # Errors

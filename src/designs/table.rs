@@ -1,6 +1,7 @@
 //! Designs, their photos and pictures in the database.
 
 use super::model::{Approved, Design, DesignId, Final, Photo, PhotoId};
+use crate::catalog::{self, ProductId};
 use crate::kernel::{Fault, Moment};
 use crate::store::{BlobRef, Digest, Index, Order, Snapshot, Table, WriteTx};
 use crate::web::SessionId;
@@ -94,12 +95,12 @@ pub fn put_share(tx: &WriteTx, token: &str, design: DesignId) -> Result<(), Faul
     SHARES.put(tx, &token.to_owned(), &design)
 }
 
-/// Whether a row refers to the file: photos, proxies, approved previews and print files.
+/// Whether a row refers to the file: photos, proxies, approved previews, print files, and products' own pictures.
 ///
 /// # Errors
 /// A database that cannot be read.
 pub fn blobs_in_use(tx: &impl Snapshot, file: &Digest) -> Result<bool, Fault> {
-    Ok(FILES.count(tx, file, 1)? > 0)
+    Ok(FILES.count(tx, file, 1)? > 0 || catalog::blobs_in_use(tx, file)?)
 }
 
 /// Shows every file a row refers to, with what it is.
@@ -107,6 +108,7 @@ pub fn blobs_in_use(tx: &impl Snapshot, file: &Digest) -> Result<bool, Fault> {
 /// # Errors
 /// A database that cannot be read, and those of `visit`.
 pub fn each_file(tx: &impl Snapshot, mut visit: impl FnMut(&str, &BlobRef) -> Result<(), Fault>) -> Result<(), Fault> {
+    catalog::each_file(tx, &mut visit)?;
     PHOTOS.each(tx, .., Order::Rising, |(design, _), photo| {
         visit(&format!("a photo of design {design}"), &photo.original)?;
         visit(&format!("the small picture of a photo of design {design}"), &photo.proxy)?;
@@ -159,6 +161,27 @@ pub fn each_design(tx: &impl Snapshot, mut visit: impl FnMut(&Design) -> Result<
         visit(&design)?;
         Ok(ControlFlow::Continue(()))
     })
+}
+
+/// Looks for a design of the product among those behind `after`, in the order they were made. Gives whether there is one, and the last
+/// design looked at.
+///
+/// # Errors
+/// As [`each_file`].
+pub fn any_of_product(
+    tx: &impl Snapshot,
+    product: ProductId,
+    after: Option<DesignId>,
+) -> Result<(bool, Option<DesignId>), Fault> {
+    let wanted = product.to_string();
+    let (mut found, mut last) = (false, after);
+    _ = each_stored(tx, after, |id, json| {
+        last = Some(id);
+        // Its id stands in the row as text; it can hardly stand there by chance.
+        found = json.windows(wanted.len()).any(|window| window == wanted.as_bytes());
+        Ok(if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok((found, last))
 }
 
 /// How many designs there are.

@@ -12,7 +12,7 @@ use crate::render::mockup::{self, Piece};
 use crate::render::photo::{Decoder, Limits, PROXY_SIDE, decode_trusted};
 use crate::render::{Area, Canvas, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels};
 use crate::shop::Shop;
-use crate::store::{Cache, Digest};
+use crate::store::{BlobRef, Cache, Digest};
 use hmac::{Hmac, KeyInit, Mac};
 use rust_embed::RustEmbed;
 use sha2::Sha256;
@@ -162,6 +162,23 @@ impl Workshop {
         Ok(picture)
     }
 
+    /// A picture the owner uploaded, at most `width` pixels wide. From the cache, or made smaller.
+    ///
+    /// # Errors
+    /// A file that is missing or changed.
+    pub fn own_picture(&self, shop: &Shop, file: &BlobRef, name: &str, width: u32) -> Result<Vec<u8>, Fault> {
+        let picture = decode_trusted(&shop.blobs().read(&file.sha256)?)?;
+        let picture = if picture.width > width {
+            let height = u64::from(picture.height) * u64::from(width) / u64::from(picture.width);
+            picture.resized(width, u32::try_from(height).unwrap_or(width))?
+        } else {
+            picture
+        };
+        let jpeg = encode_jpeg(&picture, PICTURE_QUALITY)?;
+        keep(self.pictures.as_ref(), name, &jpeg);
+        Ok(jpeg)
+    }
+
     /// A product's own picture, `width` pixels wide: its layout with the sample filled in. From the cache, or drawn.
     ///
     /// # Errors
@@ -227,7 +244,8 @@ fn keep(cache: Option<&Cache>, name: &str, jpeg: &[u8]) {
     }
 }
 
-fn draw_sample(surface: &Surface, width: u32, shown: Shown) -> Result<Vec<u8>, Fault> {
+/// A surface with its sample filled in, and the photos it shows.
+fn sample_scene(surface: &Surface) -> Result<(Scene, Photos), Fault> {
     let layout = surface.layout();
     let (values, files) = scene::sample_values(&surface.file);
     let mut photos = Photos::new();
@@ -239,6 +257,22 @@ fn draw_sample(surface: &Surface, width: u32, shown: Shown) -> Result<Vec<u8>, F
     let photo_size = |id: Uuid| photos.get(&id).map(|picture| (picture.width, picture.height));
     let artwork = |name: &str| surface.artwork(name);
     let scene = scene::build_scene(layout, layout.size(), &values, &photo_size, &artwork)?.scene;
+    Ok((scene, photos))
+}
+
+/// A surface with its sample for whoever works on it: flat, with its bleed, `side` pixels along the longer side, as JPEG.
+///
+/// # Errors
+/// A sample that does not fit its layout.
+pub fn draw_layout(surface: &Surface, side: u32) -> Result<Vec<u8>, Fault> {
+    let (scene, photos) = sample_scene(surface)?;
+    let canvas = Canvas::long_side(&scene, side, Area::Bleed);
+    encode_jpeg(&draw(&scene, &photos, &canvas)?, PICTURE_QUALITY)
+}
+
+fn draw_sample(surface: &Surface, width: u32, shown: Shown) -> Result<Vec<u8>, Fault> {
+    let layout = surface.layout();
+    let (scene, photos) = sample_scene(surface)?;
     match (shown, surface.file.mockup.stage()) {
         (Shown::InUse, Some(kind)) => {
             let variant = surface.file.variants.first().map_or("", |variant| variant.key.as_str());

@@ -322,7 +322,7 @@ fn gone(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Mistakes> {
         let variant = line.frozen.as_ref().map_or(line.variant_id, |frozen| frozen.variant_id);
         let key = match (product, &line.frozen) {
             (None, _) => "orders.reorder_line_gone",
-            (Some(product), _) if product.variant(variant).is_none() => "orders.reorder_variant_gone",
+            (Some(product), _) if product.sold(variant).is_none() => "orders.reorder_variant_gone",
             (Some(_), Some(frozen)) if !designs::keeps_photos(tx, &visit.shop, line.design_id, &frozen.params)? => {
                 "orders.reorder_photo_gone"
             }

@@ -109,7 +109,7 @@ fn price_line(tx: &impl Snapshot, shop: &Shop, design: &Design, quantity: u32, f
     let gone = |key| Error::from(Refusal::field(field, Message::new(key)));
     let product = catalog::product(tx, design.product_id)?.filter(|product| product.is_active());
     let product = product.ok_or_else(|| gone("orders.product_gone"))?;
-    let variant = product.variant(design.variant_id).ok_or_else(|| gone("orders.variant_gone"))?;
+    let variant = product.sold(design.variant_id).ok_or_else(|| gone("orders.variant_gone"))?;
     designs::check_orderable(design, field)?;
     let subtotal = variant
         .price

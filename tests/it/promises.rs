@@ -33,9 +33,11 @@ fn routes() {
 }
 
 /// These make something, and put their answer into the transaction that makes it (`Visit::keep`).
-const MAKING: [&str; 7] = [
+const MAKING: [&str; 9] = [
     "/admin/exports",
     "/admin/orders/{id}/refunds",
+    "/admin/products",
+    "/admin/products/{id}/pictures",
     "/basket",
     "/designs",
     "/designs/{id}/photos",

@@ -25,7 +25,7 @@ impl fmt::Display for Problem {
 }
 
 /// The longest side of anything printed, and the most pixels of a print file: what the renderer is built for.
-const MAX_SIDE_MM: f64 = 2000.0;
+pub const MAX_SIDE_MM: f64 = 2000.0;
 const MAX_PRINT_PIXELS: u64 = 150_000_000;
 
 struct Report(Vec<Problem>);
@@ -47,7 +47,7 @@ impl Report {
     }
 }
 
-fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.len() <= 40
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
@@ -409,7 +409,7 @@ impl Layout {
     }
 
     /// True when some layer, colour, look or condition depends on the field.
-    fn uses(&self, id: &str) -> bool {
+    pub(crate) fn uses(&self, id: &str) -> bool {
         let paint = |paint: &Paint| paint.field() == Some(id);
         paint(&self.background)
             || self.layers.iter().any(|layer| {

@@ -292,13 +292,14 @@ pub fn show(visit: &Visit, design: &Design, told: &Told) -> Result<Reply, Proble
             .collect(),
         upload_error: said.upload_error,
         max_megabytes: shop.config().uploads.max_bytes >> 20,
-        variants: (product.variants.iter())
+        variants: (product.all_variants())
+            .filter(|variant| product.sold(variant.id).is_some() || variant.id == variant_id)
             .map(|variant| VariantPick {
                 id: variant.id,
                 name: variant.name.get(lang).to_owned(),
                 price: money(variant.price),
                 is_chosen: variant.id == variant_id,
-                is_sold_out: variant.is_sold_out(),
+                is_sold_out: variant.is_sold_out() || product.sold(variant.id).is_none(),
             })
             .collect(),
         price: chosen.map(|variant| money(variant.price)).unwrap_or_default(),
@@ -363,8 +364,7 @@ fn data(
         })
         .collect();
     let variants: Map<String, Value> = product
-        .variants
-        .iter()
+        .all_variants()
         .map(|variant| {
             let size = json!({
                 "price": money(variant.price), "width_mm": variant.width_mm, "height_mm": variant.height_mm,

@@ -1,6 +1,6 @@
 //! Pictures as files: previews, products' own pictures, the print file.
 
-use crate::catalog::view::{PICTURE_WIDTHS, mockup_name, picture_name};
+use crate::catalog::view::{PICTURE_WIDTHS, mockup_name, own_picture_name, picture_name};
 use crate::catalog::{self};
 use crate::designs::jobs::filling;
 use crate::designs::model::{DesignId, Status};
@@ -114,6 +114,17 @@ async fn show_product_picture(visit: Visit, Path(name): Path<String>) -> Result<
     let (width, slug) = width.zip(parts.nth(2)).ok_or_else(Problem::not_found)?;
     let shelf = catalog::shelf(&shop)?;
     let item = shelf.by_slug(slug).ok_or_else(Problem::not_found)?;
+    let own = item.product.pictures.iter().find(|picture| own_picture_name(slug, picture, width) == name);
+    if let Some(own) = own {
+        let (file, seat) = (own.file, workshop.desk.seat(item.product.id.0).await?);
+        let jpeg = blocking(move || {
+            let jpeg = workshop.own_picture(&shop, &file, &name, width)?;
+            drop(seat);
+            Ok::<_, Fault>(jpeg)
+        })
+        .await?;
+        return Ok(picture(jpeg, "image/jpeg", FOR_EVER));
+    }
     let shown = if picture_name(slug, &item.surface_hash, width) == name {
         Shown::Flat
     } else if mockup_name(slug, &item.surface_hash, item.mockup, width)?.is_some_and(|known| known == name) {

@@ -50,6 +50,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .merge(jobs::routes())
         .merge(share::routes())
         .merge(resume::routes())
+        .merge(super::studio::routes())
 }
 
 /// A new design. Fields may still be empty.
@@ -113,6 +114,7 @@ async fn create_design(visit: Visit, Input(new): Input<NewDesign>) -> Result<Rep
     let variant_id = new
         .variant_id
         .or(first.map(|variant| variant.id))
+        .filter(|id| product.sold(*id).is_some())
         .ok_or_else(|| Refusal::field("variant_id", Message::new("designs.variant_unknown")))?;
     let name = rules::checked_name(new.name.as_deref().unwrap_or_default())?;
     let params = new.params.filter(|params| !params.is_null()).unwrap_or_else(|| json!({}));
@@ -127,6 +129,10 @@ async fn create_design(visit: Visit, Input(new): Input<NewDesign>) -> Result<Rep
     let made = Made::new(&DesignView::new(&visit, &design, Some(&product)), &format!("/designs/{}", design.id))?;
     let (asker, told) = (visit.clone(), made.clone());
     let write = shop.store().write(move |tx| {
+        // Its product may have been deleted a moment ago.
+        if catalog::product(tx, design.product_id)?.is_none() {
+            return Err(Refusal::field("product_id", Message::new("designs.product_unknown")).into());
+        }
         table::put_design(tx, &design)?;
         asker.keep(tx, || Ok::<_, Error>(told))
     });
@@ -226,6 +232,11 @@ async fn save(visit: &Visit, shelf: &Arc<Shelf>, design: &Design, change: Design
     rules::check_unlocked(design)?;
     let name = change.name.as_deref().map(rules::checked_name).transpose()?;
     let variant_id = change.variant_id.unwrap_or(design.variant_id);
+    // A size that is no longer sold is kept, but not chosen anew.
+    let product = shelf.product(design.product_id);
+    if variant_id != design.variant_id && product.is_some_and(|product| product.sold(variant_id).is_none()) {
+        return Err(Refusal::field("variant_id", Message::new("designs.variant_unknown")).into());
+    }
     let params = change.params.unwrap_or_else(|| Value::Object(design.params.clone()));
     let assessed = look_at(&visit.shop, shelf, design, variant_id, params).await?.1;
     let seen = change.version.map(|version| version.unsigned_abs());

@@ -68,7 +68,7 @@ impl Designs {
         for item in catalog::shelf(shop)?.all() {
             let product = &item.product;
             names.insert(product.id.to_string(), product.name.get(lang).to_owned());
-            for variant in &product.variants {
+            for variant in product.all_variants() {
                 names.insert(variant.id.to_string(), variant.name.get(lang).to_owned());
             }
         }

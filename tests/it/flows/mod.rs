@@ -19,6 +19,7 @@ mod lists;
 mod mail_servers;
 mod mockups;
 mod other_device;
+mod panel_catalogue;
 mod panel_products;
 mod panel_search;
 mod panel_todo;
