@@ -185,6 +185,9 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|verb| verb == "decode-photo") {
         return petstar::render::photo::child_main();
     }
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "clean-artwork") {
+        return petstar::render::artwork::clean::child_main();
+    }
     let cli = Cli::parse();
     let listen = match &cli.command {
         Some(Verb::Serve { listen }) => listen.clone().or(cli.listen.clone()),

@@ -1,5 +1,7 @@
 //! SVG artwork: checked once, parsed once per set of colours.
 
+pub mod clean;
+
 use super::Color;
 use resvg::usvg;
 use std::collections::HashMap;

@@ -9,7 +9,7 @@ mod decode;
 mod kind;
 mod reduced;
 
-pub use child::{Decoder, Limits, PhotoProblem, child_main};
+pub use child::{Decoder, Limits, PhotoProblem, child_main, limit_self as limit_child};
 pub use decode::Decoded;
 pub use kind::{Kind, inspect};
 

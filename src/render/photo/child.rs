@@ -240,7 +240,11 @@ pub fn child_main() -> ExitCode {
     }
 }
 
-fn limit_self() -> rustix::io::Result<()> {
+/// What a child may have: little memory, little time, no files.
+///
+/// # Errors
+/// A system that sets no limits.
+pub fn limit_self() -> rustix::io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     for (resource, limit) in [
         (Resource::As, CHILD_MEMORY),
