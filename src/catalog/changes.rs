@@ -126,7 +126,7 @@ pub fn keep_draft(tx: &WriteTx, change: &Change, id: ProductId, surface: Surface
     if before.version != seen {
         return Err(Refusal::new(Code::StaleVersion, "layout.stale").into());
     }
-    if before.version > 0 && before.surface.hash == surface.hash {
+    if before.surface.hash == surface.hash {
         return Ok(before);
     }
     let draft = LayoutDraft {
@@ -161,6 +161,12 @@ pub fn publish(
 ) -> Result<Product> {
     let before = known(tx, id)?;
     check_sizes(&before, &surface)?;
+    let current = table::surface(tx, id, before.layout_version)?;
+    if current.is_some_and(|current| current.hash == surface.hash) {
+        // Nothing would be another: no version for that.
+        table::remove_draft(tx, id)?;
+        return Ok(before);
+    }
     let version = before.layout_version + 1;
     let surface = SurfaceRow { made_at: Some(change.now), made_by: change.by.clone(), taken_from: from, ..surface };
     table::put_surface(tx, id, version, &surface)?;

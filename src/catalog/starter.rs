@@ -237,6 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn a_layout_of_the_owners_own_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = shop(folder.path());
+        install_starter(&shop).unwrap();
+        let mut product = shelf::shelf(&shop).unwrap().all()[0].product.clone();
+        product.own_layout = true;
+        let (owner, id, slug) = (shop.clone(), product.id, product.slug.clone());
+        let outdated = Starter { product_id: id, hash: "of an older petstar".into() };
+        let write = move |tx: &crate::store::WriteTx| {
+            table::put_product(tx, &product, &shelf::memory(&owner))?;
+            table::put_starter(tx, &slug, &outdated)?;
+            Ok::<_, crate::kernel::Error>(())
+        };
+        shop.store().write_blocking(write).unwrap();
+        install_starter(&shop).unwrap();
+        let after = shelf::shelf(&shop).unwrap().product(id).unwrap().clone();
+        assert_eq!((after.layout_version, after.version), (1, 1), "a newer petstar brings nothing");
+    }
+
+    #[test]
     fn every_size_of_every_product_is_shown_in_use() {
         for product in bundled().unwrap() {
             let Some(kind) = product.file.mockup.stage() else { continue };

@@ -1,9 +1,9 @@
 //! Lengths and other numbers with decimals, as scripts send them or people type them.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What stands in a number's place, kept as it was typed so that a refused form shows it again.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub enum Typed {
     #[default]

@@ -162,6 +162,11 @@ impl Workshop {
         Ok(picture)
     }
 
+    /// Keeps a picture as long as there is room.
+    pub fn keep_picture(&self, name: &str, jpeg: &[u8]) {
+        keep(self.pictures.as_ref(), name, jpeg);
+    }
+
     /// A picture the owner uploaded, at most `width` pixels wide. From the cache, or made smaller.
     ///
     /// # Errors
@@ -175,7 +180,7 @@ impl Workshop {
             picture
         };
         let jpeg = encode_jpeg(&picture, PICTURE_QUALITY)?;
-        keep(self.pictures.as_ref(), name, &jpeg);
+        self.keep_picture(name, &jpeg);
         Ok(jpeg)
     }
 

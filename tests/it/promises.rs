@@ -63,6 +63,11 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("/admin/orders/{id}/lines/{line}/open", "a form with its version is refused, without one it is another mail"),
     ("/admin/parcels/tracking", "a second time finds the orders shipped with these numbers"),
     ("/admin/print", "a line that is there already is refused by name"),
+    (
+        "/admin/products/{id}/layout/artwork",
+        "a form with its version is refused, without one the drawing is there twice and can be removed",
+    ),
+    ("/admin/products/{id}/layout/versions/{version}/restore", "a second time finds it taken back"),
     ("/admin/setup", "the link works once"),
     ("/admin/staff", "the address is taken then"),
     ("/admin/stripe-events/{id}/process", "the order is brought to Stripe's state once more"),

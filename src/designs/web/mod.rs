@@ -2,7 +2,7 @@
 
 mod color_names;
 mod editor;
-mod files;
+pub mod files;
 mod form;
 pub mod jobs;
 mod layers;

@@ -44,6 +44,14 @@ async fn look_at_everything(window: &Window, shop: &TestShop) {
     for (index, link) in orders.as_array().expect("links").iter().enumerate() {
         panel.push((format!("admin-order-{index}"), link.as_str().unwrap_or_default().to_owned()));
     }
+    window.go("/admin/products").await;
+    let product = window.attribute(".table a[href^='/admin/products/']", "href").await.expect("a product");
+    panel.extend([
+        ("admin-product".to_owned(), product.clone()),
+        ("admin-product-new".to_owned(), "/admin/products/new".to_owned()),
+        ("admin-layout".to_owned(), format!("{product}/layout?open=layer-0")),
+        ("admin-layout-version".to_owned(), format!("{product}/layout/versions/1")),
+    ]);
     assert!(panel.len() > 10, "the panel's pages and orders: {panel:?}");
     for (name, path) in &panel {
         look_at(window, name, path, &mut troubles).await;

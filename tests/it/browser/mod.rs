@@ -9,6 +9,7 @@ mod editor;
 mod editor_devices;
 mod editor_mockup;
 mod editor_moves;
+mod layout;
 mod panel;
 mod purchase;
 mod steps;

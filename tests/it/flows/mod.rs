@@ -20,6 +20,7 @@ mod mail_servers;
 mod mockups;
 mod other_device;
 mod panel_catalogue;
+mod panel_layout;
 mod panel_products;
 mod panel_search;
 mod panel_todo;

@@ -1,0 +1,332 @@
+//! The controls of the form: one row of data each, so that the page is a loop and not a wall.
+
+use super::form::{Edit, FieldEdit, LayerEdit, PaintEdit};
+use crate::catalog::layout::{
+    ArcStart, Direction, Field, FieldKind, Layer, Layout, Look, Mask, Paint, PhotoLayer, ProductFile, TextLayer,
+};
+use crate::catalog::typed::{Typed, number_text};
+use crate::kernel::Lang;
+use crate::render::{Color, fonts};
+use crate::web::words;
+
+/// One control.
+pub struct Control {
+    /// Also its id.
+    pub name: String,
+    pub label: String,
+    pub hint: Option<String>,
+    pub error: Option<String>,
+    pub kind: Kind,
+}
+
+pub enum Kind {
+    Number {
+        value: String,
+        step: &'static str,
+    },
+    Line {
+        value: String,
+        lang: &'static str,
+        max: usize,
+    },
+    Block {
+        value: String,
+    },
+    Date {
+        value: String,
+    },
+    Choice {
+        options: Vec<Pick>,
+    },
+    /// Several of them, or none.
+    Several {
+        options: Vec<Pick>,
+    },
+    Switch {
+        on: bool,
+    },
+    /// `from` is empty when there are no colour fields to take it from.
+    Color {
+        own: String,
+        from: Vec<Pick>,
+    },
+}
+
+pub struct Pick {
+    pub value: String,
+    pub label: String,
+    pub chosen: bool,
+}
+
+/// Makes controls for one place of the form, with what was typed there and what is wrong with it.
+pub struct Maker<'a> {
+    pub lang: Lang,
+    pub layout: &'a Layout,
+    /// `layers.2.`, `fields.1.` or nothing.
+    pub stem: String,
+    pub errors: &'a [(String, String)],
+    pub controls: Vec<Control>,
+}
+
+impl<'a> Maker<'a> {
+    pub fn new(lang: Lang, layout: &'a Layout, stem: String, errors: &'a [(String, String)]) -> Maker<'a> {
+        Maker { lang, layout, stem, errors, controls: Vec::new() }
+    }
+
+    fn t(&self, key: &str) -> String {
+        words::text(self.lang, key).to_owned()
+    }
+
+    fn add(&mut self, name: &str, label: &str, kind: Kind) {
+        let name = format!("{}{name}", self.stem);
+        let error = self.errors.iter().find(|(field, _)| *field == name).map(|(_, message)| message.clone());
+        let hint = words::find(self.lang, &format!("{label}_hint")).map(str::to_owned);
+        self.controls.push(Control { name, label: self.t(label), hint, error, kind });
+    }
+
+    fn number(&mut self, name: &str, label: &str, value: f64, typed: Option<&Typed>, step: &'static str) {
+        let value = match typed {
+            Some(Typed::Nothing) | None => number_text(value),
+            Some(typed) => typed.text(),
+        };
+        self.add(name, label, Kind::Number { value, step });
+    }
+
+    fn line(&mut self, name: &str, label: &str, value: &str, typed: Option<&String>, lang: &'static str, max: usize) {
+        let value = typed.map_or(value, String::as_str).to_owned();
+        self.add(name, label, Kind::Line { value, lang, max });
+    }
+
+    fn choice(&mut self, name: &str, label: &str, chosen: &str, options: Vec<(String, String)>) {
+        let options = options.into_iter().map(|(value, label)| Pick { chosen: value == chosen, value, label });
+        let options = options.collect();
+        self.add(name, label, Kind::Choice { options });
+    }
+
+    /// A choice among words of the layout format, called by `layout.<group>.<word>`.
+    fn words(&mut self, name: &str, label: &str, chosen: &str, group: &str, options: &[&str]) {
+        let options = options.iter().map(|word| ((*word).to_owned(), self.t(&format!("layout.{group}.{word}"))));
+        let options = options.collect();
+        self.choice(name, label, chosen, options);
+    }
+
+    fn switch(&mut self, name: &str, label: &str, on: bool, typed: Option<&String>) {
+        let on = typed.map_or(on, |typed| typed == "on");
+        self.add(name, label, Kind::Switch { on });
+    }
+
+    fn color(&mut self, name: &str, label: &str, paint: &Paint, typed: Option<&PaintEdit>) {
+        let (mut own, mut chosen) = match paint {
+            Paint::Literal(color) => (color.to_string(), String::new()),
+            Paint::Field(field) => (self.shown(field), format!("${field}")),
+            Paint::Mixed { field, .. } => (self.shown(field), "=".to_owned()),
+        };
+        if let Some(typed) = typed {
+            own.clone_from(&typed.own);
+            chosen.clone_from(&typed.from);
+        }
+        let fields = self.layout.fields.iter().filter(|field| matches!(field.kind, FieldKind::Color { .. }));
+        let mut from: Vec<(String, String)> =
+            fields.map(|field| (format!("${}", field.id), field.label.get(self.lang).to_owned())).collect();
+        if matches!(paint, Paint::Mixed { .. }) {
+            from.push(("=".into(), self.t("layout.color_mixed")));
+        }
+        if !from.is_empty() {
+            from.insert(0, (String::new(), self.t("layout.color_own")));
+        }
+        let from = from.into_iter().map(|(value, label)| Pick { chosen: value == chosen, value, label }).collect();
+        self.add(name, label, Kind::Color { own, from });
+    }
+
+    /// The colour a field shows before anybody chose.
+    fn shown(&self, field: &str) -> String {
+        match self.layout.field(field).map(|field| &field.kind) {
+            Some(FieldKind::Color { default, .. }) => default.to_string(),
+            _ => Color::BLACK.to_string(),
+        }
+    }
+
+    fn faces(&self) -> Vec<(String, String)> {
+        let label = |face: &fonts::Face| match self.lang {
+            Lang::En => face.label_en,
+            Lang::Ja => face.label_ja,
+        };
+        fonts::FACES.iter().map(|face| (face.id.to_owned(), label(face).to_owned())).collect()
+    }
+}
+
+/// The surface as a whole.
+pub fn of_surface(maker: &mut Maker<'_>, file: &ProductFile, kind: &str, edit: Option<&Edit>) {
+    let layout = &file.layout;
+    let kinds = crate::catalog::admin::kinds().into_iter().map(|(id, word)| (id.to_owned(), maker.t(word))).collect();
+    maker.choice("mockup", "catalog.shown_as", edit.and_then(|edit| edit.mockup.as_deref()).unwrap_or(kind), kinds);
+    maker.number("bleed_mm", "layout.bleed", layout.bleed_mm, edit.map(|edit| &edit.bleed_mm), "0.5");
+    maker.number("safe_margin_mm", "layout.safe", layout.safe_margin_mm, edit.map(|edit| &edit.safe_margin_mm), "0.5");
+    maker.number("dpi", "layout.dpi", f64::from(layout.dpi), edit.map(|edit| &edit.dpi), "1");
+    maker.color("background", "layout.background", &layout.background, edit.and_then(|edit| edit.background.as_ref()));
+    maker.switch("mirror", "layout.mirror", layout.mirror, edit.and_then(|edit| edit.mirror.as_ref()));
+}
+
+pub fn of_layer(maker: &mut Maker<'_>, layer: &Layer, edit: Option<&LayerEdit>) {
+    let frame = match layer {
+        Layer::Artwork(_) => return,
+        Layer::Photo(photo) => photo.frame(),
+        Layer::Text(text) => text.frame(),
+        Layer::Sky(sky) => sky.frame(),
+    };
+    maker.number("x", "layout.x", frame.x, edit.map(|edit| &edit.x), "0.1");
+    maker.number("y", "layout.y", frame.y, edit.map(|edit| &edit.y), "0.1");
+    maker.number("width", "layout.width", frame.width, edit.map(|edit| &edit.width), "0.1");
+    maker.number("height", "layout.height", frame.height, edit.map(|edit| &edit.height), "0.1");
+    match layer {
+        Layer::Artwork(_) | Layer::Sky(_) => {}
+        Layer::Photo(photo) => {
+            maker.number("rotation", "layout.rotation", frame.rotation, edit.map(|edit| &edit.rotation), "1");
+            let (mask, radius) = match &photo.mask {
+                Mask::Rect => ("rect", usual_radius(photo)),
+                Mask::Rounded { radius } => ("rounded", *radius),
+                Mask::Ellipse => ("ellipse", usual_radius(photo)),
+                Mask::Path { .. } => ("path", usual_radius(photo)),
+            };
+            let shapes: &[&str] =
+                if mask == "path" { &["path", "rect", "rounded", "ellipse"] } else { &["rect", "rounded", "ellipse"] };
+            let chosen = edit.and_then(|edit| edit.mask.as_deref()).unwrap_or(mask);
+            maker.words("mask", "layout.mask", chosen, "mask", shapes);
+            maker.number("radius", "layout.radius", radius, edit.map(|edit| &edit.radius), "0.5");
+            of_look(maker, &photo.look, edit);
+            maker.number("opacity", "layout.opacity", photo.opacity * 100.0, edit.map(|edit| &edit.opacity), "1");
+            let (width, color) = match &photo.border {
+                Some(border) => (border.width, border.color.clone()),
+                None => (0.0, Paint::Literal(Color::WHITE)),
+            };
+            maker.number("border_width", "layout.border_width", width, edit.map(|edit| &edit.border_width), "0.1");
+            maker.color("border", "layout.border", &color, edit.and_then(|edit| edit.border.as_ref()));
+        }
+        Layer::Text(text) => {
+            maker.number("rotation", "layout.rotation", frame.rotation, edit.map(|edit| &edit.rotation), "1");
+            of_text(maker, text, edit);
+        }
+    }
+}
+
+/// What corners get when they are first rounded, in millimetres.
+pub fn usual_radius(photo: &PhotoLayer) -> f64 {
+    (photo.width.min(photo.height) / 10.0).round().max(1.0)
+}
+
+fn of_look(maker: &mut Maker<'_>, look: &Look, edit: Option<&LayerEdit>) {
+    let mut looks: Vec<(String, String)> =
+        ["plain", "mono", "warm"].map(|look| (look.to_owned(), maker.t(&format!("layout.look.{look}")))).to_vec();
+    let choosable = |field: &&Field| match &field.kind {
+        FieldKind::Choice { choices, .. } => {
+            choices.iter().all(|choice| matches!(choice.id.as_str(), "plain" | "mono" | "warm"))
+        }
+        _ => false,
+    };
+    let fields = maker.layout.fields.iter().filter(choosable);
+    looks.extend(fields.map(|field| {
+        let label = words::fill(words::text(maker.lang, "layout.look_of"), &[("field", field.label.get(maker.lang))]);
+        (format!("${}", field.id), label)
+    }));
+    let now = String::from(look.clone());
+    let chosen = edit.and_then(|edit| edit.look.clone()).unwrap_or(now);
+    maker.choice("look", "layout.look", &chosen, looks);
+}
+
+fn of_text(maker: &mut Maker<'_>, text: &TextLayer, edit: Option<&LayerEdit>) {
+    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let now = |value: Result<serde_json::Value, serde_json::Error>| word(value.unwrap_or_default());
+    maker.number("size_mm", "layout.size", text.size_mm, edit.map(|edit| &edit.size_mm), "0.5");
+    maker.number("min_size_mm", "layout.min_size", text.min_size_mm, edit.map(|edit| &edit.min_size_mm), "0.5");
+    let faces = maker.faces();
+    let chosen = edit.and_then(|edit| edit.font.as_deref()).unwrap_or(&text.font).to_owned();
+    maker.choice("font", "layout.font", &chosen, faces);
+    maker.color("color", "layout.color", &text.color, edit.and_then(|edit| edit.color.as_ref()));
+    let align = edit.and_then(|edit| edit.align.clone()).unwrap_or_else(|| now(serde_json::to_value(text.align)));
+    maker.words("align", "layout.align", &align, "align", &["left", "center", "right"]);
+    let valign = edit.and_then(|edit| edit.valign.clone()).unwrap_or_else(|| now(serde_json::to_value(text.valign)));
+    maker.words("valign", "layout.valign", &valign, "valign", &["top", "middle", "bottom"]);
+    maker.number("max_lines", "layout.max_lines", f64::from(text.max_lines), edit.map(|edit| &edit.max_lines), "1");
+    maker.number("line_height", "layout.line_height", text.line_height, edit.map(|edit| &edit.line_height), "0.05");
+    let spacing = edit.map(|edit| &edit.letter_spacing);
+    maker.number("letter_spacing", "layout.letter_spacing", text.letter_spacing, spacing, "0.01");
+    let direction = if text.direction == Direction::Vertical { "vertical" } else { "horizontal" };
+    let direction = edit.and_then(|edit| edit.direction.as_deref()).unwrap_or(direction).to_owned();
+    maker.words("direction", "layout.direction", &direction, "direction", &["horizontal", "vertical"]);
+    let typed = edit.and_then(|edit| edit.arc_radius.as_ref());
+    let radius = text.arc.as_ref().map(|arc| number_text(arc.radius)).unwrap_or_default();
+    let value = typed.map_or(radius, Typed::text);
+    maker.add("arc_radius", "layout.arc_radius", Kind::Number { value, step: "1" });
+    let is_below = text.arc.as_ref().is_some_and(|arc| arc.start != ArcStart::default());
+    let start = if is_below { "bottom" } else { "top" };
+    let start = edit.and_then(|edit| edit.arc_start.as_deref()).unwrap_or(start).to_owned();
+    maker.words("arc_start", "layout.arc_start", &start, "arc", &["top", "bottom"]);
+    maker.switch("uppercase", "layout.uppercase", text.uppercase, edit.and_then(|edit| edit.uppercase.as_ref()));
+}
+
+pub fn of_field(maker: &mut Maker<'_>, field: &Field, file: &ProductFile, edit: Option<&FieldEdit>) {
+    let label = edit.and_then(|edit| edit.label.as_ref());
+    maker.line("label.en", "layout.label_en", &field.label.en, label.map(|label| &label.en), "en", 60);
+    maker.line("label.ja", "layout.label_ja", &field.label.ja, label.map(|label| &label.ja), "ja", 60);
+    let hint = field.hint.clone().unwrap_or_default();
+    let typed = edit.and_then(|edit| edit.hint.as_ref());
+    maker.line("hint.en", "layout.help_en", &hint.en, typed.map(|hint| &hint.en), "en", 200);
+    maker.line("hint.ja", "layout.help_ja", &hint.ja, typed.map(|hint| &hint.ja), "ja", 200);
+    let default = edit.and_then(|edit| edit.default.as_ref());
+    match &field.kind {
+        FieldKind::Photo => {
+            let now = file.sample.get(&field.id).and_then(|sample| sample.get("file")).and_then(|file| file.as_str());
+            let chosen = edit.and_then(|edit| edit.sample_photo.as_deref()).or(now).unwrap_or_default().to_owned();
+            let photos = crate::catalog::admin::SAMPLE_PHOTOS;
+            let name = |photo: &str| {
+                let stem = photo.strip_suffix(".jpg").unwrap_or(photo);
+                (photo.to_owned(), maker.t(&format!("layout.photo.{stem}")))
+            };
+            let photos = photos.into_iter().map(name).collect();
+            maker.choice("sample_photo", "layout.sample_photo", &chosen, photos);
+        }
+        FieldKind::Text(text) => {
+            maker.number("max_chars", "layout.max_chars", f64::from(text.max_chars), edit.map(|e| &e.max_chars), "1");
+            let in_picture = file.sample.get(&field.id);
+            let in_picture = in_picture.and_then(|value| value.as_str().or_else(|| value.get("text")?.as_str()));
+            let sample = in_picture.or(text.sample.as_deref()).unwrap_or_default();
+            let typed = edit.and_then(|edit| edit.sample.as_ref());
+            maker.line("sample", "layout.sample", sample, typed, "", 1000);
+            maker.line("default", "layout.default_text", &text.default, default, "", 1000);
+            let chosen = edit.and_then(|edit| edit.fonts.as_ref()).unwrap_or(&text.fonts);
+            let options = maker.faces().into_iter();
+            let options = options.map(|(value, label)| Pick { chosen: chosen.contains(&value), value, label });
+            let options = options.collect();
+            maker.add("fonts", "layout.fonts", Kind::Several { options });
+            let colors = text.colors.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            maker.line("colors", "layout.colors", &colors, edit.and_then(|edit| edit.colors.as_ref()), "", 1000);
+        }
+        FieldKind::Color { default: now, colors } => {
+            let colors = match colors {
+                crate::catalog::layout::Colors::Any => "any".to_owned(),
+                crate::catalog::layout::Colors::These(list) => {
+                    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+                }
+            };
+            maker.line("colors", "layout.field_colors", &colors, edit.and_then(|e| e.colors.as_ref()), "", 1000);
+            maker.line("default", "layout.default_color", &now.to_string(), default, "", 9);
+        }
+        FieldKind::Choice { default: now, choices } => {
+            let line = |choice: &crate::catalog::layout::Choice| {
+                format!("{} | {} | {}", choice.id, choice.label.en, choice.label.ja)
+            };
+            let lines = choices.iter().map(line).collect::<Vec<_>>().join("\n");
+            let value = edit.and_then(|edit| edit.choices.clone()).unwrap_or(lines);
+            maker.add("choices", "layout.choices", Kind::Block { value });
+            let options = choices.iter();
+            let options = options.map(|choice| (choice.id.clone(), choice.label.get(maker.lang).to_owned())).collect();
+            maker.choice("default", "layout.default_choice", default.unwrap_or(now), options);
+        }
+        FieldKind::Date { default: now } => {
+            let value = default.cloned().or_else(|| now.clone()).unwrap_or_default();
+            maker.add("default", "layout.default_date", Kind::Date { value });
+        }
+        FieldKind::Place { .. } => {}
+    }
+    maker.switch("required", "layout.required", field.required, edit.and_then(|edit| edit.required.as_ref()));
+}
