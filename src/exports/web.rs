@@ -6,7 +6,8 @@ use crate::designs;
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal};
 use crate::orders;
 use crate::people::form::Mistakes;
-use crate::people::{self, audit, rights};
+use crate::people::rights::ReadsPanel;
+use crate::people::{self, May, audit, rights};
 use crate::queue::{self, JobId, JobStatus};
 use crate::shop::Shop;
 use crate::web::{Input, List, Made, Page, Paging, Problem, Reply, View, Visit};
@@ -292,8 +293,7 @@ impl ExportForm {
 /// Begin an export
 #[utoipa::path(post, path = "/admin/exports", tag = "admin", request_body = ExportForm,
     responses((status = 202, body = ExportView), (status = 401), (status = 403), (status = 422)))]
-async fn create_export(visit: Visit, Input(form): Input<ExportForm>) -> Result<Reply, Problem> {
-    people::require(&visit, rights::reads_panel)?;
+async fn create_export(_: May<ReadsPanel>, visit: Visit, Input(form): Input<ExportForm>) -> Result<Reply, Problem> {
     match begin(&visit, &form).await {
         Ok(made) => Ok(made.reply(visit.face)),
         Err(Error::Refused(refusal)) if !visit.face.is_json() => {
@@ -364,6 +364,7 @@ async fn show_export(visit: Visit, Path(id): Path<String>) -> Result<Reply, Prob
 #[utoipa::path(get, path = "/admin/exports/{id}/events", tag = "admin",
     params(("id" = String, Path, format = Uuid), designs::FollowQuery), responses((status = 101), (status = 401), (status = 404)))]
 async fn follow_export(
+    _: May<ReadsPanel>,
     visit: Visit,
     Path(id): Path<String>,
     Query(query): Query<designs::FollowQuery>,

@@ -5,8 +5,9 @@ use crate::kernel::{Code, Error, Message, Moment, Money, Refusal};
 use crate::orders::refunds::{self, Asked, Refund, RefundId, RefundState};
 use crate::orders::{self, Order, OrderId, PaidBy, Received};
 use crate::people::audit::{self, Actor, Entry};
+use crate::people::rights::ChangesOrders;
 use crate::people::settings::{Amount, minor_units};
-use crate::people::{self, rights};
+use crate::people::{self, May, rights};
 use crate::shop::Shop;
 use crate::store::WriteTx;
 use crate::web::{Input, Made, Problem, Reply, Visit, input};
@@ -108,7 +109,12 @@ struct RefundForm {
     responses((status = 201, body = RefundView), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "`conflict`: nothing was paid, or nothing is left"), (status = 412, description = "`stale_version`"),
         (status = 422, description = "more than is left, or no reason")))]
-async fn give_back(visit: Visit, Path(id): Path<String>, Input(form): Input<RefundForm>) -> Result<Reply, Problem> {
+async fn give_back(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Input(form): Input<RefundForm>,
+) -> Result<Reply, Problem> {
     let staff = people::require(&visit, |role| role.changes_orders())?.name.clone();
     let id: OrderId = orders::read_id(&id)?;
     let order = orders::find(&visit.shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
@@ -195,7 +201,12 @@ struct Decision {
 #[utoipa::path(post, path = "/admin/orders/{id}/decide", tag = "panel", params(("id" = Uuid, Path)), request_body = Decision,
     responses((status = 200), (status = 401), (status = 403), (status = 404), (status = 409, description = "`conflict`"),
         (status = 422, description = "no such question, or no such answer to it"), (status = 503, description = "`payments_unavailable`")))]
-async fn decide(visit: Visit, Path(id): Path<String>, Input(form): Input<Decision>) -> Result<Reply, Problem> {
+async fn decide(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Input(form): Input<Decision>,
+) -> Result<Reply, Problem> {
     let staff = people::require(&visit, |role| role.changes_orders())?.name.clone();
     let id: OrderId = orders::read_id(&id)?;
     let order = orders::find(&visit.shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;

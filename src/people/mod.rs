@@ -18,7 +18,7 @@ pub mod staff;
 pub mod tokens;
 
 pub use identify::identify;
-pub use rights::require;
+pub use rights::{May, require};
 pub use setup::prepare_link as prepare_setup_link;
 
 use crate::config::Secret;

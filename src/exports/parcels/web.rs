@@ -7,7 +7,8 @@ use crate::kernel::text::clean_line;
 use crate::kernel::{Error, Fault, Message, Refusal};
 use crate::orders::{self, Order, OrderId, Status};
 use crate::people::form::Mistakes;
-use crate::people::{self, audit, rights};
+use crate::people::rights::{ChangesOrders, ChangesSettings};
+use crate::people::{self, May, audit, rights};
 use crate::shop::Shop;
 use crate::shop::settings::Sender;
 use crate::store::{self, ReadTx};
@@ -239,8 +240,7 @@ async fn numbers_form(request: Request) -> Result<NumbersForm, Problem> {
 /// Read parcel numbers from a CSV: first what each row would do, then, with `apply`, orders are shipped with their mails
 #[utoipa::path(post, path = "/admin/parcels/tracking", tag = "admin", request_body = NumbersForm,
     responses((status = 200, body = Vec<Outcome>), (status = 401), (status = 403), (status = 422)))]
-async fn read_numbers(visit: Visit, request: Request) -> Result<Reply, Problem> {
-    people::require(&visit, Role::changes_orders)?;
+async fn read_numbers(_: May<ChangesOrders>, visit: Visit, request: Request) -> Result<Reply, Problem> {
     let form = numbers_form(request).await?;
     let rows = numbers::read(&form.csv, Carrier::from_name(&form.carrier));
     let wrong = match rows.len() {
@@ -272,8 +272,7 @@ async fn read_numbers(visit: Visit, request: Request) -> Result<Reply, Problem> 
 /// Change who sends the parcels
 #[utoipa::path(put, path = "/admin/parcels/sender", tag = "admin", request_body = Sender,
     responses((status = 200, body = Sender), (status = 401), (status = 403), (status = 422)))]
-async fn change_sender(visit: Visit, Input(form): Input<Sender>) -> Result<Reply, Problem> {
-    people::require(&visit, rights::changes_settings)?;
+async fn change_sender(_: May<ChangesSettings>, visit: Visit, Input(form): Input<Sender>) -> Result<Reply, Problem> {
     match save_sender(&visit, form).await {
         Ok(sender) => visit.done(&sender, "/admin/parcels"),
         Err(Error::Refused(refusal)) if !visit.face.is_json() => {

@@ -8,7 +8,8 @@ use crate::orders::table::coupon_uses;
 use crate::orders::web::view::percent_text;
 use crate::people::audit::{self, Actor, Entry};
 use crate::people::form::Mistakes;
-use crate::people::{require, rights};
+use crate::people::rights::ChangesSettings;
+use crate::people::{May, require, rights};
 use crate::shop::Shop;
 use crate::store::{Snapshot, WriteTx};
 use crate::web::{Input, List, Page, Paging, Problem, Reply, View, Visit};
@@ -226,8 +227,7 @@ fn used(view: &CouponView) -> String {
 /// Make a coupon
 #[utoipa::path(post, path = "/admin/coupons", tag = "panel", request_body = CouponInput,
     responses((status = 201, body = CouponView), (status = 422)))]
-async fn add_coupon(visit: Visit, Input(input): Input<CouponInput>) -> Result<Reply, Problem> {
-    require(&visit, rights::changes_settings)?;
+async fn add_coupon(_: May<ChangesSettings>, visit: Visit, Input(input): Input<CouponInput>) -> Result<Reply, Problem> {
     let fresh = CouponId(visit.shop.new_id());
     match store(&visit, None, fresh, input.clone()).await {
         Ok(coupon) => answer(&visit, &coupon, 201),
@@ -277,11 +277,11 @@ fn coupon_page(visit: &Visit, id: CouponId, refused: Option<(&Refusal, &CouponIn
 #[utoipa::path(put, path = "/admin/coupons/{id}", tag = "panel", params(("id" = String, Path, format = Uuid)), request_body = CouponInput,
     responses((status = 200, body = CouponView), (status = 404), (status = 412, description = "stale_version"), (status = 422)))]
 async fn change_coupon(
+    _: May<ChangesSettings>,
     visit: Visit,
     Path(id): Path<String>,
     Input(input): Input<CouponInput>,
 ) -> Result<Reply, Problem> {
-    require(&visit, rights::changes_settings)?;
     let id: CouponId = read_id(&id)?;
     match store(&visit, Some(id), id, input.clone()).await {
         Ok(coupon) => answer(&visit, &coupon, 200),

@@ -6,7 +6,8 @@ use crate::kernel::{Error, Message, Refusal};
 use crate::orders::model::{LineId, Order, OrderId};
 use crate::orders::payment::require;
 use crate::orders::rules;
-use crate::people;
+use crate::people::May;
+use crate::people::rights::{ChangesOrders, ChangesProduction};
 use crate::web::{Input, Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -98,8 +99,11 @@ impl Outcomes {
 /// Move many orders on, with a result for each
 #[utoipa::path(post, path = "/admin/orders/bulk", tag = "panel", request_body = OrdersForm,
     responses((status = 200, body = Outcomes), (status = 401), (status = 403), (status = 422)))]
-pub async fn change_orders(visit: Visit, Input(form): Input<OrdersForm>) -> Result<Reply, Problem> {
-    people::require(&visit, |role| role.changes_orders())?;
+pub async fn change_orders(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Input(form): Input<OrdersForm>,
+) -> Result<Reply, Problem> {
     check_count(form.orders.len(), "orders")?;
     let tasks: Vec<_> = form
         .orders
@@ -127,8 +131,11 @@ pub async fn change_orders(visit: Visit, Input(form): Input<OrdersForm>) -> Resu
 /// Move many lines through the print room, with a result for each
 #[utoipa::path(post, path = "/admin/print", tag = "panel", request_body = LinesForm,
     responses((status = 200, body = Outcomes), (status = 401), (status = 403), (status = 422)))]
-pub async fn change_lines(visit: Visit, Input(form): Input<LinesForm>) -> Result<Reply, Problem> {
-    people::require(&visit, |role| role.changes_production())?;
+pub async fn change_lines(
+    _: May<ChangesProduction>,
+    visit: Visit,
+    Input(form): Input<LinesForm>,
+) -> Result<Reply, Problem> {
     check_count(form.lines.len(), "lines")?;
     let mut orders: Vec<(OrderId, Option<i64>, Vec<LineId>)> = Vec::new();
     let mut strangers = Vec::new();

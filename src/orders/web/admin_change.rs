@@ -13,8 +13,9 @@ use crate::orders::model::{
 use crate::orders::payment::{call_off, require, save};
 use crate::orders::rules;
 use crate::orders::table;
-use crate::people;
+use crate::people::May;
 use crate::people::audit::{self, Entry};
+use crate::people::rights::{ChangesOrders, ChangesProduction};
 use crate::shop::Shop;
 use crate::store::WriteTx;
 use crate::web::{Input, Problem, Reply, Visit, input};
@@ -58,11 +59,11 @@ pub struct StaffForm {
         (status = 409, description = "`invalid_status_transition`, with the states `allowed`"),
         (status = 412, description = "`stale_version`")))]
 pub async fn change_order_by_staff(
+    _: May<ChangesOrders>,
     visit: Visit,
     Path(id): Path<String>,
     Input(form): Input<StaffForm>,
 ) -> Result<Reply, Problem> {
-    people::require(&visit, |role| role.changes_orders())?;
     let id: OrderId = read_id(&id)?;
     let asker = visit.clone();
     let order = visit.shop.store().write(move |tx| change(tx, &asker, id, form)).await?;
@@ -211,11 +212,11 @@ pub struct ProductionForm {
         (status = 409, description = "`invalid_status_transition`, with the states `allowed`"),
         (status = 412, description = "`stale_version`")))]
 pub async fn change_production(
+    _: May<ChangesProduction>,
     visit: Visit,
     Path((id, line)): Path<(String, String)>,
     Input(form): Input<ProductionForm>,
 ) -> Result<Reply, Problem> {
-    people::require(&visit, |role| role.changes_production())?;
     let (id, line): (OrderId, LineId) = (read_id(&id)?, read_id(&line)?);
     let asker = visit.clone();
     let order = visit.shop.store().write(move |tx| move_line(tx, &asker, id, line, &form)).await?;

@@ -12,7 +12,8 @@ use crate::orders::changes;
 use crate::orders::model::{Actor, Hold, LineId, Order, OrderId};
 use crate::orders::payment::require;
 use crate::orders::rules;
-use crate::people;
+use crate::people::rights::ChangesOrders;
+use crate::people::{self, May};
 use crate::web::{Input, List, Page, Problem, Reply, View, Visit, input};
 use askama::Template;
 use axum::extract::Path;
@@ -38,6 +39,7 @@ pub struct OpenForm {
         (status = 409, description = "not paid, already sent, or held by another order too"),
         (status = 412, description = "`stale_version`"), (status = 422)))]
 pub async fn open_line(
+    _: May<ChangesOrders>,
     visit: Visit,
     Path((id, line)): Path<(String, String)>,
     Input(form): Input<OpenForm>,

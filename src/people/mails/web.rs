@@ -5,7 +5,7 @@ use super::{LetterBody, MailId, MailRow, MailState, NewMail};
 use crate::kernel::text::looks_like_email;
 use crate::kernel::{Fault, Lang, Message, Moment, Refusal};
 use crate::people::audit::{self, Actor, Entry};
-use crate::people::rights;
+use crate::people::rights::{self, ChangesSettings, May};
 use crate::shop::Shop;
 use crate::web::{Input, List, Page, Paging, Problem, Reply, View, Visit, input, words};
 use askama::Template;
@@ -196,7 +196,11 @@ struct TestMailForm {
 /// Sends a test mail, by the same way as every other mail.
 #[utoipa::path(post, path = "/admin/mails/test", tag = "admin", request_body = TestMailForm,
     responses((status = 201, body = MailView), (status = 422)))]
-async fn send_test_mail(visit: Visit, Input(form): Input<TestMailForm>) -> Result<Reply, Problem> {
+async fn send_test_mail(
+    _: May<ChangesSettings>,
+    visit: Visit,
+    Input(form): Input<TestMailForm>,
+) -> Result<Reply, Problem> {
     let staff = rights::require(&visit, rights::changes_settings)?;
     let to = match &form.to {
         Some(to) => to.trim().to_owned(),

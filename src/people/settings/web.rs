@@ -6,6 +6,7 @@ use super::{SettingsForm, apply};
 use crate::kernel::{Code, Error, Fault, Refusal, Result as Ruled};
 use crate::people::audit::{self, Actor, Entry};
 use crate::people::form::Mistakes;
+use crate::people::rights::{ChangesSettings, May};
 use crate::people::{own_path, rights, setup};
 use crate::shop::Shop;
 use crate::shop::settings::Settings;
@@ -143,8 +144,7 @@ struct Way {
 /// Changes settings. What is absent stays; `version` refuses a change made from old settings.
 #[utoipa::path(put, path = "/admin/settings", tag = "admin", request_body = SettingsForm,
     responses((status = 200, body = Object), (status = 403), (status = 412), (status = 422)))]
-async fn change_settings(visit: Visit, Input(body): Input<Value>) -> Result<Reply, Problem> {
-    rights::require(&visit, rights::changes_settings)?;
+async fn change_settings(_: May<ChangesSettings>, visit: Visit, Input(body): Input<Value>) -> Result<Reply, Problem> {
     let way: Way = serde_json::from_value(body.clone()).unwrap_or_default();
     let read = input::from_value::<SettingsForm>(body);
     if let (Some(name), Ok(form), false) = (&way.template, &read, visit.face.is_json()) {

@@ -5,6 +5,7 @@ use super::{NewStaff, StaffChange, StaffId, StaffRow, password, sessions};
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result as Ruled};
 use crate::people::audit::Actor;
 use crate::people::form::Mistakes;
+use crate::people::rights::{May, Owner};
 use crate::people::{own_path, rights, secret};
 use crate::shop::Shop;
 use crate::web::{Face, Input, List, Page, Problem, Reply, Role, View, Visit, cookie, input};
@@ -451,11 +452,11 @@ fn role_named(name: &str) -> Result<Role, Refusal> {
 /// Makes an account.
 #[utoipa::path(post, path = "/admin/staff", tag = "admin", request_body = NewStaffForm, responses((status = 201, body = StaffView), (status = 422)))]
 async fn add_staff(
+    _: May<Owner>,
     visit: Visit,
     Extension(log_ins): Extension<LogIns>,
     Input(form): Input<NewStaffForm>,
 ) -> Result<Reply, Problem> {
-    rights::require(&visit, Role::is_owner)?;
     match make(&visit, &log_ins, &form).await {
         Ok(row) if visit.face.is_json() => Ok(Reply::json(&StaffView::from(row))?.status(201)),
         Ok(row) => visit.done(&StaffView::from(row), "/admin/staff"),
@@ -519,12 +520,12 @@ fn optional_switch<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
 #[utoipa::path(put, path = "/admin/staff/{id}", tag = "admin", params(("id" = Uuid, Path)), request_body = StaffForm,
     responses((status = 200, body = StaffView), (status = 404), (status = 409, description = "the last owner stays"), (status = 412), (status = 422)))]
 async fn change_staff(
+    _: May<Owner>,
     visit: Visit,
     Path(id): Path<Uuid>,
     Extension(log_ins): Extension<LogIns>,
     Input(form): Input<StaffForm>,
 ) -> Result<Reply, Problem> {
-    rights::require(&visit, Role::is_owner)?;
     match change(&visit, &log_ins, StaffId(id), form).await {
         Ok(row) => visit.done(&StaffView::from(row), "/admin/staff"),
         Err(Error::Refused(refusal)) if !visit.face.is_json() && refusal.code != Code::NotFound => {

@@ -4,7 +4,7 @@ use super::{TokenId, TokenRow};
 use crate::kernel::{Error, Message, Moment, Refusal};
 use crate::people::audit::Actor;
 use crate::people::form::Mistakes;
-use crate::people::rights;
+use crate::people::rights::{self, May, Owner};
 use crate::shop::Shop;
 use crate::web::{Input, List, Page, Problem, Reply, Role, View, Visit, input};
 use askama::Template;
@@ -107,8 +107,7 @@ struct TokenForm {
 
 /// Makes a token. Its text is in the answer and nowhere else.
 #[utoipa::path(post, path = "/admin/tokens", tag = "admin", request_body = TokenForm, responses((status = 201, body = NewToken), (status = 422)))]
-async fn add_token(visit: Visit, Input(form): Input<TokenForm>) -> Result<Reply, Problem> {
-    rights::require(&visit, Role::is_owner)?;
+async fn add_token(_: May<Owner>, visit: Visit, Input(form): Input<TokenForm>) -> Result<Reply, Problem> {
     match make(&visit, &form).await {
         Ok(new) if visit.face.is_json() => Ok(Reply::json(&new)?.status(201)),
         Ok(new) => {
