@@ -2,7 +2,7 @@
 
 use crate::kernel::Fault;
 use crate::shop::Shop;
-use crate::{designs, exports, payments, people, queue, web};
+use crate::{designs, exports, orders, payments, people, queue, web};
 use std::future::Future;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,6 +19,7 @@ impl Timers {
         timers.with(shop, hour, |shop| async move { designs::sweep(&shop).await });
         timers.with(shop, hour, |shop| async move { forget_old_jobs(&shop).await });
         timers.with(shop, hour, |shop| async move { exports::sweep(&shop).await });
+        timers.with(shop, hour, |shop| async move { orders::customers::sweep_photos(&shop).await });
         timers.with(shop, hour, |shop| async move { super::backup::nightly(&shop).await });
         timers.with(shop, hour, |shop| async move { payments::remind(&shop).await });
         let reconcile = Duration::from_secs(shop.config().stripe.reconcile_s);

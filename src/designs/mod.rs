@@ -7,6 +7,7 @@ mod check;
 mod content;
 mod desk;
 mod failure;
+mod forget;
 pub mod jobs;
 mod layers;
 pub mod lifecycle;
@@ -25,6 +26,7 @@ mod workshop;
 
 pub use crate::web::qr::qr;
 pub use check::{check, sweep};
+pub use forget::{Gone, Kept, forget, forget_photos, photos_of, pictures_of};
 pub use jobs::{OnFinal, handlers};
 pub use lifecycle::{
     Frozen, changeable, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_changeable, is_own,

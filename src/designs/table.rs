@@ -1,11 +1,12 @@
 //! Designs, their photos and pictures in the database.
 
+use super::forget::Kept;
 use super::model::{Approved, Design, DesignId, Final, Photo, PhotoId};
 use crate::catalog::{self, ProductId};
 use crate::kernel::{Fault, Moment};
 use crate::store::{BlobRef, Digest, Index, Order, Snapshot, Table, WriteTx};
 use crate::web::SessionId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use uuid::Uuid;
 
@@ -85,6 +86,47 @@ pub fn put_final(tx: &WriteTx, design: DesignId, key: &str, picture: &Final) -> 
 /// The file is to be rendered again, whatever is known about it.
 pub fn forget_final(tx: &WriteTx, key: &str) -> Result<bool, Fault> {
     FINALS.remove(tx, &key.to_owned())
+}
+
+pub fn remove_photo(tx: &WriteTx, design: DesignId, photo: &Photo) -> Result<(), Fault> {
+    PHOTOS.remove(tx, &(design, photo.id))?;
+    // Another photo of the design may be the same file.
+    let left = photos(tx, design)?;
+    for blob in [&photo.original, &photo.proxy] {
+        if !left.iter().any(|other| other.original == *blob || other.proxy == *blob) {
+            FILES.remove(tx, &(blob.sha256, design))?;
+        }
+    }
+    Ok(())
+}
+
+/// The design does not need the file any more.
+pub fn unlist_file(tx: &WriteTx, blob: &BlobRef, design: DesignId) -> Result<(), Fault> {
+    FILES.remove(tx, &(blob.sha256, design)).map(drop)
+}
+
+pub fn forget_preview(tx: &WriteTx, name: &str) -> Result<bool, Fault> {
+    PREVIEWS.remove(tx, &name.to_owned())
+}
+
+pub fn forget_share(tx: &WriteTx, token: &str) -> Result<bool, Fault> {
+    SHARES.remove(tx, &token.to_owned())
+}
+
+/// Every preview and print file of these designs, whatever they show by now.
+pub fn pictures_of(tx: &impl Snapshot, designs: &HashSet<DesignId>) -> Result<Vec<Kept>, Fault> {
+    let mut found = Vec::new();
+    let mut look = |name: String, is_print: bool, blob: BlobRef| {
+        for (_, design) in FILES.prefix(tx, &blob.sha256, None, Order::Rising, ALL_PHOTOS)? {
+            if designs.contains(&design) {
+                found.push(Kept { design, name: name.clone(), is_print, blob });
+            }
+        }
+        Ok::<_, Fault>(ControlFlow::Continue(()))
+    };
+    PREVIEWS.each(tx, .., Order::Rising, |name, preview| look(name, false, preview.blob))?;
+    FINALS.each(tx, .., Order::Rising, |key, picture| look(key, true, picture.blob))?;
+    Ok(found)
 }
 
 pub fn shared(tx: &impl Snapshot, token: &str) -> Result<Option<DesignId>, Fault> {

@@ -96,6 +96,13 @@ impl Workshop {
         keep(self.previews.as_ref(), name, jpeg);
     }
 
+    /// Forgets a preview that was kept.
+    pub fn drop_preview(&self, name: &str) {
+        if let Some(cache) = &self.previews {
+            cache.remove(name);
+        }
+    }
+
     /// Draws a design for the screen, without its bleed, as JPEG. Blocks for some tens of milliseconds, longer for a photo that is
     /// not in memory.
     ///

@@ -7,6 +7,7 @@ mod columns;
 pub mod jobs;
 pub mod model;
 mod parcels;
+mod personal;
 pub mod sheet;
 mod table;
 mod web;
@@ -21,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// Every route of this room.
 pub fn routes() -> OpenApiRouter<Shop> {
-    web::routes().merge(parcels::routes())
+    web::routes().merge(parcels::routes()).merge(personal::routes())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Changing a piece after it was paid: staff open it with a word to the customer, who changes photo or text and approves, and the line goes on.
 
 use super::letters;
-use super::model::{Actor, HistoryEntry, Hold, LineId, Order, OrderId, Production, Status};
+use super::model::{Actor, HistoryEntry, Hold, LineId, Order, OrderId, Production};
 use super::payment::{look_at_holds, print_of, require, save};
 use super::{rules, table};
 use crate::catalog;
@@ -31,7 +31,7 @@ pub fn open(
 ) -> Result<Order> {
     let mut order = require(tx, id)?;
     let at = position(&order, line)?;
-    if !order.is_paid() || !matches!(order.status, Status::Paid | Status::Processing) {
+    if !order.is_in_work() {
         return Err(Refusal::new(Code::Conflict, "panel.open_too_late").into());
     }
     let design_id = order.lines[at].design_id;
@@ -73,7 +73,7 @@ pub fn approve(
 ) -> Result<Order> {
     let mut order = require(tx, id)?;
     let at = position(&order, line)?;
-    if !matches!(order.lines[at].hold, Some(Hold::Customer { .. })) || !order.is_paid() {
+    if !matches!(order.lines[at].hold, Some(Hold::Customer { .. })) || !order.may_be_made() {
         return Err(Refusal::new(Code::Conflict, "panel.not_open").into());
     }
     let design = designs::find(tx, order.lines[at].design_id)?.ok_or_else(Refusal::not_found)?;

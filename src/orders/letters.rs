@@ -1,6 +1,7 @@
 //! What is written to customers and to the owner about an order. Each letter is posted in the transaction of its cause, once.
 
-use super::access::{changes_link, link};
+use super::access::{changes_link, history_link, key_query, link};
+use super::means;
 use super::model::{Order, PaymentStatus, Tracking};
 use super::refunds::Refund;
 use super::web::parts::{address_lines, total_rows};
@@ -15,18 +16,61 @@ pub fn post_paid(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Resul
     let page = Page::new(shop, order.lang, "/");
     let url = link(shop, order.id);
     let days = shop.settings().lead_time_days;
-    let mut body = LetterBody::new(page.t("orders.mail_paid_heading"))
-        .preview(page.f1("orders.mail_paid_preview", "number", &order.order_number))
-        .paragraph(page.f("orders.mail_paid_text", &[("name", &order.shipping_address.name)]))
-        .paragraph(page.n("orders.mail_paid_days", days));
+    let preview = page.f1("orders.mail_paid_preview", "number", &order.order_number);
+    let name = [("name", &order.shipping_address.name)];
+    let mut body = if order.shipped_at.is_some() {
+        // It was paid at the door: nothing is made any more.
+        LetterBody::new(page.t("orders.mail_paid_door_heading")).paragraph(page.f("orders.mail_paid_door_text", &name))
+    } else {
+        LetterBody::new(page.t("orders.mail_paid_heading"))
+            .preview(preview)
+            .paragraph(page.f("orders.mail_paid_text", &name))
+            .paragraph(page.n("orders.mail_paid_days", days))
+    };
     if let Some(picture) = picture(shop, order) {
         body = body.picture(picture, order.lines[0].title.get(order.lang));
     }
     let body = with_sums(body, &page, order).button(page.t("orders.mail_see_order"), &url);
-    let body = body.note(page.t("orders.mail_paid_note"));
+    let body = if order.shipped_at.is_some() { body } else { body.note(page.t("orders.mail_paid_note")) };
+    let body = body.note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
     let subject = page.f1("orders.mail_paid_subject", "number", &order.order_number);
     post(tx, shop, order, to_customer(order, "order_paid", subject, body), now)?;
     post_notice(tx, shop, order, now)
+}
+
+/// The order is placed, and its money does not come through Stripe: to the customer how it does, and to the owner that it waits.
+pub fn post_placed(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
+    let page = Page::new(shop, order.lang, "/");
+    let values = [
+        ("name", order.shipping_address.name.clone()),
+        ("number", order.order_number.clone()),
+        ("amount", order.amount().show()),
+    ];
+    let mut body = LetterBody::new(page.t("orders.mail_placed_heading"))
+        .preview(page.f("orders.mail_placed_preview", &values))
+        .paragraph(page.f("orders.mail_placed_text", &values));
+    if let Some((sentence, besides)) = means::told(shop, order, &page) {
+        body = body.paragraph(sentence);
+        if let Some(besides) = besides {
+            body = body.paragraph(besides);
+        }
+    }
+    let body = with_sums(body, &page, order)
+        .button(page.t("orders.mail_see_order"), link(shop, order.id))
+        .note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
+    let letter = to_customer(order, "order_placed", page.f("orders.mail_placed_subject", &values), body);
+    // A customer may change the order and place it once more.
+    post_keyed(tx, shop, order, letter, format!("order:{}:order_placed:{}", order.id, order.revision), now)?;
+
+    let (to, lang) = (shop.config().mail.alerts_to.clone(), shop.settings().language);
+    let page = Page::new(shop, lang, "/");
+    let method = page.t(&format!("orders.method.{}", order.payment_method.name())).to_owned();
+    let values = [("number", order.order_number.clone()), ("amount", order.amount().show()), ("method", method)];
+    let body = LetterBody::new(page.f("orders.mail_waits_heading", &values))
+        .paragraph(page.f("orders.mail_waits_text", &values))
+        .button(page.t("orders.mail_notice_button"), format!("{}/admin/orders/{}", shop.public_url(), order.id));
+    let letter = Letter { kind: "order_waits", to, lang, subject: page.f("orders.mail_waits_subject", &values), body };
+    post_keyed(tx, shop, order, letter, format!("order:{}:order_waits:{}", order.id, order.revision), now)
 }
 
 /// The line items, sums and the place they go to.
@@ -136,7 +180,8 @@ pub fn post_delivered(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> 
     let body = LetterBody::new(page.t("orders.mail_delivered_heading"))
         .preview(page.f1("orders.mail_delivered_preview", "number", &order.order_number))
         .paragraph(page.f("orders.mail_delivered_text", &[("name", &order.shipping_address.name)]))
-        .button(page.t("orders.mail_see_order"), link(shop, order.id));
+        .button(page.t("orders.mail_see_order"), link(shop, order.id))
+        .note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
     let subject = page.f1("orders.mail_delivered_subject", "number", &order.order_number);
     post(tx, shop, order, to_customer(order, "order_delivered", subject, body), now)
 }
@@ -197,11 +242,24 @@ pub fn post_refunded(tx: &WriteTx, shop: &Shop, order: &Order, refund: &Refund, 
     let text = if is_whole { "orders.mail_refunded_all" } else { "orders.mail_refunded_part" };
     let values =
         [("name", order.shipping_address.name.clone()), ("amount", amount.clone()), ("number", number.clone())];
+    let (when, preview) = match refund.intent {
+        Some(_) => ("orders.mail_refunded_when", "orders.mail_refunded_preview"),
+        None => ("orders.mail_refunded_hand", "orders.mail_refunded_hand_preview"),
+    };
+    let text = if refund.intent.is_none() { format!("{text}_hand") } else { text.to_owned() };
     let body = LetterBody::new(page.f1("orders.mail_refunded_heading", "amount", &amount))
-        .preview(page.f("orders.mail_refunded_preview", &values))
-        .paragraph(page.f(text, &values))
-        .paragraph(page.t("orders.mail_refunded_when"))
+        .preview(page.f(preview, &values))
+        .paragraph(page.f(&text, &values))
+        .paragraph(page.t(when))
         .button(page.t("orders.mail_see_order"), link(shop, order.id));
+    let body = match &refund.note_number {
+        Some(note) => {
+            let query = key_query(shop, order.id);
+            let url = format!("{}/orders/{}/documents/credit-note-{note}{query}", shop.public_url(), order.id);
+            body.note(page.f("orders.mail_credit_note", &[("number", note), ("url", &url)]))
+        }
+        None => body,
+    };
     let subject = page.f("orders.mail_refunded_subject", &values);
     let letter = to_customer(order, "order_refunded", subject, body);
     post_keyed(tx, shop, order, letter, format!("order:{}:refund:{}", order.id, refund.id), now)
@@ -251,6 +309,10 @@ fn post(tx: &WriteTx, shop: &Shop, order: &Order, letter: Letter, now: Moment) -
 /// One mail for one `key`, for what may happen to an order more than once.
 fn post_keyed(tx: &WriteTx, shop: &Shop, order: &Order, letter: Letter, key: String, now: Moment) -> Result<(), Fault> {
     let Letter { kind, to, lang, subject, body } = letter;
+    // Whoever was erased is not written to.
+    if to.is_empty() {
+        return Ok(());
+    }
     let (text, html) = mails::render(shop, lang, &body)?;
     let order_id = Some(order.id.into());
     mails::post(tx, shop, NewMail { id: shop.new_id(), kind, key, to, lang, subject, text, html, order_id, now })?;

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Notify;
 
-/// Lines that are paid and not sent, by their state and then by how long they have waited.
+/// Lines that are paid, or paid at the door, and not sent, by their state and then by how long they have waited.
 const LINES: Index<(String, Moment, OrderId, LineId)> = Index::new("orders.lines");
 /// The same, one product after another.
 const LINES_OF: Index<(String, ProductId, Moment, OrderId, LineId)> = Index::new("orders.lines_of_product");
 const BY_PRODUCT: Index<(ProductId, String, Moment, OrderId)> = Index::new("orders.by_product");
 /// What was paid in each quarter of an hour, in each currency: a day begins on one of them in every time zone.
 const SUMS: Table<(i64, String), Sums> = Table::new("orders.sums", 1);
+/// Delivered orders whose customers' photos are still here, by when they were delivered.
+const WITH_PHOTOS: Index<(Moment, OrderId)> = Index::new("orders.with_photos");
 /// Orders whose words have changed, in the order in which they did, until the search index knows.
 const UNHEARD: Table<u64, OrderId> = Table::new("orders.unheard", 1);
 const HEARD: Counter = Counter::new("orders.unheard");
@@ -25,7 +27,7 @@ const AT_ONCE: usize = 10_000;
 const QUARTER_MS: i64 = 15 * 60 * 1000;
 
 /// Tables that hold what `follow` and `Taken::follow` name and nothing else.
-pub const FOLLOWING: [&str; 4] = [LINES.name(), LINES_OF.name(), BY_PRODUCT.name(), SUMS.name()];
+pub const FOLLOWING: [&str; 5] = [LINES.name(), LINES_OF.name(), BY_PRODUCT.name(), SUMS.name(), WITH_PHOTOS.name()];
 
 /// Orders paid in some time, in one currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,11 +63,13 @@ struct Entries {
     lines: Vec<(&'static str, ProductId, LineId)>,
     paid: Option<(Moment, i64, Currency)>,
     pieces: u32,
+    /// When it was delivered, while its photos are here.
+    with_photos: Option<Moment>,
 }
 
 impl Entries {
     fn of(order: &Order) -> Entries {
-        let is_open = order.is_paid() && matches!(order.status, Status::Paid | Status::Processing);
+        let is_open = order.is_in_work();
         let lines = order.lines.iter().filter(|_| is_open);
         Entries {
             status: order.status.name(),
@@ -73,6 +77,7 @@ impl Entries {
             lines: lines.map(|line| (line.production.name(), line.product_id, line.id)).collect(),
             paid: order.paid_at.map(|at| (at, order.totals.amount - order.amount_refunded, order.currency())),
             pieces: order.pieces(),
+            with_photos: order.delivered_at.filter(|_| order.photos_gone_at.is_none()),
         }
     }
 
@@ -104,6 +109,9 @@ pub(super) fn keep(tx: &WriteTx, before: Option<&Order>, after: &Order) -> Resul
             if let Some((key, sums)) = old.sums() {
                 add_sums(tx, key, sums.negative())?;
             }
+            if let Some(at) = old.with_photos {
+                WITH_PHOTOS.remove(tx, &(at, id))?;
+            }
         }
         let since = after.paid_at.unwrap_or(created);
         for (state, product, line) in &new.lines {
@@ -115,6 +123,9 @@ pub(super) fn keep(tx: &WriteTx, before: Option<&Order>, after: &Order) -> Resul
         }
         if let Some((key, sums)) = new.sums() {
             add_sums(tx, key, sums)?;
+        }
+        if let Some(at) = new.with_photos {
+            WITH_PHOTOS.put(tx, &(at, id))?;
         }
     }
     if before.is_none_or(|before| reads_differently(before, after)) {
@@ -157,7 +168,19 @@ pub(super) fn follow(order: &Order, visit: &mut derived::Visit<'_>) -> Result<()
     for product in &entries.products {
         visit(BY_PRODUCT.derived(&(*product, entries.status.to_owned(), created, id)))?;
     }
-    Ok(())
+    match entries.with_photos {
+        Some(at) => visit(WITH_PHOTOS.derived(&(at, id))),
+        None => Ok(()),
+    }
+}
+
+/// Orders that were delivered before `until` and whose customers' photos are still here, the oldest first.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn with_photos(tx: &impl Snapshot, until: Moment, limit: usize) -> Result<Vec<OrderId>, Fault> {
+    let keys = WITH_PHOTOS.range(tx, ..(until, OrderId(uuid::Uuid::nil())), Direction::Rising, limit)?;
+    Ok(keys.into_iter().map(|(_, id)| id).collect())
 }
 
 /// Adds up what was taken while the orders are walked.

@@ -9,11 +9,13 @@ pub mod basket;
 mod changes;
 mod check;
 pub mod coupons;
+pub mod customers;
 pub mod disputes;
 pub mod documents;
 pub mod finding;
 mod letters;
 pub mod lists;
+pub mod means;
 pub mod model;
 pub mod payment;
 mod placing;
@@ -27,8 +29,8 @@ mod web;
 pub use access::{Access, confirm_address, link, order_address, owned, read_id};
 pub use check::check;
 pub use model::{
-    Actor, Address, Attention, HistoryEntry, Line, LineId, Order, OrderId, PaymentStatus, Production, Status, Totals,
-    Voucher,
+    Actor, Address, Attention, HistoryEntry, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production,
+    Status, Taken, Totals, Voucher,
 };
 pub use payment::{
     Begun, MarkedPaid, PaidBy, Received, add_attention, back_to_draft, begin_payment, clear_attention, design_settled,

@@ -64,6 +64,21 @@ states! {
 }
 
 states! {
+    /// How the customer has chosen to pay.
+    #[derive(Default)]
+    PaymentMethod {
+        /// On Stripe's page: cards, wallets, convenience stores and what else is offered there.
+        #[default]
+        Online "online",
+        BankTransfer "bank_transfer",
+        /// The carrier collects it at the door.
+        CashOnDelivery "cash_on_delivery",
+        /// At a stall or over the counter.
+        Stall "stall",
+    }
+}
+
+states! {
     /// How far the print room is with one line.
     Production {
         /// For the money, or for the print file.
@@ -87,6 +102,11 @@ pub struct Order {
     pub lang: Lang,
     pub status: Status,
     pub payment_status: PaymentStatus,
+    #[serde(default)]
+    pub payment_method: PaymentMethod,
+    /// Its money was taken by hand, and somebody stands for it.
+    #[serde(default)]
+    pub taken: Option<Taken>,
     pub lines: Vec<Line>,
     pub totals: Totals,
     /// `INV-000123`, given in the transaction in which it was paid, without gaps.
@@ -130,6 +150,12 @@ pub struct Order {
     pub shipped_at: Option<Moment>,
     pub delivered_at: Option<Moment>,
     pub cancelled_at: Option<Moment>,
+    /// Photos and print files of its designs were deleted.
+    #[serde(default)]
+    pub photos_gone_at: Option<Moment>,
+    /// What named the customer was taken out; what tax law wants stays.
+    #[serde(default)]
+    pub erased_at: Option<Moment>,
 }
 
 impl Order {
@@ -152,6 +178,29 @@ impl Order {
             && matches!(self.status, Status::Paid | Status::Processing | Status::Shipped | Status::Delivered)
     }
 
+    /// It is placed, and the money comes when the parcel does: the pieces are made and sent before (decision 0111).
+    pub fn pays_at_door(&self) -> bool {
+        self.payment_method == PaymentMethod::CashOnDelivery && self.status == Status::PendingPayment
+    }
+
+    /// It is placed, and its money does not come through Stripe: staff will record it.
+    pub fn waits_for_hands(&self) -> bool {
+        self.payment_method != PaymentMethod::Online && self.status == Status::PendingPayment
+    }
+
+    /// Its pieces may be printed: the money is there, or comes at the door.
+    pub fn may_be_made(&self) -> bool {
+        self.is_paid() || self.pays_at_door()
+    }
+
+    /// The print room works on it, and its parcel has not left.
+    pub fn is_in_work(&self) -> bool {
+        match self.status {
+            Status::Paid | Status::Processing => self.is_paid(),
+            _ => self.pays_at_door() && self.shipped_at.is_none(),
+        }
+    }
+
     /// It was bought, or called off: the same can be ordered again.
     pub fn can_be_repeated(&self) -> bool {
         self.paid_at.is_some() || self.status == Status::Cancelled
@@ -169,6 +218,16 @@ pub struct Voucher {
     /// Stripe's page.
     pub url: Option<String>,
     pub expires_at: Option<Moment>,
+}
+
+/// All of an order's money, taken by somebody of the staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The staff member's name.
+    pub by: String,
+    pub method: PaymentMethod,
+    pub note: String,
+    pub at: Moment,
 }
 
 /// So many pieces of one design.

@@ -4,7 +4,10 @@
 use super::basket;
 use super::coupons::{self, User};
 use super::letters;
-use super::model::{Actor, Attention, HistoryEntry, Order, OrderId, PaymentStatus, Status, Voucher};
+use super::means;
+use super::model::{
+    Actor, Attention, HistoryEntry, Order, OrderId, PaymentMethod, PaymentStatus, Production, Status, Taken, Voucher,
+};
 use super::pricing;
 use super::rules::{self, Print};
 use super::table;
@@ -39,8 +42,10 @@ pub enum PaidBy {
     Stripe,
     /// Nothing was to be paid.
     Nothing,
-    /// Somebody of the staff took the money, and stands for it by name.
+    /// Somebody of the staff decided that money which came through Stripe counts.
     Staff(String),
+    /// Somebody of the staff took the money, and stands for it by name.
+    Hand(Taken),
 }
 
 /// What came of money that arrived.
@@ -74,10 +79,14 @@ pub fn begin_payment(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Res
     let mut order = require(tx, id)?;
     rules::check_payable(&order)?;
     if order.status == Status::Draft {
+        let is_offered = means::is_offered(shop, &order);
+        if !is_offered {
+            order.payment_method = PaymentMethod::Online;
+        }
         let fresh = pricing::reprice(tx, shop, &order, now)?;
         let design_changed = order.lines.iter().zip(&fresh.lines).any(|(old, new)| pricing::has_changed(old, new));
         let offer_over = now > rules::offer_ends(order.priced_at) && fresh.totals != order.totals;
-        if design_changed || offer_over {
+        if design_changed || offer_over || !is_offered {
             order.lines = fresh.lines;
             order.totals = fresh.totals;
             order.priced_at = now;
@@ -156,7 +165,8 @@ fn give_stock_back(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
         for line in &mut order.lines {
             let blanks = i64::from(line.blanks.unwrap_or(line.quantity));
             line.blanks = Some(0);
-            if blanks == 0 {
+            // What is printed is no blank any more.
+            if blanks == 0 || matches!(line.production, Production::Printed | Production::Packed) {
                 continue;
             }
             match catalog::take_stock(tx, shop, line.product_id, line.variant_id, -blanks) {
@@ -192,7 +202,7 @@ pub fn set_intent(tx: &WriteTx, id: OrderId, intent: &str, now: Moment) -> Resul
     if order.stripe_payment_intent_id.as_deref() == Some(intent) {
         return Ok(order);
     }
-    if order.paid_at.is_some() && order.stripe_payment_intent_id.is_some() {
+    if order.paid_at.is_some() && (order.stripe_payment_intent_id.is_some() || order.taken.is_some()) {
         table::index_intent(tx, intent, id)?;
         return Ok(order);
     }
@@ -350,7 +360,14 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
     order.voucher = None;
     order.paid_at = Some(now);
     order.invoice_number = Some(table::next_invoice_number(tx)?);
-    order.stripe_payment_intent_id = received.intent.clone().or(order.stripe_payment_intent_id);
+    order.stripe_payment_intent_id = match &received.by {
+        // What was begun at Stripe did not pay it, and a refund must not go there.
+        PaidBy::Hand(taken) => {
+            order.taken = Some(taken.clone());
+            None
+        }
+        _ => received.intent.clone().or(order.stripe_payment_intent_id),
+    };
     order.stripe_checkout_session_id = received.session.clone().or(order.stripe_checkout_session_id);
     settle_prints(tx, &mut order)?;
     look_at_holds(tx, shop, &mut order, now)?;
@@ -358,7 +375,7 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
     let actor = match &received.by {
         PaidBy::Stripe => Actor::Stripe,
         PaidBy::Nothing => Actor::System,
-        PaidBy::Staff(name) => Actor::Staff(name.clone()),
+        PaidBy::Staff(name) | PaidBy::Hand(Taken { by: name, .. }) => Actor::Staff(name.clone()),
     };
     table::record(tx, id, &HistoryEntry::new(now, actor, "paid").with("amount", order.amount().show()))?;
     letters::post_paid(tx, shop, &order, now)?;
@@ -388,7 +405,7 @@ fn needs_decision(tx: &WriteTx, mut order: Order, code: &str, received: &Receive
     // The intent tells one payment from another of the same amount.
     let intent = received.intent.clone().unwrap_or_default();
     if raise(&mut order, code, &[("amount", money.clone()), ("intent", intent)], now) {
-        if order.stripe_payment_intent_id.is_none() {
+        if order.stripe_payment_intent_id.is_none() && order.taken.is_none() {
             // The money can only be given back by its intent.
             order.stripe_payment_intent_id.clone_from(&received.intent);
         }
@@ -409,10 +426,12 @@ pub fn back_to_draft(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Res
         return Ok(order);
     }
     rules::check_move(order.status, Status::Draft)?;
+    rules::check_not_begun(&order)?;
     let_holds_go(tx, shop, &mut order)?;
     for line in &mut order.lines {
         designs::unlock(tx, line.design_id, id.0)?;
         line.frozen = None;
+        line.production = Production::Waiting;
     }
     order.status = Status::Draft;
     order.payment_status = PaymentStatus::Pending;
@@ -482,7 +501,7 @@ pub fn clear_attention(tx: &WriteTx, id: OrderId, code: &str, now: Moment) -> Re
 pub fn design_settled(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -> Result<(), Fault> {
     let Some(print) = print_of(design) else { return Ok(()) };
     for mut order in table::by_design(tx, design.id)? {
-        if !order.is_paid() {
+        if !order.may_be_made() {
             continue;
         }
         let mut changed = false;

@@ -3,7 +3,8 @@
 use super::access::{Access, confirm_address, owned};
 use super::address::{self, AddressInput};
 use super::coupons::{self, Coupon, User};
-use super::model::{Actor, Address, HistoryEntry, Order, OrderId, PaymentStatus, Status};
+use super::means;
+use super::model::{Actor, Address, HistoryEntry, Order, OrderId, PaymentMethod, PaymentStatus, Status};
 use super::payment::save;
 use super::pricing::{self, Wish};
 use super::rules;
@@ -15,6 +16,7 @@ use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{TextProblem, clean_block, looks_like_email};
 use crate::kernel::{Code, Error, Message, Refusal, Result};
 use crate::people::customers;
+use crate::shop::settings::Settings;
 use crate::store::{Snapshot, WriteTx};
 use crate::web::{Made, SessionId, Visit, input};
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,9 @@ pub struct OrderInput {
     pub shipping_address: Option<AddressInput>,
     pub coupon: Option<String>,
     pub note: Option<String>,
+    /// `online` (Stripe's page), or what the shop has switched on besides: `bank_transfer`, `cash_on_delivery`, `stall`.
+    #[serde(default, deserialize_with = "input::optional_text")]
+    pub payment_method: Option<String>,
     /// Codes of the warnings the customer has read and ticked.
     pub accepted_warnings: Option<Vec<String>>,
     /// Names one filling-in of the order form: sent again, it changes the draft it made before.
@@ -74,6 +79,7 @@ const MAX_NOTE: usize = 1000;
 
 /// Everything of an order that the customer decides, checked.
 struct Wanted {
+    payment_method: PaymentMethod,
     email: String,
     address: Address,
     note: String,
@@ -121,13 +127,17 @@ fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -
         // Good enough to see whether the lines are right as well.
         Address { country: settings.shipping.home_country.clone(), ..Address::default() }
     });
+    let payment_method = wanted_method(&settings, input, old, &address.country).unwrap_or_else(|refusal| {
+        add_all(&mut mistakes, refusal);
+        PaymentMethod::Online
+    });
     let coupon = wanted_coupon(tx, visit, input, old, &email);
     let wishes = input.wishes().unwrap_or_else(|| {
         let lines = old.map(|old| old.lines.as_slice()).unwrap_or_default();
         lines.iter().map(|line| Wish { design_id: line.design_id, quantity: i64::from(line.quantity) }).collect()
     });
     let usable = coupon.as_ref().ok().and_then(Option::as_ref);
-    let priced = pricing::price(tx, visit, &wishes, &address, usable);
+    let priced = pricing::price(tx, visit, &wishes, &address, payment_method, usable);
     if let Err(Error::Refused(refusal)) = &priced
         && refusal.code == Code::InvalidInput
     {
@@ -146,7 +156,7 @@ fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -
             codes
         }
     };
-    Ok(Wanted { email, address, note, accepted_warnings, coupon, priced })
+    Ok(Wanted { payment_method, email, address, note, accepted_warnings, coupon, priced })
 }
 
 /// The coupon that is asked for, or stays; empty text takes it away.
@@ -163,6 +173,25 @@ fn wanted_coupon(
     }
     let session = old.map_or_else(|| visit.open_session(), |old| old.session);
     coupons::find_usable(tx, code, User { email, session }).map(Some)
+}
+
+/// The means of payment that is asked for, or stays. One that a draft has and that is not offered any more makes room for Stripe's page.
+///
+/// # Errors
+/// 422 for a means that is not offered for this country.
+fn wanted_method(
+    settings: &Settings,
+    input: &OrderInput,
+    old: Option<&Order>,
+    country: &str,
+) -> Result<PaymentMethod, Refusal> {
+    let is_offered = |method: &PaymentMethod| means::offered(settings, country).contains(method);
+    match &input.payment_method {
+        None => Ok(old.map(|old| old.payment_method).filter(is_offered).unwrap_or_default()),
+        Some(name) => PaymentMethod::from_name(name.trim())
+            .filter(is_offered)
+            .ok_or_else(|| Refusal::field("payment_method", Message::new("orders.method_not_offered"))),
+    }
 }
 
 /// Makes a draft.
@@ -214,6 +243,8 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         lang: visit.lang,
         status: Status::Draft,
         payment_status: PaymentStatus::Pending,
+        payment_method: wanted.payment_method,
+        taken: None,
         lines: wanted.priced.lines,
         totals: wanted.priced.totals,
         coupon: wanted.coupon.map(|coupon| coupon.code),
@@ -241,6 +272,8 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         shipped_at: None,
         delivered_at: None,
         cancelled_at: None,
+        photos_gone_at: None,
+        erased_at: None,
     })
 }
 
@@ -303,6 +336,7 @@ fn update_in(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Order) -> Res
     }
     order.totals = wanted.priced.totals;
     order.coupon = wanted.coupon.map(|coupon| coupon.code);
+    order.payment_method = wanted.payment_method;
     order.email = wanted.email;
     order.shipping_address = wanted.address;
     order.note = wanted.note;
@@ -364,7 +398,9 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
                 copies.push(copy);
             }
             let wanted = Wanted {
-                priced: pricing::price(tx, &asker, &wishes, &old.shipping_address, None)?,
+                // What was offered then may not be now; the customer chooses anew.
+                payment_method: PaymentMethod::Online,
+                priced: pricing::price(tx, &asker, &wishes, &old.shipping_address, PaymentMethod::Online, None)?,
                 email: old.email,
                 address: old.shipping_address,
                 note: String::new(),

@@ -2,7 +2,8 @@
 
 use super::address;
 use super::coupons::{self, Coupon};
-use super::model::{Address, Line, LineId, Order, Production, Totals};
+use super::means;
+use super::model::{Address, Line, LineId, Order, PaymentMethod, Production, Totals};
 use super::rules::{MAX_LINES, MAX_QUANTITY};
 use super::totals::{self, Basis, LineBasis};
 use crate::catalog;
@@ -37,6 +38,7 @@ pub fn price(
     visit: &Visit,
     wishes: &[Wish],
     to: &Address,
+    method: PaymentMethod,
     coupon: Option<&Coupon>,
 ) -> Result<Priced> {
     let shop = &visit.shop;
@@ -70,7 +72,7 @@ pub fn price(
         }
     }
     mistakes.into_result()?;
-    reckon(shop, lines, to, coupon, visit.now)
+    reckon(shop, lines, to, method, coupon, visit.now)
 }
 
 /// The order's lines at today's prices and with its designs as they are now. Lines keep their ids.
@@ -87,7 +89,7 @@ pub fn reprice(tx: &impl Snapshot, shop: &Shop, order: &Order, now: Moment) -> R
         lines.push(Line { id: old.id, ..line });
     }
     let coupon = order.coupon.as_deref().map(|code| coupons::find(tx, code)).transpose()?;
-    reckon(shop, lines, &order.shipping_address, coupon.as_ref(), now)
+    reckon(shop, lines, &order.shipping_address, order.payment_method, coupon.as_ref(), now)
 }
 
 /// # Errors
@@ -137,7 +139,14 @@ fn price_line(tx: &impl Snapshot, shop: &Shop, design: &Design, quantity: u32, f
     })
 }
 
-fn reckon(shop: &Shop, mut lines: Vec<Line>, to: &Address, coupon: Option<&Coupon>, now: Moment) -> Result<Priced> {
+fn reckon(
+    shop: &Shop,
+    mut lines: Vec<Line>,
+    to: &Address,
+    method: PaymentMethod,
+    coupon: Option<&Coupon>,
+    now: Moment,
+) -> Result<Priced> {
     let settings = shop.settings();
     let bases: Vec<LineBasis> = lines
         .iter()
@@ -160,7 +169,7 @@ fn reckon(shop: &Shop, mut lines: Vec<Line>, to: &Address, coupon: Option<&Coupo
         lines: &bases,
         discount,
         shipping_fee,
-        payment_fee: 0,
+        payment_fee: means::fee(&settings.means, method, goods - discount + shipping_fee),
         fee_rate_bp: settings.tax.rate_bp,
         tax_included: settings.tax.included,
     };
@@ -181,7 +190,7 @@ pub fn estimate(shop: &Shop, lines: Vec<Line>) -> Result<Priced> {
         country: address::countries(&settings.shipping).first().copied().unwrap_or_default().to_owned(),
         ..Address::default()
     };
-    reckon(shop, lines, &at_home, None, shop.now())
+    reckon(shop, lines, &at_home, PaymentMethod::Online, None, shop.now())
 }
 
 /// A basket's line at today's price, or why it cannot be ordered as it is.

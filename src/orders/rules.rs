@@ -1,6 +1,6 @@
 //! Pure decisions about orders: which state may follow which, what can be paid, what a line may do next.
 
-use super::model::{Attention, Hold, Line, Order, PaymentStatus, Production, Status};
+use super::model::{Attention, Hold, Line, Order, PaymentMethod, PaymentStatus, Production, Status};
 use crate::kernel::lang::Words;
 use crate::kernel::{Code, Lang, Message, Moment, Refusal};
 use crate::render::compare::Likeness;
@@ -115,6 +115,10 @@ pub fn check_payable(order: &Order) -> Result<(), Refusal> {
         return no("orders.not_payable_paid");
     }
     let (amount, currency) = (order.totals.amount, order.currency());
+    // Stripe's limits are Stripe's.
+    if order.payment_method != PaymentMethod::Online && amount >= 0 {
+        return Ok(());
+    }
     if amount < 0 || (amount > 0 && amount < currency.minimum_charge()) || amount % currency.step() != 0 {
         let minimum = order.money(currency.minimum_charge()).show();
         let detail = Message::new("orders.not_payable_small").with("minimum", minimum);
@@ -122,6 +126,18 @@ pub fn check_payable(order: &Order) -> Result<(), Refusal> {
     }
     if amount > MAX_CHARGE {
         return no("orders.not_payable_large");
+    }
+    Ok(())
+}
+
+/// Checks that a customer may take back an order that is paid at the door: once the print room has begun, it is too late.
+///
+/// # Errors
+/// 409 `conflict`.
+pub fn check_not_begun(order: &Order) -> Result<(), Refusal> {
+    let untouched = |line: &Line| matches!(line.production, Production::Waiting | Production::ReadyToPrint);
+    if order.pays_at_door() && (order.shipped_at.is_some() || !order.lines.iter().all(untouched)) {
+        return Err(Refusal::new(Code::Conflict, "orders.work_begun"));
     }
     Ok(())
 }
@@ -193,7 +209,7 @@ pub fn move_production(
     reason: &str,
     print_is_ready: bool,
 ) -> Result<Line, Refusal> {
-    if !order.is_paid() {
+    if !order.may_be_made() {
         return Err(Refusal::new(Code::InvalidStatusTransition, "orders.production_unpaid")
             .with_extra("allowed", serde_json::json!([])));
     }

@@ -21,9 +21,9 @@ const BY_CREATED: Index<(Moment, OrderId)> = Index::new("orders.by_created");
 const BY_STATUS: Index<(String, Moment, OrderId)> = Index::new("orders.by_status");
 const BY_SESSION: Index<(SessionId, Moment, OrderId)> = Index::new("orders.by_session");
 /// By the form of the address that is compared.
-const BY_EMAIL: Index<(String, Moment, OrderId)> = Index::new("orders.by_email");
+pub(super) const BY_EMAIL: Index<(String, Moment, OrderId)> = Index::new("orders.by_email");
 /// By the name in small letters without spaces.
-const BY_NAME: Index<(String, Moment, OrderId)> = Index::new("orders.by_name");
+pub(super) const BY_NAME: Index<(String, Moment, OrderId)> = Index::new("orders.by_name");
 const BY_DESIGN: Index<(DesignId, OrderId)> = Index::new("orders.by_design");
 /// Sessions and intents stay here for good, so that late news about a replaced one still finds its order.
 const BY_STRIPE_SESSION: Table<String, OrderId> = Table::new("orders.by_stripe_session", 1);
@@ -68,7 +68,7 @@ impl Keys {
             name: folded(&order.shipping_address.name),
             designs: order.lines.iter().map(|line| line.design_id).collect(),
             attention: !order.attention.is_empty(),
-            on_hold: order.is_paid() && order.lines.iter().any(|line| line.production == Production::OnHold),
+            on_hold: order.may_be_made() && order.lines.iter().any(|line| line.production == Production::OnHold),
             coupon: order.coupon_claim,
         }
     }
@@ -250,7 +250,10 @@ pub fn of_customer(
         let keys = BY_EMAIL.prefix(tx, &email, behind.as_ref(), Direction::Falling, limit)?;
         found.extend(keys.into_iter().map(|(_, at, id)| (at, id)));
     }
-    rows(tx, found.into_iter().rev().take(limit).map(|(_, id)| id))
+    let mut found = rows(tx, found.into_iter().rev().take(limit).map(|(_, id)| id))?;
+    // What was erased is nobody's any more.
+    found.retain(|order| order.erased_at.is_none());
+    Ok(found)
 }
 
 /// Orders in one state; oldest first for pollers, newest first for people.
@@ -317,7 +320,7 @@ impl Sought {
 }
 
 /// How many orders a search by words looks at; beyond this it asks for more letters.
-const SEARCHED: usize = 2000;
+pub(super) const SEARCHED: usize = 2000;
 
 /// The orders sought, newest first, behind `after`. By words it finds a number, or the beginning of a name or an e-mail address; more
 /// than that is known to [`super::finding`].
@@ -382,7 +385,7 @@ pub(super) fn number_in(words: &str) -> Option<String> {
 }
 
 /// A name as it is searched: small letters, no spaces of any kind.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
 }
 
@@ -583,6 +586,7 @@ pub const FOLLOWING: &[&str] = &[
     lists::FOLLOWING[1],
     lists::FOLLOWING[2],
     lists::FOLLOWING[3],
+    lists::FOLLOWING[4],
 ];
 
 /// Names every row of other tables that the orders stand for.
@@ -631,6 +635,19 @@ pub fn record(tx: &WriteTx, id: OrderId, entry: &HistoryEntry) -> Result<(), Fau
     let last = HISTORY.prefix(tx, &id, None, Direction::Falling, 1)?;
     let place = last.first().map_or(1, |((_, place), _)| place + 1);
     HISTORY.put(tx, &(id, place), entry)
+}
+
+/// Takes what people wrote out of an order's history; what happened stays.
+pub(super) fn erase_history(tx: &WriteTx, id: OrderId) -> Result<(), Fault> {
+    for (key, mut entry) in HISTORY.prefix(tx, &id, None, Direction::Rising, usize::MAX)? {
+        for name in ["message", "reason"] {
+            if let Some(value) = entry.values.get_mut(name) {
+                "–".clone_into(value);
+            }
+        }
+        HISTORY.put(tx, &key, &entry)?;
+    }
+    Ok(())
 }
 
 /// An order's history, oldest first.

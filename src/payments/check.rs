@@ -3,7 +3,7 @@
 use super::STRIPE_EVENT;
 use super::table::{self, Outcome};
 use crate::kernel::{Fault, Moment};
-use crate::orders::{self, Status};
+use crate::orders::{self, PaymentMethod, Status};
 use crate::queue::{self, JobStatus, NewJob};
 use crate::store::{Snapshot, WriteTx};
 use crate::stripe::Event;
@@ -19,10 +19,21 @@ pub fn check(tx: &impl Snapshot) -> Result<Vec<String>, Fault> {
     let mut wrong = Vec::new();
     orders::table::each(tx, |order| {
         let mut say = |what: &str| wrong.push(format!("Order {}: {what}.", order.order_number));
-        if order.status == Status::PendingPayment && table::attempt(tx, order.id, order.revision)?.is_none() {
+        let through_stripe = order.payment_method == PaymentMethod::Online;
+        if through_stripe
+            && order.status == Status::PendingPayment
+            && table::attempt(tx, order.id, order.revision)?.is_none()
+        {
             say("it waits for its money, but nobody knows what Stripe was asked for");
         }
-        // What staff took by hand, and what costs nothing, has no page at Stripe.
+        // Every paid order is paid by Stripe's word, by somebody of the staff who stands for it, or costs nothing.
+        let by_stripe = order.stripe_payment_intent_id.is_some() || order.stripe_checkout_session_id.is_some();
+        if order.paid_at.is_some() && order.totals.amount > 0 && order.taken.is_none() && !by_stripe {
+            say("it is paid, but neither Stripe nor anybody of the staff has its money");
+        }
+        if order.taken.is_some() && (order.paid_at.is_none() || order.stripe_payment_intent_id.is_some()) {
+            say("somebody took its money by hand, but it is not paid by that");
+        }
         if order.paid_at.is_some() && order.stripe_checkout_session_id.is_some() {
             let attempts = table::attempts(tx, order.id)?;
             if !attempts.iter().any(|attempt| attempt.new_session.amount == order.amount()) {

@@ -4,7 +4,7 @@ use super::table::{self, Attempt};
 use super::{lock, settle};
 use crate::designs;
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result, failpoint};
-use crate::orders::{self, Access, Begun, Order, OrderId, PaidBy, PaymentStatus, Received, Status};
+use crate::orders::{self, Access, Begun, Order, OrderId, PaidBy, PaymentMethod, PaymentStatus, Received, Status};
 use crate::people::setup;
 use crate::shop::Shop;
 use crate::store::WriteTx;
@@ -15,6 +15,8 @@ use crate::stripe::{NewSession, SESSION_LIFE_S, Session, SessionLine, SessionSta
 pub enum Next {
     /// To Stripe's page.
     Pay { url: String, order: Box<Order> },
+    /// The order is placed; its money does not come through Stripe, and staff record it.
+    Placed(Box<Order>),
     /// Nothing is left to pay.
     Paid(Box<Order>),
 }
@@ -31,6 +33,10 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
         return Err(Refusal::new(Code::PaymentsUnavailable, "payments.setup_missing").retry_after(3600).into());
     }
     let _alone = lock(shop, id).await;
+    let order = orders::find(&shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
+    if order.payment_method != PaymentMethod::Online && order.paid_at.is_none() {
+        return place(shop, order).await;
+    }
     // Twice at most: an old page that turns out to be over makes room for a new one.
     for _ in 0..3 {
         let (order, attempt) = {
@@ -77,6 +83,28 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
         }
     }
     Err(Refusal::new(Code::PaymentsUnavailable, "payments.unavailable").retry_after(30).into())
+}
+
+/// Places an order whose money comes by bank, at the door or at a stall. Once placed it waits, however often this is asked.
+async fn place(shop: &Shop, order: Order) -> Result<Next> {
+    let id = order.id;
+    if order.status == Status::PendingPayment {
+        return Ok(Next::Placed(Box::new(order)));
+    }
+    if shop.settings().holiday.closed {
+        return Err(Refusal::new(Code::ShopClosed, "payments.shop_closed").into());
+    }
+    designs::keep_seen(shop, order.lines.iter().map(|line| line.design_id).collect()).await?;
+    let (inner, now) = (shop.clone(), shop.now());
+    let begun = shop.store().write(move |tx| match orders::begin_payment(tx, &inner, id, now)? {
+        Begun::Changed(order) => Ok::<_, Error>(Err(order)),
+        Begun::Ready(order) if order.totals.amount == 0 => {
+            pay_nothing(tx, &inner, &order, now)?;
+            Ok(Ok(Next::Paid(Box::new(orders::find(tx, id)?.ok_or_else(Refusal::not_found)?))))
+        }
+        Begun::Ready(order) => Ok(Ok(Next::Placed(Box::new(orders::means::place(tx, &inner, order, now)?)))),
+    });
+    begun.await?.map_err(|order| orders::order_changed(&order, order.lang).into())
 }
 
 /// The session that an attempt has made at Stripe, where its answer never came.
@@ -224,6 +252,29 @@ pub(super) fn unavailable(order: OrderId, error: &StripeError) -> Refusal {
 /// `order_not_payable` when it turns out to be paid, `payments_unavailable` while Stripe is silent.
 pub async fn reopen(shop: &Shop, id: OrderId) -> Result<Order> {
     let _alone = lock(shop, id).await;
+    close_pages(shop, id).await?;
+    let order = orders::find(&shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
+    if order.paid_at.is_some() {
+        return Err(Refusal::new(Code::OrderNotPayable, "payments.already_paid").into());
+    }
+    // A voucher of a convenience store can still be paid; a second payment must not be begun beside it.
+    if order.payment_status == PaymentStatus::Processing {
+        return Err(Refusal::new(Code::OrderNotPayable, "payments.on_its_way").into());
+    }
+    let (inner, now) = (shop.clone(), shop.now());
+    shop.store().write(move |tx| orders::back_to_draft(tx, &inner, id, now)).await
+}
+
+/// Closes every page at Stripe where the order could still be paid, or follows what they have become.
+///
+/// # Errors
+/// Stripe silent.
+pub async fn close_all(shop: &Shop, id: OrderId) -> Result<()> {
+    let _alone = lock(shop, id).await;
+    close_pages(shop, id).await
+}
+
+async fn close_pages(shop: &Shop, id: OrderId) -> Result<()> {
     let attempts = table::attempts(&shop.store().read()?, id)?;
     for attempt in attempts {
         let session = match &attempt.session {
@@ -245,16 +296,7 @@ pub async fn reopen(shop: &Shop, id: OrderId) -> Result<Order> {
         };
         close(shop, id, &session).await?;
     }
-    let order = orders::find(&shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
-    if order.paid_at.is_some() {
-        return Err(Refusal::new(Code::OrderNotPayable, "payments.already_paid").into());
-    }
-    // A voucher of a convenience store can still be paid; a second payment must not be begun beside it.
-    if order.payment_status == PaymentStatus::Processing {
-        return Err(Refusal::new(Code::OrderNotPayable, "payments.on_its_way").into());
-    }
-    let (inner, now) = (shop.clone(), shop.now());
-    shop.store().write(move |tx| orders::back_to_draft(tx, &inner, id, now)).await
+    Ok(())
 }
 
 /// Closes a session at Stripe, or follows what it has become.

@@ -7,6 +7,7 @@ mod check;
 mod checkout;
 mod doctor;
 mod events;
+mod forget;
 mod inbox;
 mod panel;
 mod reconcile;
@@ -18,6 +19,7 @@ mod web;
 pub use check::{check, requeue};
 use checkout::unavailable;
 pub use doctor::{command as check_stripe, warning};
+pub use forget::{events_about, forget};
 pub use reconcile::{last_contact, reconcile, remind};
 pub use table::{FOLLOWING, follow};
 

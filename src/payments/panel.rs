@@ -1,9 +1,10 @@
 //! What staff do about money: give it back, and decide about money that does not fit its order.
 
-use super::{refund, settle, unavailable};
+use super::{checkout, refund, settle, unavailable};
+use crate::kernel::text::clean_line;
 use crate::kernel::{Code, Error, Message, Moment, Money, Refusal};
 use crate::orders::refunds::{self, Asked, Refund, RefundId, RefundState};
-use crate::orders::{self, Order, OrderId, PaidBy, Received};
+use crate::orders::{self, Order, OrderId, PaidBy, PaymentMethod, Received, Status, Taken};
 use crate::people::audit::{self, Actor, Entry};
 use crate::people::rights::ChangesOrders;
 use crate::people::settings::{Amount, minor_units};
@@ -19,7 +20,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<Shop> {
-    OpenApiRouter::new().routes(routes!(list_refunds, give_back)).routes(routes!(decide))
+    OpenApiRouter::new()
+        .routes(routes!(list_refunds, give_back))
+        .routes(routes!(decide))
+        .routes(routes!(record_payment))
 }
 
 /// Money that goes back.
@@ -285,4 +289,74 @@ async fn revive(
         })
         .await?;
     Ok(order)
+}
+
+/// All of an order's money, taken by hand.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+struct PaymentForm {
+    /// Minor units, or text as people write it. It must be what the order costs, and is that where it is missing.
+    #[serde(default)]
+    amount: Option<Amount>,
+    /// `bank_transfer`, `cash_on_delivery` or `stall`; what the customer has chosen where it is missing.
+    #[serde(default, deserialize_with = "input::optional_text")]
+    method: Option<String>,
+    /// Free text, for the staff.
+    #[serde(default)]
+    note: String,
+    /// The order's version that was looked at; 412 when somebody else changed the order since.
+    #[serde(default, deserialize_with = "input::optional_number")]
+    #[schema(value_type = Option<u64>)]
+    version: Option<i64>,
+}
+
+/// Record money that came by bank, at the door or at a stall
+///
+/// Whoever records it stands for it by name. A page at Stripe where the order could still be paid is closed first.
+#[utoipa::path(post, path = "/admin/orders/{id}/payments", tag = "panel", params(("id" = Uuid, Path)), request_body = PaymentForm,
+    responses((status = 200, body = orders::OrderView), (status = 401), (status = 403), (status = 404),
+        (status = 409, description = "`order_not_payable`: it does not wait for money"), (status = 412, description = "`stale_version`"),
+        (status = 422, description = "not what the order costs")))]
+async fn record_payment(
+    visit: Visit,
+    Path(id): Path<String>,
+    Input(form): Input<PaymentForm>,
+) -> Result<Reply, Problem> {
+    let by = people::require(&visit, |role| role.changes_orders())?.name.clone();
+    let id: OrderId = orders::read_id(&id)?;
+    let order = orders::find(&visit.shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
+    orders::rules::check_version(&order, form.version)?;
+    let amount = match form.amount.filter(|amount| !matches!(amount, Amount::Text(text) if text.trim().is_empty())) {
+        Some(typed) => minor_units(&typed, order.currency()),
+        None => Some(order.totals.amount),
+    };
+    if amount != Some(order.totals.amount) {
+        let message = Message::new("orders.record_amount").with("amount", order.amount().show());
+        return Err(Refusal::field("amount", message).into());
+    }
+    let method = match form.method.as_deref() {
+        Some(name) => PaymentMethod::from_name(name),
+        None => Some(order.payment_method),
+    };
+    let method = method
+        .filter(|method| *method != PaymentMethod::Online)
+        .ok_or_else(|| Refusal::field("method", Message::new("orders.record_method")))?;
+    let note = clean_line(&form.note, 300)
+        .map_err(|_| Refusal::field("note", Message::new("orders.too_long").with("max", 300)))?;
+    if order.status == Status::PendingPayment {
+        checkout::close_all(&visit.shop, id).await?;
+    }
+    let asker = visit.clone();
+    let order = visit
+        .shop
+        .store()
+        .write(move |tx| {
+            let taken = Taken { by, method, note, at: asker.now };
+            let order = orders::means::record(tx, &asker.shop, id, taken, asker.now)?;
+            // The note may name somebody, and the log is for good.
+            let after = json!({"amount": order.totals.amount, "currency": order.currency(), "method": method});
+            record(tx, &asker, id, "order.payment_recorded", after)?;
+            Ok::<_, Error>(order)
+        })
+        .await?;
+    visit.done(&orders::view(&order, visit.lang), &format!("/admin/orders/{id}"))
 }

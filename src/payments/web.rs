@@ -31,7 +31,7 @@ const RETURN_WAIT: Duration = Duration::from_secs(4);
 
 #[derive(Serialize, ToSchema)]
 struct Checkout {
-    /// Where the customer pays, on Stripe's site (or the sandbox's).
+    /// Where the customer pays, on Stripe's site (or the sandbox's); the order's own page where the money comes another way.
     checkout_url: String,
     order: OrderView,
 }
@@ -68,6 +68,16 @@ async fn check_out(visit: Visit, Path(id): Path<String>) -> Result<Reply, Proble
             }
             face => Ok(Reply::see_other(face, &url)),
         },
+        Next::Placed(order) => {
+            let address = orders::order_address(order.id, &access);
+            match visit.face {
+                Face::Json => {
+                    let checkout_url = format!("{}{address}", visit.shop.public_url());
+                    Ok(Reply::json(&Checkout { checkout_url, order: orders::view(&order, visit.lang) })?)
+                }
+                face => Ok(Reply::see_other(face, &address)),
+            }
+        }
         Next::Paid(order) => {
             let address = orders::order_address(order.id, &access);
             match visit.face {

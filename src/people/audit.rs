@@ -52,6 +52,11 @@ impl Actor {
         }
     }
 
+    /// The shop itself, at its hour.
+    pub fn timer() -> Actor {
+        Actor { name: "petstar".into(), id: None, ip: None }
+    }
+
     pub fn command_line() -> Actor {
         Actor { name: "command line".into(), id: None, ip: None }
     }

@@ -100,6 +100,38 @@ pub fn sign_out(tx: &WriteTx, session: SessionId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The sessions that have proved an address, and when. Reads all proofs.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn proofs_of(tx: &impl Snapshot, email: &str) -> Result<Vec<(SessionId, Moment)>, Fault> {
+    let (email, mut found) = (normal(email), Vec::new());
+    PROOFS.each(tx, .., Order::Rising, |(session, proven), row| {
+        if proven == email {
+            found.push((session, row.at));
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+/// Forgets an address: that it ordered, who proved it, and links that wait to be opened.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn forget(tx: &WriteTx, email: &str, proofs: &[(SessionId, Moment)]) -> Result<(), Fault> {
+    let email = normal(email);
+    KNOWN.remove(tx, &email)?;
+    for (session, _) in proofs {
+        PROOFS.remove(tx, &(*session, email.clone()))?;
+    }
+    for (email, at, id) in ASKED.prefix(tx, &(email,), None, Order::Rising, 1000)? {
+        LINKS.remove(tx, &id)?;
+        ASKED.remove(tx, &(email, at, id))?;
+    }
+    Ok(())
+}
+
 /// The secret part of a link: `<id>.<signature over id and end>`, both in base64url.
 fn write_token(key: &[u8; 32], id: Uuid, expires_at: Moment) -> String {
     let signature = signature(key, id, expires_at).finalize().into_bytes();

@@ -266,6 +266,9 @@ pub fn resend(tx: &WriteTx, shop: &Shop, id: MailId, now: Moment) -> Result<Mail
     if old.state == MailState::Sending {
         return Err(Refusal::new(Code::Conflict, "people.mail_is_sending").into());
     }
+    if old.to.is_empty() {
+        return Err(Refusal::new(Code::Conflict, "people.mail_erased").into());
+    }
     let resent = old.resent + 1;
     let message_id = match old.state {
         MailState::Sent => message_id(shop, id, resent),
@@ -300,6 +303,40 @@ pub fn find(tx: &impl Snapshot, id: MailId) -> Result<Option<MailRow>, Fault> {
 /// A database that cannot be read.
 pub fn of_order(tx: &impl Snapshot, order: Uuid) -> Result<Vec<MailRow>, Fault> {
     rows(tx, BY_ORDER.prefix(tx, &(order,), None, Order::Rising, 200)?.into_iter().map(|(_, id)| id))
+}
+
+/// The mails to an address, whatever they are about. Reads all of them.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn to_address(tx: &impl Snapshot, email: &str) -> Result<Vec<MailRow>, Fault> {
+    let mut found = Vec::new();
+    MAILS.each(tx, .., Order::Rising, |_, row| {
+        if row.to.trim().eq_ignore_ascii_case(email) {
+            found.push(row);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+/// Takes address and words out of a mail; that it was sent, and when, stays.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn erase(tx: &WriteTx, id: MailId, now: Moment) -> Result<()> {
+    let Some(old) = MAILS.get(tx, &id)? else { return Ok(()) };
+    if matches!(old.state, MailState::Queued | MailState::Sending) {
+        queue::cancel(tx, old.job_id, now)?;
+    }
+    let state = match old.state {
+        MailState::Queued | MailState::Sending => MailState::Failed,
+        settled => settled,
+    };
+    let empty = String::new;
+    let subject = "–".to_owned();
+    let row = MailRow { to: empty(), subject, text: empty(), html: empty(), error: None, state, ..old.clone() };
+    Ok(put(tx, Some(old.state), &row)?)
 }
 
 /// Mails from the newest to the oldest, behind the mail `after`.

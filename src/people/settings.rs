@@ -4,6 +4,8 @@
 
 pub mod fields;
 pub mod legal;
+pub mod means;
+pub mod privacy;
 mod shipping;
 pub mod web;
 
@@ -42,6 +44,10 @@ pub struct SettingsForm {
     pub tax: TaxForm,
     #[serde(default)]
     pub shipping: ShippingForm,
+    #[serde(default)]
+    pub means: means::MeansForm,
+    #[serde(default)]
+    pub privacy: privacy::PrivacyForm,
     #[serde(default)]
     pub documents: DocumentsForm,
     #[serde(default)]
@@ -254,6 +260,8 @@ pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
     new.set_up = form.set_up.unwrap_or(new.set_up);
     apply_tax(&mut new, &form.tax, &mut mistakes);
     shipping::apply(&mut new, &form.shipping, &mut mistakes);
+    privacy::apply(&mut new, &form.privacy, &mut mistakes);
+    means::apply(&mut new, &form.means, &mut mistakes);
     apply_documents(&mut new, &form.documents, &mut mistakes);
     apply_legal(&mut new, &form.legal, &mut mistakes);
     apply_backup(&mut new, &form.backup, &mut mistakes);

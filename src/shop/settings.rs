@@ -26,6 +26,8 @@ pub struct Settings {
     pub shipping: Shipping,
     pub documents: Documents,
     pub sender: Sender,
+    pub means: Means,
+    pub privacy: Privacy,
     /// "Ships in N days."
     pub lead_time_days: u32,
     pub legal: Legal,
@@ -132,6 +134,31 @@ pub struct Sender {
     pub sagawa_customer: String,
 }
 
+/// Means of payment besides Stripe's page, each of which the owner may switch on. Staff record their money.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Means {
+    pub bank_transfer: bool,
+    /// Bank, branch and account, as customers are told.
+    pub bank_account: Words,
+    /// Within the home country only.
+    pub cash_on_delivery: bool,
+    /// Minor units, added to the order.
+    pub cash_on_delivery_fee: i64,
+    /// At a stall or over the counter.
+    pub stall: bool,
+    /// Where and when the stall is.
+    pub stall_notice: Words,
+}
+
+/// How long what customers gave is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Privacy {
+    /// Photos and print files go so many days after the delivery; `None` keeps them.
+    pub photos_days: Option<u32>,
+}
+
 /// Pages the law asks for. Empty ones are shown as missing in the panel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -205,6 +232,8 @@ impl Default for Settings {
             shipping: Shipping::default(),
             documents: Documents::default(),
             sender: Sender::default(),
+            means: Means::default(),
+            privacy: Privacy::default(),
             lead_time_days: 5,
             legal: Legal::default(),
             backup: Backup::default(),

@@ -82,6 +82,14 @@ impl Cache {
         self.entries().by_name.contains_key(name)
     }
 
+    /// Removes what is kept under `name`, if anything is.
+    pub fn remove(&self, name: &str) {
+        self.entries().forget(name);
+        if is_name(name) {
+            let _ = fs::remove_file(self.folder.join(name));
+        }
+    }
+
     /// Keeps `bytes` under `name`, making room for them.
     ///
     /// # Errors

@@ -49,6 +49,8 @@ const MAKING: [&str; 9] = [
 const REPEATABLE: &[(&str, &str)] = &[
     ("/admin/backups", "one more backup, in the place of today's"),
     ("/admin/coupons", "the code is taken then"),
+    ("/admin/customers/{id}/data", "the same data, and another entry in the audit log"),
+    ("/admin/customers/{id}/erase", "whoever was erased is not found again"),
     ("/admin/designs/{id}/render", "the same file again"),
     ("/admin/exports/{id}/cancel", "a second time finds it cancelled"),
     ("/admin/exports/{id}/retry", "a second time finds it in line"),
@@ -60,6 +62,7 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("/admin/mails/{id}/resend", "asked for by hand, once more at worst"),
     ("/admin/orders/{id}/decide", "a question is there once"),
     ("/admin/orders/bulk", "an order that is there already is refused by name"),
+    ("/admin/orders/{id}/payments", "an order is paid once"),
     ("/admin/orders/{id}/lines/{line}/open", "a form with its version is refused, without one it is another mail"),
     ("/admin/parcels/tracking", "a second time finds the orders shipped with these numbers"),
     ("/admin/print", "a line that is there already is refused by name"),

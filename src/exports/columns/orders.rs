@@ -22,6 +22,9 @@ pub struct OrderRow<'a, L> {
     pub status: Text<'a>,
     #[serde(borrow)]
     pub payment_status: Text<'a>,
+    /// Orders from before there was a choice have none.
+    #[serde(borrow, default)]
+    pub payment_method: Option<Text<'a>>,
     pub lines: Vec<L>,
     #[serde(borrow)]
     pub totals: TotalsRow<'a>,
@@ -222,6 +225,7 @@ impl Source for PerOrder {
             "language",
             "stripe_payment_intent_id",
             "id",
+            "payment_method",
         ]
     }
 
@@ -277,6 +281,7 @@ impl Source for PerOrder {
         sheet.word(&order.lang);
         sheet.word(order.stripe_payment_intent_id.as_deref().unwrap_or_default());
         sheet.word(&order.id);
+        sheet.word(order.payment_method.as_deref().unwrap_or("online"));
         sheet.end_row();
         Ok(())
     }

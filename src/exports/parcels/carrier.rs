@@ -62,7 +62,9 @@ impl Carrier {
                 let [goods] = goods;
                 vec![
                     ("お客様管理番号", order.order_number.clone()),
-                    ("送り状種類", "0".into()),
+                    // 2 is コレクト: the driver collects the money.
+                    ("送り状種類", if order.pays_at_door() { "2" } else { "0" }.into()),
+                    ("ｺﾚｸﾄ代金引換額（税込)", at_door(order)),
                     ("クール区分", "0".into()),
                     ("出荷予定日", day.replace('-', "/")),
                     ("お届け先電話番号", to.phone.clone()),
@@ -105,6 +107,7 @@ impl Carrier {
                     ("ご依頼主名称１", from),
                     ("ご依頼主名称２", more_from),
                     ("品名１", goods),
+                    ("代引金額", at_door(order)),
                     ("出荷個数", "1".into()),
                     ("スピード指定", "000".into()),
                     ("クール便指定", "001".into()),
@@ -123,7 +126,8 @@ impl Carrier {
                     ("発送予定日", digits(day)),
                     ("郵便種別", "0".into()),
                     ("保冷種別", "0".into()),
-                    ("元／着払／代引", "0".into()),
+                    // 2 is 代引; the amount stands on the carrier's own form.
+                    ("元／着払／代引", if order.pays_at_door() { "2" } else { "0" }.into()),
                     ("お届け先 郵便番号", digits(&to.postal_code)),
                     ("お届け先 住所１", one),
                     ("お届け先 住所２", two),
@@ -158,6 +162,11 @@ impl Carrier {
         }
         out
     }
+}
+
+/// What the carrier collects at the door; nothing where it is paid.
+fn at_door(order: &Order) -> String {
+    if order.pays_at_door() { order.amount().digits() } else { String::new() }
 }
 
 /// The characters of an address or a name that no carrier's program can read.

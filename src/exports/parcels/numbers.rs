@@ -106,7 +106,9 @@ pub fn look(tx: &impl Snapshot, lang: Lang, rows: &[Said]) -> Result<Vec<Outcome
                 ("already", String::new())
             }
             Some(_) if seen.contains(&row.order_number.as_str()) => no("exports.order_twice"),
-            Some(order) if order.status == Status::Processing => ("will_ship", String::new()),
+            Some(order) if order.status == Status::Processing || order.pays_at_door() && order.shipped_at.is_none() => {
+                ("will_ship", String::new())
+            }
             Some(order) => {
                 let state = words::text(lang, &format!("orders.status.{}", order.status.name())).to_owned();
                 ("refused", words::fill(words::text(lang, "exports.order_state"), &[("state", state)]))

@@ -5,7 +5,7 @@ use super::numbers::{self, MOST_ROWS, Outcome};
 use super::read;
 use crate::kernel::text::clean_line;
 use crate::kernel::{Error, Fault, Message, Refusal};
-use crate::orders::{self, Order, OrderId, Status};
+use crate::orders::{self, Order, OrderId, Production, Status};
 use crate::people::form::Mistakes;
 use crate::people::rights::{ChangesOrders, ChangesSettings};
 use crate::people::{self, May, audit, rights};
@@ -137,7 +137,14 @@ fn today(visit: &Visit) -> String {
 }
 
 fn waiting(tx: &ReadTx, limit: usize) -> Result<Vec<Order>, Fault> {
-    orders::in_status(tx, Status::Processing, None, store::Order::Rising, limit)
+    let mut found = orders::in_status(tx, Status::Processing, None, store::Order::Rising, limit)?;
+    // Those that are paid at the door leave when they are packed, whatever their state says about the money.
+    for (_, id, _) in orders::lists::lines(tx, Production::Packed, None, None, limit)? {
+        let is_new = found.iter().all(|order| order.id != id);
+        found.extend(orders::find(tx, id)?.filter(|order| is_new && order.pays_at_door()));
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 fn parcels_page(visit: &Visit) -> Result<ParcelsPage, Problem> {

@@ -8,6 +8,8 @@ mod setting;
 pub mod web;
 
 use super::model::{Line, Order};
+use super::refunds::Refund;
+use super::totals::share;
 use super::web::parts::{address_lines, total_rows};
 use super::web::view::percent_text;
 use crate::kernel::{Fault, Lang};
@@ -249,6 +251,51 @@ pub fn receipt(shop: &Shop, order: &Order, receipt: &Receipt) -> Paper {
         notes,
         foot: receipt.number.clone(),
     }
+}
+
+/// What takes an invoice back, in whole or in part, for money that has gone back to the customer.
+pub fn credit_note(shop: &Shop, order: &Order, refund: &Refund) -> Paper {
+    let page = page_of(shop, order);
+    let number = refund.note_number.clone().unwrap_or_default();
+    let day = order.paid_at.map(|at| page.date(&at)).unwrap_or_default();
+    let purpose = page.f("orders.paper_credit_purpose", &[("invoice", invoice_number(order).to_owned()), ("day", day)]);
+    let name = order.shipping_address.name.as_str();
+    Paper {
+        name: number.clone(),
+        lang: order.lang,
+        shop_name: page.shop_name.clone(),
+        title: page.t("orders.paper_credit").to_owned(),
+        seller: seller(shop, &page, true),
+        facts: vec![
+            (page.t("orders.paper_credit_number").to_owned(), number.clone()),
+            (page.t("orders.paper_credit_day").to_owned(), page.date(&refund.changed_at)),
+            (page.t("orders.paper_invoice_number").to_owned(), invoice_number(order).to_owned()),
+            (page.t("orders.paper_order").to_owned(), order.order_number.clone()),
+        ],
+        to: (String::new(), Vec::new()),
+        body: Body::Receipt {
+            addressee: addressed(name, order.lang),
+            amount: refund.money().show(),
+            purpose,
+            taxes: Taxes { rows: credited(order, refund.amount, &page), ..taxes(order, &page) },
+        },
+        notes: Vec::new(),
+        foot: number,
+    }
+}
+
+/// The tax at each rate in a part of an order: the part is shared over the rates in proportion, and rounded once per rate.
+fn credited(order: &Order, amount: i64, page: &Page) -> Vec<[String; 4]> {
+    let parts = &order.totals.tax_breakdown;
+    let gross: Vec<i64> = parts.iter().map(|part| part.taxable + part.tax).collect();
+    let shares = share(amount, &gross);
+    let money = |minor| order.money(minor).show();
+    let rows = parts.iter().zip(gross).zip(shares).filter(|(_, share)| *share != 0).map(|((part, gross), share)| {
+        let exact = i128::from(share) * i128::from(part.tax);
+        let tax = if gross == 0 { 0 } else { ((exact * 2 + i128::from(gross)) / (i128::from(gross) * 2)) as i64 };
+        [page.f1("orders.paper_rate", "rate", percent_text(part.rate_bp)), money(share - tax), money(tax), money(share)]
+    });
+    rows.collect()
 }
 
 /// A name as it is put over a receipt: with 様 in Japanese, unless a title stands there already.

@@ -1,10 +1,11 @@
 //! The papers of an order, for its customer and for the staff.
 
 use super::receipts::{self, Receipt};
-use super::{Paper, invoice, packing_slip, receipt};
+use super::{Paper, credit_note, invoice, packing_slip, receipt};
 use crate::kernel::{Code, Error, Fault, Lang, Moment, Refusal};
 use crate::orders::access::{Access, order_address, owned, read_id};
 use crate::orders::model::{Actor, HistoryEntry, Order, OrderId};
+use crate::orders::refunds::{self, Refund, RefundState};
 use crate::orders::table;
 use crate::shop::Shop;
 use crate::store::Snapshot;
@@ -32,7 +33,8 @@ pub struct DocumentLink {
 /// # Errors
 /// A database that cannot be read.
 pub fn links(tx: &impl Snapshot, order: &Order, access: &Access, page: &Page) -> Result<Vec<DocumentLink>, Fault> {
-    if order.paid_at.is_none() {
+    // What is paid at the door is packed before.
+    if order.paid_at.is_none() && (access.is_customer() || !order.may_be_made()) {
         return Ok(Vec::new());
     }
     let query = access.query();
@@ -41,7 +43,7 @@ pub fn links(tx: &impl Snapshot, order: &Order, access: &Access, page: &Page) ->
         label,
     };
     let mut links = Vec::new();
-    if access.sees_customers() {
+    if access.sees_customers() && order.paid_at.is_some() {
         links.push(link("invoice", page.f1("orders.document_invoice", "number", super::invoice_number(order))));
     }
     if !access.is_customer() {
@@ -52,15 +54,26 @@ pub fn links(tx: &impl Snapshot, order: &Order, access: &Access, page: &Page) ->
             let values = [("number", receipt.number.clone()), ("name", receipt.addressee.clone())];
             links.push(link(&format!("receipt-{}", receipt.count), page.f("orders.document_receipt", &values)));
         }
+        for refund in refunds::of_order(tx, order.id)? {
+            if let Some(number) = credited(&refund) {
+                let label = page.f("orders.document_credit", &[("number", number), ("amount", &refund.money().show())]);
+                links.push(link(&format!("credit-note-{number}"), label));
+            }
+        }
     }
     Ok(links)
 }
 
+/// The number of a refund's credit note. Money that came back from the customer's bank makes it void.
+fn credited(refund: &Refund) -> Option<&str> {
+    refund.note_number.as_deref().filter(|_| refund.state == RefundState::Succeeded)
+}
+
 /// A paper of an order, as PDF
 ///
-/// `invoice` and `receipt-1`, `receipt-2` … for the customer and for staff who see customers, `packing-slip` for the staff.
+/// `invoice`, `receipt-1`, `receipt-2` … and `credit-note-CN-000001` for the customer and for staff who see customers, `packing-slip` for the staff.
 #[utoipa::path(get, path = "/orders/{id}/documents/{name}", tag = "shop",
-    params(("id" = String, Path, format = Uuid), ("name" = String, Path, description = "`invoice`, `packing-slip` or `receipt-N`")),
+    params(("id" = String, Path, format = Uuid), ("name" = String, Path, description = "`invoice`, `packing-slip`, `receipt-N` or `credit-note-NUMBER`")),
     responses((status = 200, content((Vec<u8> = "application/pdf"))), (status = 403), (status = 404), (status = 409, description = "not paid yet")))]
 async fn show_document(visit: Visit, Path((id, name)): Path<(String, String)>) -> Result<Reply, Problem> {
     let id: OrderId = read_id(&id)?;
@@ -85,14 +98,19 @@ fn wanted(visit: &Visit, tx: &impl Snapshot, order: &Order, access: &Access, nam
     let is_slip = name == "packing-slip";
     let may = if is_slip { !access.is_customer() } else { access.sees_customers() };
     let number = name.strip_prefix("receipt-").and_then(|number| number.parse::<u32>().ok());
-    if !is_slip && name != "invoice" && number.is_none() {
+    let note = name.strip_prefix("credit-note-");
+    if !is_slip && name != "invoice" && number.is_none() && note.is_none() {
         return Err(Problem::not_found());
     }
     if !may {
         return Err(Problem::new(Code::Forbidden, "problem.forbidden"));
     }
-    if order.paid_at.is_none() {
+    if order.paid_at.is_none() && !(is_slip && order.may_be_made()) {
         return Err(Refusal::new(Code::Conflict, "orders.document_unpaid").into());
+    }
+    if let Some(note) = note {
+        let refund = refunds::of_order(tx, order.id)?.into_iter().find(|refund| credited(refund) == Some(note));
+        return Ok(credit_note(shop, order, &refund.ok_or_else(Problem::not_found)?));
     }
     match number {
         None if is_slip => Ok(packing_slip(shop, order)),

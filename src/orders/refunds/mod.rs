@@ -77,6 +77,9 @@ pub struct Refund {
     pub failure: Option<String>,
     pub made_at: Moment,
     pub changed_at: Moment,
+    /// `CN-000123`, the number of its credit note: given once, when the money has gone back.
+    #[serde(default)]
+    pub note_number: Option<String>,
 }
 
 impl Refund {
@@ -91,7 +94,10 @@ impl Refund {
 
     /// Of the payment that paid the order, not of a second one.
     fn is_of(&self, order: &Order) -> bool {
-        self.intent == order.stripe_payment_intent_id || self.intent.is_none()
+        match &self.intent {
+            None => true,
+            intent => order.taken.is_none() && *intent == order.stripe_payment_intent_id,
+        }
     }
 }
 
@@ -159,7 +165,8 @@ pub fn ask(tx: &WriteTx, shop: &Shop, asked: Asked, now: Moment) -> Result<(Refu
         let step = order.money(order.currency().step()).show();
         return Err(Refusal::field("amount", Message::new("orders.refund_step").with("step", step)).into());
     }
-    let intent = order.stripe_payment_intent_id.clone();
+    // Money that was taken by hand goes back by hand, whatever was begun at Stripe besides.
+    let intent = order.stripe_payment_intent_id.clone().filter(|_| order.taken.is_none());
     let money = order.money(amount);
     put_new(tx, shop, &order, asked.id, money, intent, reason, asked.by, now)
 }
@@ -225,6 +232,7 @@ fn put_new(
         failure: None,
         made_at: now,
         changed_at: now,
+        note_number: None,
     };
     table::put(tx, &refund)?;
     let entry = HistoryEntry::new(now, refund.by.clone(), "refund_asked")
@@ -292,6 +300,7 @@ fn from_dashboard(shop: &Shop, order: OrderId, news: &stripe::Refund, now: Momen
         failure: None,
         made_at: now,
         changed_at: now,
+        note_number: None,
     })
 }
 
@@ -331,7 +340,8 @@ fn told(tx: &WriteTx, shop: &Shop, row: &Refund, now: Moment) -> Result<()> {
     match row.state {
         RefundState::Pending => return Ok(()),
         RefundState::Succeeded => {
-            let entry = HistoryEntry::new(now, Actor::Stripe, "refunded").with("amount", &money);
+            let actor = if row.intent.is_none() { row.by.clone() } else { Actor::Stripe };
+            let entry = HistoryEntry::new(now, actor, "refunded").with("amount", &money);
             super::table::record(tx, row.order, &entry)?;
         }
         RefundState::Failed => {
@@ -342,11 +352,18 @@ fn told(tx: &WriteTx, shop: &Shop, row: &Refund, now: Moment) -> Result<()> {
             raise(&mut order, "refund_failed", &[("amount", money), ("reason", why.to_owned())], now);
         }
     }
+    let mut row = row.clone();
+    // What was paid beside the order has no invoice to be taken back.
+    if row.state == RefundState::Succeeded && row.note_number.is_none() && row.is_of(&order) && order.paid_at.is_some()
+    {
+        row.note_number = Some(table::next_note_number(tx)?);
+        table::put(tx, &row)?;
+    }
     let total = given_back(tx, &order)?;
     effects::follow_total(tx, &mut order, total, now)?;
     save(tx, &mut order, now)?;
     if row.state == RefundState::Succeeded {
-        letters::post_refunded(tx, shop, &order, row, now)?;
+        letters::post_refunded(tx, shop, &order, &row, now)?;
     }
     Ok(())
 }

@@ -3,15 +3,21 @@
 use super::{Refund, RefundId, RefundState, given_back};
 use crate::kernel::Fault;
 use crate::orders::model::{Order, OrderId};
-use crate::store::{Index, Order as Direction, Snapshot, Table, WriteTx, derived};
+use crate::store::{Counter, Index, Order as Direction, Snapshot, Table, WriteTx, derived};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 const REFUNDS: Table<(OrderId, RefundId), Refund> = Table::new("orders.refunds", 1);
 /// Stripe's ids, by which its news finds the row.
 const BY_STRIPE: Table<String, (OrderId, RefundId)> = Table::new("orders.refunds.by_stripe", 1);
+const NOTE_NUMBER: Counter = Counter::new("orders.credit_note_number");
 /// Those that have not come to an end.
 const OPEN: Index<(OrderId, RefundId)> = Index::new("orders.refunds.open");
+
+/// The number of the next credit note: `CN-000123`. Taken only in a transaction in which money is known to have gone back.
+pub(super) fn next_note_number(tx: &WriteTx) -> Result<String, Fault> {
+    Ok(format!("CN-{:06}", NOTE_NUMBER.next(tx)?))
+}
 
 pub fn find(tx: &impl Snapshot, order: OrderId, id: RefundId) -> Result<Option<Refund>, Fault> {
     REFUNDS.get(tx, &(order, id))

@@ -17,6 +17,8 @@ pub(in crate::orders) fn an_order(status: Status, payment_status: PaymentStatus,
         lang: Lang::En,
         status,
         payment_status,
+        payment_method: PaymentMethod::Online,
+        taken: None,
         lines: vec![a_line(Production::Waiting)],
         totals: Totals {
             currency: Currency::JPY,
@@ -55,6 +57,8 @@ pub(in crate::orders) fn an_order(status: Status, payment_status: PaymentStatus,
         shipped_at: None,
         delivered_at: None,
         cancelled_at: None,
+        photos_gone_at: None,
+        erased_at: None,
     }
 }
 

@@ -123,7 +123,7 @@ pub async fn list_orders_for_staff(
         payment_name: word("payment", order.payment_status.name()),
         amount: order.amount().show(),
         needs_attention: !order.attention.is_empty(),
-        on_hold: order.is_paid() && order.lines.iter().any(|line| line.production == Production::OnHold),
+        on_hold: order.may_be_made() && order.lines.iter().any(|line| line.production == Production::OnHold),
     });
     let rows: Vec<AdminRow> = rows.collect();
     let mut tabs = vec![Tab {

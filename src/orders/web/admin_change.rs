@@ -7,6 +7,7 @@ use crate::kernel::text::{clean_block, clean_line};
 use crate::kernel::{Code, Fault, Message, Moment, Refusal, Result};
 use crate::orders::access::read_id;
 use crate::orders::letters;
+use crate::orders::means;
 use crate::orders::model::{
     Actor, HistoryEntry, Hold, LineId, Order, OrderId, Production, StaffNote, Status, Tracking,
 };
@@ -38,6 +39,9 @@ pub struct StaffForm {
     /// `processing`, `shipped`, `delivered` or `cancelled`, each only from the state before it.
     #[serde(default, deserialize_with = "input::optional_text")]
     pub(super) status: Option<String>,
+    /// The parcel of an order that is paid at the door is with the carrier. `status` waits for the money.
+    #[serde(default, deserialize_with = "input::switch")]
+    pub(super) handed_over: bool,
     /// Added to the parcels of the order.
     pub(super) tracking: Option<ParcelForm>,
     /// A note of the staff's, added to those there are; the customer does not see it.
@@ -104,6 +108,10 @@ pub(super) fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) 
         entries.push(HistoryEntry::new(now, by(), "resolved"));
     }
     let mut letter: Option<fn(&WriteTx, &Shop, &Order, Moment) -> Result<(), Fault>> = None;
+    if form.handed_over {
+        entries.push(means::hand_over(&mut order, by(), now)?);
+        letter = Some(letters::post_shipped);
+    }
     if let Some(name) = form.status {
         let unknown = || Refusal::field("status", Message::new("orders.status_unknown"));
         let to = Status::from_name(&name).ok_or_else(unknown)?;
@@ -137,13 +145,15 @@ pub(super) fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) 
     Ok(order)
 }
 
-/// Marks an order as shipped with this parcel, as staff do on its page.
+/// Marks an order as shipped with this parcel, as staff do on its page; one that is paid at the door is handed over.
 ///
 /// # Errors
 /// An unknown order, a state from which it cannot be shipped, a number without content.
 pub fn ship(tx: &WriteTx, visit: &Visit, id: OrderId, carrier: &str, number: &str) -> Result<Order> {
     let tracking = Some(ParcelForm { carrier: carrier.to_owned(), number: number.to_owned() });
-    change(tx, visit, id, StaffForm { status: Some("shipped".into()), tracking, ..StaffForm::default() })
+    let handed_over = require(tx, id)?.pays_at_door();
+    let status = (!handed_over).then(|| "shipped".to_owned());
+    change(tx, visit, id, StaffForm { status, handed_over, tracking, ..StaffForm::default() })
 }
 
 fn checked_parcel(parcel: &ParcelForm) -> Result<Tracking, Refusal> {
@@ -167,6 +177,7 @@ pub(super) fn audited(order: &Order) -> Value {
         .collect();
     json!({
         "status": order.status,
+        "shipped_at": order.shipped_at,
         "tracking": order.tracking,
         "staff_notes": order.staff_notes.len(),
         "attention": order.attention.iter().map(|entry| &entry.code).collect::<Vec<_>>(),

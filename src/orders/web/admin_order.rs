@@ -6,7 +6,9 @@ use crate::designs::{self, Design};
 use crate::kernel::Moment;
 use crate::orders::access::{Access, read_id};
 use crate::orders::documents::{self, web::DocumentLink};
-use crate::orders::model::{Actor, HistoryEntry, Hold, Line, LineId, Order, OrderId, Production, Status, Tracking};
+use crate::orders::model::{
+    Actor, HistoryEntry, Hold, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production, Status, Tracking,
+};
 use crate::orders::payment::require;
 use crate::orders::refunds;
 use crate::orders::rules;
@@ -64,6 +66,14 @@ struct Shown {
     refunds: Vec<RefundRow>,
     /// What can still be given back, where this person may do so.
     refund_form: Option<RefundForm>,
+    /// How the customer pays, where that is not on Stripe's page.
+    method: Option<String>,
+    /// The amount, where this person may record that it was taken.
+    record_amount: Option<String>,
+    /// Who stands for money that was taken by hand, when, and what they noted.
+    taken: Option<(String, String)>,
+    /// The parcel can be given to the carrier, who collects the money.
+    may_hand_over: bool,
     lines: Vec<AdminLine>,
     totals: Vec<TotalRow>,
     place: Vec<String>,
@@ -223,12 +233,24 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         payment_name: word("payment", order.payment_status.name()),
         sees_customers,
         changes_orders: role.changes_orders(),
-        changes_production: role.changes_production() && order.is_paid(),
+        changes_production: role.changes_production() && order.may_be_made(),
         next: next_step(order, &page).filter(|_| role.changes_orders()),
         may_ship: role.changes_orders() && order.status == Status::Processing,
         may_cancel: role.changes_orders() && rules::set_by_staff(order.status).contains(&Status::Cancelled),
         attention: questions(order, &page),
         refunds: if sees_customers { refund_rows(tx, order, &page)? } else { Vec::new() },
+        method: (order.payment_method != PaymentMethod::Online)
+            .then(|| page.t(&format!("orders.method.{}", order.payment_method.name())).to_owned()),
+        record_amount: (order.status == Status::PendingPayment
+            && order.payment_status != PaymentStatus::Processing
+            && role.changes_orders())
+        .then(|| order.amount().show()),
+        taken: order.taken.as_ref().map(|taken| {
+            let method = page.t(&format!("orders.method.{}", taken.method.name())).to_owned();
+            let values = [("name", taken.by.clone()), ("at", page.time(&taken.at)), ("method", method)];
+            (page.f("orders.taken_by", &values), taken.note.clone())
+        }),
+        may_hand_over: role.changes_orders() && order.pays_at_door() && order.shipped_at.is_none(),
         refund_form: refund_form(tx, visit, order)?.filter(|_| role.changes_orders()),
         lines,
         totals: total_rows(order, &page),
@@ -286,7 +308,7 @@ fn refund_rows(tx: &impl Snapshot, order: &Order, page: &Page) -> Result<Vec<Ref
 
 fn refund_form(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Option<RefundForm>, Problem> {
     let left = refunds::left(tx, order)?;
-    let by_hand = order.stripe_payment_intent_id.is_none();
+    let by_hand = order.stripe_payment_intent_id.is_none() || order.taken.is_some();
     let form = || RefundForm { id: visit.shop.new_id(), left: order.money(left).show(), by_hand };
     Ok((left > 0).then(form))
 }
@@ -378,10 +400,8 @@ fn admin_line(
         job_url: design.and_then(|design| design.job).map(|_| "/admin/jobs?kind=render.final".to_owned()),
         compared: design.filter(|design| is_ready(design, line)).and_then(designs::compared),
         crc32: crc32.unwrap_or(&line.priced_crc32).to_owned(),
-        open_url: (order.is_paid()
-            && matches!(order.status, Status::Paid | Status::Processing)
-            && !matches!(line.hold, Some(Hold::Customer { .. })))
-        .then(|| format!("/admin/orders/{}/lines/{}/open", order.id, line.id)),
+        open_url: (order.is_in_work() && !matches!(line.hold, Some(Hold::Customer { .. })))
+            .then(|| format!("/admin/orders/{}/lines/{}/open", order.id, line.id)),
         approve_url: matches!(line.hold, Some(Hold::Customer { .. }))
             .then(|| format!("/orders/{}/lines/{}/approve", order.id, line.id)),
         moves: moves.collect(),

@@ -6,6 +6,7 @@ use crate::catalog;
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal};
 use crate::orders::access::{order_address, owned, read_id};
 use crate::orders::coupons::{self, User};
+use crate::orders::means;
 use crate::orders::model::{Line, Order, OrderId, PaymentStatus, Status};
 use crate::orders::rules;
 use crate::store::Snapshot;
@@ -83,6 +84,9 @@ struct ConfirmPage {
     offer_ends: String,
     #[serde(skip)]
     is_free: bool,
+    /// How the money comes, where it does not come through Stripe.
+    #[serde(skip)]
+    pay_by: Option<(String, Option<String>)>,
 }
 
 impl View for ConfirmPage {
@@ -100,7 +104,8 @@ pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply
     let tx = visit.shop.store().read()?;
     let (order, access) = owned(&visit, &tx, id)?;
     let open = matches!(order.status, Status::Draft | Status::PendingPayment)
-        && order.payment_status != PaymentStatus::Processing;
+        && order.payment_status != PaymentStatus::Processing
+        && !order.waits_for_hands();
     if !access.is_customer() || !open {
         return Ok(Reply::see_other(visit.face, &order_address(id, &access)));
     }
@@ -124,6 +129,7 @@ pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply
         ships: page.n("orders.ships", visit.shop.settings().lead_time_days),
         offer_ends: page.date(&rules::offer_ends(order.priced_at)),
         is_free: order.totals.amount == 0,
+        pay_by: means::told(&visit.shop, &order, &page),
         order: view(&order, visit.lang),
         page,
     };

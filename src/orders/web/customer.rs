@@ -5,7 +5,7 @@ use super::parts::{Picture, line_picture};
 use super::show;
 use super::view::{OrderView, view};
 use crate::kernel::{Code, Error, Result};
-use crate::orders::access::{confirm_address, read_id};
+use crate::orders::access::{confirm_address, history_of, key_query, read_id};
 use crate::orders::model::OrderId;
 use crate::orders::placing::{self, OrderInput, Reordered};
 use crate::orders::table;
@@ -24,6 +24,11 @@ struct ListPage {
     list: List<OrderView>,
     #[serde(skip)]
     rows: Vec<OrderRow>,
+    /// Whose orders these are, for somebody who came by the link from a mail.
+    #[serde(skip)]
+    of: Option<String>,
+    #[serde(skip)]
+    next_url: Option<String>,
 }
 
 /// One order in the customer's list.
@@ -46,14 +51,21 @@ impl View for ListPage {
 }
 
 /// The customer's own orders, newest first
-#[utoipa::path(get, path = "/orders", tag = "shop", params(Paging), responses((status = 200, body = List<OrderView>)))]
+///
+/// By session, by proven e-mail addresses, or, with `of`, `until` and `key` from the link in a mail, those of the mail's address.
+#[utoipa::path(get, path = "/orders", tag = "shop",
+    params(Paging, ("of" = Option<String>, Query), ("until" = Option<i64>, Query), ("key" = Option<String>, Query)),
+    responses((status = 200, body = List<OrderView>), (status = 404, description = "the link is too old")))]
 pub async fn list_orders(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
     let limit = paging.limit()?;
     let tx = visit.shop.store().read()?;
-    let session = visit.session();
-    let emails = match session {
-        Some(session) => customers::proven_emails(&tx, session)?,
-        None => Vec::new(),
+    let of = history_of(&visit, &tx)?;
+    // The link opens what it names and nothing besides.
+    let session = visit.session().filter(|_| of.is_none());
+    let emails = match (&of, session) {
+        (Some(email), _) => vec![email.clone()],
+        (None, Some(session)) => customers::proven_emails(&tx, session)?,
+        (None, None) => Vec::new(),
     };
     let after = paging.after(|id| Ok(table::place_for_customer(&tx, session, &emails, id)?))?;
     let orders = table::of_customer(&tx, session, &emails, after, limit + 1)?;
@@ -61,21 +73,29 @@ pub async fn list_orders(visit: Visit, Query(paging): Query<Paging>) -> Result<R
     let list = List::of(orders, limit, |order| order.id.to_string());
     let mut rows = Vec::with_capacity(list.items.len());
     for order in list.items.iter().filter(|_| !visit.face.is_json()) {
+        let query = if of.is_some() { key_query(&visit.shop, order.id) } else { String::new() };
         let picture = order.lines.first().map(|line| line_picture(&tx, &visit.shop, line)).transpose()?;
         rows.push(OrderRow {
-            url: format!("/orders/{}", order.id),
+            url: format!("/orders/{}{query}", order.id),
             number: order.order_number.clone(),
             placed: page.date(&order.created_at),
             pieces: page.n("orders.pieces", order.pieces()),
             amount: order.amount().show(),
             state: order.status.name(),
             state_name: page.t(&format!("orders.status.{}", order.status.name())).to_owned(),
-            reorder_url: order.can_be_repeated().then(|| format!("/orders/{}/reorder", order.id)),
+            reorder_url: order.can_be_repeated().then(|| format!("/orders/{}/reorder{query}", order.id)),
             picture,
         });
     }
     let items = list.items.iter().map(|order| view(order, visit.lang)).collect();
-    visit.reply(&ListPage { page, list: List { items, next: list.next }, rows })
+    let next_url = list.next.as_ref().map(|next| {
+        // What opened the list opens the rest of it.
+        let kept =
+            visit.query.split('&').filter(|pair| ["of=", "until=", "key="].iter().any(|name| pair.starts_with(name)));
+        let pairs: Vec<String> = kept.map(str::to_owned).chain([format!("after={next}")]).collect();
+        format!("/orders?{}", pairs.join("&"))
+    });
+    visit.reply(&ListPage { page, list: List { items, next: list.next }, rows, of, next_url })
 }
 
 /// Make an order

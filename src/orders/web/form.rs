@@ -6,7 +6,8 @@ use crate::kernel::{Money, Refusal, Result};
 use crate::orders::access::{confirm_address, owned, read_id};
 use crate::orders::address::{AddressInput, PREFECTURES, countries};
 use crate::orders::basket;
-use crate::orders::model::{Order, OrderId, Status};
+use crate::orders::means;
+use crate::orders::model::{Order, OrderId, PaymentMethod, Status};
 use crate::orders::placing::{LineInput, OrderInput, open_designs};
 use crate::orders::pricing;
 use crate::orders::table;
@@ -41,6 +42,11 @@ struct FormPage {
     note: Field,
     #[serde(skip)]
     coupon: Field,
+    /// Means of payment; none where there is only one.
+    #[serde(skip)]
+    methods: Vec<Choice>,
+    #[serde(skip)]
+    method_error: Option<String>,
     #[serde(skip)]
     prefectures: Vec<Choice>,
     #[serde(skip)]
@@ -106,6 +112,7 @@ struct Filled {
     address: AddressInput,
     note: String,
     coupon: String,
+    method: String,
     ticked: Vec<String>,
     lines: Vec<LineInput>,
 }
@@ -118,6 +125,7 @@ impl Filled {
             address: order.shipping_address.clone().into(),
             note: order.note.clone(),
             coupon: order.coupon.clone().unwrap_or_default(),
+            method: order.payment_method.name().to_owned(),
             ticked: order.accepted_warnings.clone(),
             lines: lines
                 .map(|line| LineInput { design_id: line.design_id, quantity: Some(i64::from(line.quantity)) })
@@ -153,6 +161,7 @@ pub async fn show_order_form(visit: Visit) -> Result<Reply, Problem> {
             address: AddressInput::default(),
             note: String::new(),
             coupon: String::new(),
+            method: String::new(),
             ticked: Vec::new(),
             lines,
         },
@@ -195,6 +204,7 @@ pub fn again(visit: &Visit, id: Option<OrderId>, input: &OrderInput, refusal: &R
         address: input.shipping_address.clone().unwrap_or_default(),
         note: input.note.clone().unwrap_or_default(),
         coupon: input.coupon.clone().unwrap_or_default(),
+        method: input.payment_method.clone().unwrap_or_default(),
         ticked: input.accepted_warnings.clone().unwrap_or_default(),
         lines: lines.or(before.map(|before| before.lines)).unwrap_or_default(),
     };
@@ -265,6 +275,8 @@ fn form_page(
         rows,
         note,
         coupon,
+        methods: method_choices(visit, &page, &filled.method),
+        method_error: errors.get("payment_method").map(|message| (*message).to_owned()),
         prefectures: PREFECTURES
             .iter()
             .map(|(name, _)| {
@@ -279,6 +291,27 @@ fn form_page(
         errors: told.iter().map(|(field, message)| (id_of(field), message.clone())).collect(),
         page,
     })
+}
+
+/// What the shop offers to somebody at home; an address abroad is told when it is sent.
+fn method_choices(visit: &Visit, page: &Page, chosen: &str) -> Vec<Choice> {
+    let settings = visit.shop.settings();
+    let offered = means::offered(&settings, "");
+    if offered.len() < 2 {
+        return Vec::new();
+    }
+    let chosen = offered.iter().find(|method| method.name() == chosen).copied().unwrap_or_default();
+    let choice = |method: &PaymentMethod| {
+        let label = page.t(&format!("orders.method.{}", method.name())).to_owned();
+        let fee = means::fee(&settings.means, *method, 1);
+        let label = match fee {
+            0 => label,
+            fee => page
+                .f("orders.method_with_fee", &[("method", label), ("fee", Money::new(fee, settings.currency).show())]),
+        };
+        Choice { value: method.name().to_owned(), label, is_chosen: *method == chosen }
+    };
+    offered.iter().map(choice).collect()
 }
 
 fn pairs(values: &[(String, String)]) -> Vec<(&str, &str)> {

@@ -5,7 +5,9 @@ use super::view::{OrderView, staff_view, view};
 use crate::kernel::{Moment, Refusal};
 use crate::orders::access::{Access, confirm_address, order_address, owned, read_id};
 use crate::orders::documents::{self, web::DocumentLink};
+use crate::orders::means;
 use crate::orders::model::{Hold, Order, OrderId, PaymentStatus, Status, Tracking};
+use crate::orders::rules;
 use crate::store::Snapshot;
 use crate::web::{Face, Page, Problem, Reply, View, Visit, words};
 use askama::Template;
@@ -43,6 +45,9 @@ struct OrderPage {
     /// Where the customer reads how to pay, and until when.
     #[serde(skip)]
     pay_how: Option<(String, Option<String>)>,
+    /// How the money comes, where it does not come through Stripe, and what the owner says besides.
+    #[serde(skip)]
+    pay_by: Option<(String, Option<String>)>,
     #[serde(skip)]
     reopen_url: Option<String>,
     #[serde(skip)]
@@ -84,6 +89,8 @@ impl View for OrderPage {
 /// Where an order stands, in one word that both states together give. Its words stand under `orders.heading.` and `orders.text.`.
 fn situation(order: &Order) -> &'static str {
     match (order.status, order.payment_status) {
+        _ if order.pays_at_door() && order.shipped_at.is_some() => "placed_sent",
+        _ if order.waits_for_hands() => "placed",
         (Status::PendingPayment, PaymentStatus::Processing) => "payment_processing",
         (Status::PendingPayment, PaymentStatus::Failed) => "payment_failed",
         (Status::PendingPayment, PaymentStatus::Expired) => "payment_expired",
@@ -93,8 +100,8 @@ fn situation(order: &Order) -> &'static str {
 
 fn tone(situation: &str) -> (&'static str, &'static str) {
     match situation {
-        "paid" | "processing" => ("good", "mail"),
-        "shipped" => ("good", "truck"),
+        "paid" | "processing" | "placed" => ("good", "mail"),
+        "shipped" | "placed_sent" => ("good", "truck"),
         "delivered" => ("good", "check"),
         "payment_failed" | "payment_expired" => ("bad", "warn"),
         "pending_payment" | "payment_processing" => ("", "clock"),
@@ -118,6 +125,16 @@ fn steps(order: &Order, page: &Page) -> Vec<Step> {
         }
     };
     let time = |at: Option<Moment>| at.map(|at| page.time(&at));
+    if order.pays_at_door() {
+        let is_sent = order.shipped_at.is_some();
+        let all = [
+            ("orders.step.ordered", "done", time(Some(order.created_at))),
+            ("orders.step.printing", pick(is_sent, true), None),
+            ("orders.step.shipped", pick(is_sent, false), time(order.shipped_at)),
+            ("orders.step.paid_at_door", pick(false, is_sent), None),
+        ];
+        return all.into_iter().map(|(key, state, at)| Step { name: page.t(key).to_owned(), state, at }).collect();
+    }
     let all = [
         ("orders.step.ordered", "done", time(Some(order.created_at))),
         ("orders.step.paid", pick(order.paid_at.is_some(), true), time(order.paid_at)),
@@ -174,13 +191,14 @@ fn order_page(
     let page = visit.page();
     let situation = situation(order);
     let can_pay = matches!(situation, "draft" | "pending_payment" | "payment_failed" | "payment_expired");
-    let can_reopen = can_pay && order.status == Status::PendingPayment;
+    let can_reopen = can_pay && order.status == Status::PendingPayment
+        || order.waits_for_hands() && rules::check_not_begun(order).is_ok();
     let query = access.query();
     let values = [
         ("email", order.email.clone()),
         ("number", order.order_number.clone()),
         ("days", visit.shop.settings().lead_time_days.to_string()),
-        ("amount", order.money(order.amount_refunded).show()),
+        ("amount", if order.waits_for_hands() { order.amount() } else { order.money(order.amount_refunded) }.show()),
     ];
     Ok(OrderPage {
         gone,
@@ -199,6 +217,7 @@ fn order_page(
             let until = voucher.expires_at.map(|at| page.f1("orders.pay_until", "until", page.time(&at)));
             Some((voucher.url.clone()?, until))
         }),
+        pay_by: means::told(&visit.shop, order, &page).filter(|_| order.waits_for_hands()),
         confirm_url: can_pay.then(|| confirm_address(id, access)),
         reopen_url: can_reopen.then(|| format!("/orders/{id}/reopen{query}")),
         reorder_url: order.can_be_repeated().then(|| format!("/orders/{id}/reorder{query}")),

@@ -4,8 +4,8 @@ use crate::catalog::{ProductId, VariantId};
 use crate::designs::DesignId;
 use crate::kernel::{Currency, Lang, Moment};
 use crate::orders::model::{
-    Address, Attention, Hold, Line, LineId, Order, OrderId, PaymentStatus, Production, StaffNote, Status, TaxPart,
-    Tracking, Voucher,
+    Address, Attention, Hold, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production, StaffNote,
+    Status, TaxPart, Tracking, Voucher,
 };
 use crate::web::words;
 use serde::{Serialize, Serializer};
@@ -19,6 +19,8 @@ pub struct OrderView {
     pub order_number: String,
     pub status: Status,
     pub payment_status: PaymentStatus,
+    /// `online` is Stripe's page.
+    pub payment_method: PaymentMethod,
     pub lines: Vec<LineView>,
     pub currency: Currency,
     pub subtotal: i64,
@@ -122,6 +124,7 @@ pub fn view(order: &Order, lang: Lang) -> OrderView {
         order_number: order.order_number.clone(),
         status: order.status,
         payment_status: order.payment_status,
+        payment_method: order.payment_method,
         lines: order.lines.iter().map(|line| line_view(line, lang)).collect(),
         currency: totals.currency,
         subtotal: totals.subtotal,

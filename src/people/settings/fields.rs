@@ -1,5 +1,6 @@
 //! The settings as the fields of forms: as stored, or as typed when a form comes back.
 
+use super::means::MeansFields;
 use super::{Amount, Countries, NamedRates, RegionFees, SettingsForm, legal};
 use crate::kernel::{Currency, Lang, Money};
 use crate::shop::settings::{SIZE_CLASSES, Settings};
@@ -28,6 +29,8 @@ pub struct Fields {
     /// One for each size class.
     pub size_extras: Vec<SizeField>,
     pub tax_classes: String,
+    pub means: MeansFields,
+    pub photos_days: String,
     pub seller_name: String,
     pub seller_address: String,
     pub seller_phone: String,
@@ -103,6 +106,8 @@ impl Fields {
             country_fees: country_fees.collect::<Vec<_>>().join("\n"),
             size_extras: size_extras.collect(),
             tax_classes: classes.collect::<Vec<_>>().join("\n"),
+            means: MeansFields::of(settings),
+            photos_days: settings.privacy.photos_days.map(|days| days.to_string()).unwrap_or_default(),
             seller_name: settings.documents.seller_name.clone(),
             seller_address: settings.documents.address.clone(),
             seller_phone: settings.documents.phone.clone(),
@@ -163,6 +168,8 @@ impl Fields {
         if let Some(NamedRates::Text(classes)) = &form.tax.classes {
             self.tax_classes.clone_from(classes);
         }
+        self.means.type_in(form);
+        text(&form.privacy.photos_days, &mut self.photos_days);
         text(&form.documents.seller_name, &mut self.seller_name);
         text(&form.documents.address, &mut self.seller_address);
         text(&form.documents.phone, &mut self.seller_phone);

@@ -24,7 +24,8 @@ pub fn routes() -> OpenApiRouter<Shop> {
 }
 
 /// The settings pages by their names in the address.
-pub const SECTIONS: [&str; 7] = ["shop", "mail", "shipping", "documents", "legal", "holiday", "backup"];
+pub const SECTIONS: [&str; 9] =
+    ["shop", "mail", "shipping", "means", "documents", "legal", "privacy", "holiday", "backup"];
 
 /// The settings, and what live payments still wait for.
 #[derive(Serialize)]
@@ -81,7 +82,7 @@ impl View for SettingsPage {
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SectionQuery {
-    /// `shop`, `mail`, `shipping`, `documents`, `legal`, `holiday` or `backup`.
+    /// `shop`, `mail`, `shipping`, `means`, `documents`, `legal`, `privacy`, `holiday` or `backup`.
     #[serde(default)]
     pub section: Option<String>,
     #[serde(default)]

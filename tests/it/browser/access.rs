@@ -52,6 +52,12 @@ async fn look_at_everything(window: &Window, shop: &TestShop) {
         ("admin-layout".to_owned(), format!("{product}/layout?open=layer-0")),
         ("admin-layout-version".to_owned(), format!("{product}/layout/versions/1")),
     ]);
+    for section in ["means", "privacy"] {
+        panel.push((format!("admin-settings-{section}"), format!("/admin/settings?section={section}")));
+    }
+    window.go("/admin/customers").await;
+    let customer = window.attribute(".table a[href^='/admin/customers/']", "href").await.expect("a customer");
+    panel.push(("admin-customer".to_owned(), customer));
     assert!(panel.len() > 10, "the panel's pages and orders: {panel:?}");
     for (name, path) in &panel {
         look_at(window, name, path, &mut troubles).await;
@@ -118,6 +124,11 @@ async fn shop_pages(shop: &TestShop, customer: &Visitor, lang: &str) -> Vec<(Str
         let url = shared.json()["url"].as_str().unwrap_or_default().to_owned();
         pages.push(("share".into(), url));
     }
+    let means = json!({"means": {
+        "bank_transfer": true, "bank_account": {"ja": "みどり銀行 渋谷支店\n普通 1234567 カ）ペットノホシ", "en": "Green Bank, Shibuya\n1234567, Petstar"},
+        "cash_on_delivery": true, "cash_on_delivery_fee": 330, "stall": true,
+    }});
+    shop.staff(Role::Owner).await.put("/admin/settings", &means).await.ok();
     customer.post("/basket", &json!({"design_id": design["id"], "quantity": 2})).await.ok();
     pages.push(("basket".into(), "/basket".into()));
     pages.push(("order-form".into(), "/orders/new".into()));
@@ -131,6 +142,13 @@ async fn shop_pages(shop: &TestShop, customer: &Visitor, lang: &str) -> Vec<(Str
     let voucher = shop.sandbox().act(&session, Action::Konbini).expect("a voucher");
     pages.push(("voucher".into(), voucher));
     pages.push(("order-konbini".into(), path("orders", &konbini)));
+    for (name, method) in [("order-placed", "bank_transfer"), ("order-at-the-door", "cash_on_delivery")] {
+        let mut body = order_body(&shop.design(customer).await);
+        body["payment_method"] = json!(method);
+        let placed = customer.post("/orders", &body).await.ok();
+        customer.post(&format!("{}/checkout", path("orders", &placed)), &json!({})).await.ok();
+        pages.push((name.to_owned(), path("orders", &placed)));
+    }
     let paid = shop.paid_order(customer).await;
     let id = paid["lines"][0]["design_id"].as_str().expect("a design");
     shop.design_in(customer, id, "ready").await;

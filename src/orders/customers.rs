@@ -1,0 +1,214 @@
+//! Customers as the orders know them: an address, what was ordered with it, and what is left of it when it is erased.
+
+use super::model::{Address, Order, OrderId, Status};
+use super::payment::{require, save};
+use super::table::{self, BY_EMAIL, BY_NAME, SEARCHED, folded};
+use crate::catalog;
+use crate::designs::{self, DesignId};
+use crate::kernel::lang::Words;
+use crate::kernel::{Error, Fault, Moment, Result};
+use crate::people::audit;
+use crate::people::customers::normal;
+use crate::shop::Shop;
+use crate::store::{Order as Direction, Snapshot, WriteTx};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use uuid::Uuid;
+
+/// Orders of one customer are counted up to here.
+const COUNTED: usize = 1000;
+
+/// One address that ordered.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// In the form in which addresses are compared.
+    pub email: String,
+    /// Counted up to 1000.
+    pub orders: usize,
+    pub newest: Order,
+}
+
+fn known(tx: &impl Snapshot, email: String) -> Result<Option<Known>, Fault> {
+    let newest = table::of_address(tx, &email, 1)?.pop();
+    let orders = BY_EMAIL.count(tx, &email, COUNTED)?;
+    Ok(newest.map(|newest| Known { email, orders, newest }))
+}
+
+/// Addresses that begin with `beginning`, in the order of the alphabet, behind `after`. Each is one jump through the index, however many
+/// orders it has.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn by_email(tx: &impl Snapshot, beginning: &str, after: Option<&str>, limit: usize) -> Result<Vec<Known>, Fault> {
+    let past = |email: &str| Bound::Excluded((email.to_owned(), Moment(i64::MAX), OrderId(Uuid::max())));
+    let beginning = normal(beginning);
+    let mut low = match after {
+        Some(after) if normal(after) >= beginning => past(&normal(after)),
+        // An empty address is what an erased customer leaves.
+        _ if beginning.is_empty() => past(""),
+        _ => Bound::Included((beginning.clone(), Moment(i64::MIN), OrderId(Uuid::nil()))),
+    };
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let next = BY_EMAIL.range(tx, (low, Bound::Unbounded), Direction::Rising, 1)?.pop();
+        let Some((email, ..)) = next.filter(|(email, ..)| email.starts_with(&beginning)) else { break };
+        low = past(&email);
+        found.extend(known(tx, email)?);
+    }
+    Ok(found)
+}
+
+/// Customers whose name, as written on an order, begins with `words`, in the order of the alphabet of their addresses.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn by_name(tx: &impl Snapshot, words: &str, limit: usize) -> Result<Vec<Known>, Fault> {
+    let beginning = folded(words);
+    if beginning.is_empty() {
+        return Ok(Vec::new());
+    }
+    let end = (format!("{beginning}\u{10FFFF}"), Moment(i64::MAX), OrderId(Uuid::max()));
+    let start = (beginning, Moment(i64::MIN), OrderId(Uuid::nil()));
+    let keys = BY_NAME.range(tx, start..end, Direction::Falling, SEARCHED.min(500))?;
+    let mut emails = BTreeSet::new();
+    for (_, _, id) in keys {
+        emails.extend(table::get(tx, id)?.map(|order| normal(&order.email)).filter(|email| !email.is_empty()));
+        if emails.len() >= limit {
+            break;
+        }
+    }
+    let mut found = Vec::new();
+    for email in emails {
+        found.extend(known(tx, email)?);
+    }
+    Ok(found)
+}
+
+/// Orders that keep a customer's data from being erased, since they are not over.
+pub fn is_open(order: &Order) -> bool {
+    matches!(order.status, Status::PendingPayment | Status::Paid | Status::Processing | Status::Shipped)
+}
+
+/// The designs of orders that no order of somebody else's has.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn own_designs(tx: &impl Snapshot, email: &str, orders: &[Order]) -> Result<BTreeSet<DesignId>, Fault> {
+    let email = normal(email);
+    let mut ids: BTreeSet<DesignId> = orders.iter().flat_map(|order| &order.lines).map(|line| line.design_id).collect();
+    // What lies in the same browser and was not ordered by anybody else.
+    for session in orders.iter().map(|order| order.session).collect::<BTreeSet<_>>() {
+        ids.extend(designs::of_session(tx, session, 1000)?.into_iter().map(|design| design.id));
+    }
+    let mut own = BTreeSet::new();
+    for id in ids {
+        if table::by_design(tx, id)?.iter().all(|order| normal(&order.email) == email) {
+            own.insert(id);
+        }
+    }
+    Ok(own)
+}
+
+/// Takes out of an order what names its customer. Of what was paid the invoice stays whole: number, days, what was bought, amounts, and the
+/// name and address it was made out to. A draft is called off.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn erase(tx: &WriteTx, id: OrderId, now: Moment) -> Result<Order> {
+    let mut order = require(tx, id)?;
+    let is_invoiced = order.paid_at.is_some();
+    order.email.clear();
+    order.note.clear();
+    order.staff_notes.clear();
+    order.voucher = None;
+    order.shipping_address = match is_invoiced {
+        true => Address { phone: String::new(), ..order.shipping_address.clone() },
+        false => Address { country: order.shipping_address.country.clone(), ..Address::default() },
+    };
+    if let Some(taken) = &mut order.taken {
+        taken.note.clear();
+    }
+    for line in &mut order.lines {
+        if let Some(frozen) = &mut line.frozen {
+            frozen.params.clear();
+        }
+        if !is_invoiced {
+            let product = catalog::product(tx, line.product_id)?;
+            line.title = product.map_or_else(|| Words::new("–", "–"), |product| product.name);
+        }
+    }
+    if order.status == Status::Draft {
+        order.status = Status::Cancelled;
+        order.cancelled_at = Some(now);
+    }
+    order.photos_gone_at = order.photos_gone_at.or(Some(now));
+    order.erased_at = Some(now);
+    save(tx, &mut order, now)?;
+    table::erase_history(tx, id)?;
+    Ok(order)
+}
+
+/// Deletes the photos of an order that was delivered long enough ago. Designs that another order still needs keep theirs until that one's
+/// turn. `None` for an order whose photos are gone already.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn let_photos_go(tx: &WriteTx, id: OrderId, before: Moment, now: Moment) -> Result<Option<designs::Gone>> {
+    let mut order = require(tx, id)?;
+    if order.photos_gone_at.is_some() {
+        return Ok(None);
+    }
+    let mut gone = designs::Gone::default();
+    for line in &order.lines {
+        let is_over = |other: &Order| match other.status {
+            Status::Cancelled | Status::Refunded => true,
+            Status::Delivered => other.delivered_at.is_some_and(|at| at < before),
+            Status::Draft => other.updated_at < before,
+            _ => false,
+        };
+        if table::by_design(tx, line.design_id)?.iter().all(is_over) {
+            gone.add(designs::forget_photos(tx, line.design_id, line.frozen.as_ref(), now)?);
+        }
+    }
+    order.photos_gone_at = Some(now);
+    save(tx, &mut order, now)?;
+    Ok(Some(gone))
+}
+
+/// Deletes the photos of everybody whose order was delivered longer ago than the owner keeps them.
+///
+/// # Errors
+/// A database that cannot be read or written.
+pub async fn sweep_photos(shop: &Shop) -> Result<(), Fault> {
+    let Some(days) = shop.settings().privacy.photos_days else { return Ok(()) };
+    loop {
+        let now = shop.now();
+        let before = now.plus_days(-i64::from(days));
+        let due = super::lists::with_photos(&shop.store().read()?, before, 50)?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let done = shop.store().write(move |tx| {
+            for id in &due {
+                let Some(gone) = let_photos_go(tx, *id, before, now)? else { continue };
+                let entry = audit::Entry {
+                    actor: audit::Actor::timer(),
+                    action: "order.photos_deleted",
+                    target_type: "order",
+                    target_id: id.to_string(),
+                    before: json!({}),
+                    after: json!({"photos": gone.photos, "print_files": gone.prints, "days": days}),
+                    at: now,
+                };
+                audit::record(tx, entry)?;
+            }
+            Ok::<_, Error>(())
+        });
+        match done.await {
+            Ok(()) => {}
+            Err(Error::Faulted(fault)) => return Err(fault),
+            Err(Error::Refused(refusal)) => return Err(Fault::bug(format!("refused: {}", refusal.detail.key))),
+        }
+    }
+}
