@@ -317,6 +317,7 @@ struct PaymentForm {
         (status = 409, description = "`order_not_payable`: it does not wait for money"), (status = 412, description = "`stale_version`"),
         (status = 422, description = "not what the order costs")))]
 async fn record_payment(
+    _: May<ChangesOrders>,
     visit: Visit,
     Path(id): Path<String>,
     Input(form): Input<PaymentForm>,

@@ -11,10 +11,11 @@ use crate::kernel::lang::Words;
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{TextProblem, clean_block, clean_line};
 use crate::kernel::{Code, Error, Fault, Message, Refusal};
+use crate::people::May;
 use crate::people::audit::{self, Actor, Entry};
-use crate::people::require;
+use crate::people::rights::ChangesOrders;
 use crate::web::input::{optional_number, switch};
-use crate::web::{Input, Problem, Reply, Role, Visit};
+use crate::web::{Input, Problem, Reply, Visit};
 use axum::extract::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -136,11 +137,11 @@ fn checked(visit: &Visit, change: &ProductChange) -> Result<Checked, Refusal> {
 #[utoipa::path(put, path = "/admin/products/{id}", tag = "admin", params(("id" = String, Path)), request_body = ProductChange,
     responses((status = 200, body = AdminProductView), (status = 404), (status = 412, description = "stale_version"), (status = 422)))]
 pub async fn change_product(
+    _: May<ChangesOrders>,
     visit: Visit,
     Path(id): Path<ProductId>,
     Input(change): Input<ProductChange>,
 ) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
     match store_change(&visit, id, &change).await {
         Ok(()) => {}
         Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput && !visit.face.is_json() => {

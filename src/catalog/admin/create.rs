@@ -18,7 +18,8 @@ use crate::kernel::lang::Words;
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::{Code, Error, Fault, Lang, Message, Refusal};
 use crate::people::audit::{self, Actor, Entry};
-use crate::people::{require, rights};
+use crate::people::rights::ChangesOrders;
+use crate::people::{May, require, rights};
 use crate::render::Color;
 use crate::shop::settings::SIZE_CLASSES;
 use crate::web::input::{optional_id, optional_number};
@@ -165,8 +166,11 @@ fn show(visit: &Visit, new: &NewProduct, refusal: Option<&Refusal>) -> Result<Re
 /// Makes a product. It is not in the shop before its status says so.
 #[utoipa::path(post, path = "/admin/products", tag = "admin", request_body = NewProduct,
     responses((status = 201, body = AdminProductView), (status = 422)))]
-pub async fn create_product(visit: Visit, Input(new): Input<NewProduct>) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
+pub async fn create_product(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Input(new): Input<NewProduct>,
+) -> Result<Reply, Problem> {
     let made = match make(&visit, &new).await {
         Ok(made) => made,
         Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput && !visit.face.is_json() => {

@@ -6,13 +6,14 @@ use crate::catalog::{self, PictureId, ProductId, ProductPicture};
 use crate::designs::photos::{blocking, decoded, receive};
 use crate::kernel::lang::Words;
 use crate::kernel::{Error, Fault, Message, Refusal};
-use crate::people::require;
+use crate::people::May;
+use crate::people::rights::ChangesOrders;
 use crate::render::photo::PROXY_SIDE;
 use crate::render::{Picture, encode_jpeg};
 use crate::shop::Shop;
 use crate::store::BlobRef;
 use crate::web::input::body_problem;
-use crate::web::{Face, Made, Problem, Reply, Role, Visit};
+use crate::web::{Face, Made, Problem, Reply, Visit};
 use axum::extract::{DefaultBodyLimit, Multipart, Path};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,8 +32,12 @@ pub fn routes() -> OpenApiRouter<Shop> {
     request_body(content_type = "multipart/form-data", description = "`file`: the picture", content = String),
     responses((status = 201, body = OwnPictureView), (status = 404), (status = 413, description = "payload_too_large, image_too_large"),
               (status = 415, description = "unsupported_media"), (status = 422, description = "image_unreadable")))]
-async fn add_product_picture(visit: Visit, Path(id): Path<ProductId>, body: Multipart) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
+async fn add_product_picture(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<ProductId>,
+    body: Multipart,
+) -> Result<Reply, Problem> {
     match take_in(&visit, id, body).await {
         Ok(made) => {
             refresh_index_soon(&visit.shop);

@@ -6,10 +6,11 @@ use crate::catalog::{self, ProductId};
 use crate::designs::photos::blocking;
 use crate::designs::table;
 use crate::kernel::{Code, Error, Refusal};
-use crate::people::require;
+use crate::people::May;
+use crate::people::rights::ChangesOrders;
 use crate::shop::Shop;
 use crate::web::input::optional_number;
-use crate::web::{Face, Input, Problem, Reply, Role, Visit};
+use crate::web::{Face, Input, Problem, Reply, Visit};
 use axum::extract::Path;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -33,11 +34,11 @@ struct Deletion {
     responses((status = 204), (status = 404), (status = 409, description = "It is in the shop, or designs were made of it"),
         (status = 412, description = "stale_version")))]
 async fn delete_product(
+    _: May<ChangesOrders>,
     visit: Visit,
     Path(id): Path<ProductId>,
     Input(deletion): Input<Deletion>,
 ) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
     let in_use = || Refusal::new(Code::InvalidStatusTransition, "catalog.delete_in_use");
     let shop = visit.shop.clone();
     let last = blocking(move || {

@@ -188,7 +188,9 @@ fn ends_properly(bytes: &[u8]) -> bool {
     segments(bytes)
         .last()
         // Looked for from the end, where it nearly always is.
-        .is_some_and(|(marker, start, _)| marker == 0xDA && bytes[start..].windows(2).rev().any(|pair| pair == [0xFF, 0xD9]))
+        .is_some_and(|(marker, start, _)| {
+            marker == 0xDA && bytes[start..].windows(2).rev().any(|pair| pair == [0xFF, 0xD9])
+        })
 }
 
 fn has_adobe_marker(bytes: &[u8]) -> bool {

@@ -8,10 +8,11 @@ use crate::catalog::layout::{ARTWORK_APRON_MM, ArtworkLayer, Layer, Layout, Prod
 use crate::catalog::model::SurfaceRow;
 use crate::designs::photos::blocking;
 use crate::kernel::{Code, Message, Refusal};
-use crate::people::require;
+use crate::people::May;
+use crate::people::rights::ChangesOrders;
 use crate::render::artwork::clean::{Cleaned, Cleaner, MAX_BYTES, Removed, Unclean};
 use crate::web::input::body_problem;
-use crate::web::{Problem, Reply, Role, Visit};
+use crate::web::{Problem, Reply, Visit};
 use axum::extract::{Multipart, Path};
 use std::collections::BTreeMap;
 
@@ -43,8 +44,12 @@ struct Upload {
     request_body(content_type = "multipart/form-data", description = "`file`: the SVG; `place`, `covers`, `version`", content = String),
     responses((status = 200, body = page::LayoutView), (status = 404), (status = 412, description = "stale_version"),
               (status = 413), (status = 422, description = "What the SVG may not hold, in words")))]
-pub async fn add_artwork(visit: Visit, Path(id): Path<ProductId>, body: Multipart) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
+pub async fn add_artwork(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<ProductId>,
+    body: Multipart,
+) -> Result<Reply, Problem> {
     let (next, removed) = match take_in(&visit, id, body).await {
         Ok(done) => done,
         Err(Problem(refusal))

@@ -15,7 +15,8 @@ use crate::catalog::model::{LayoutDraft, SurfaceRow};
 use crate::catalog::{self, ProductId, Surface};
 use crate::designs::photos::blocking;
 use crate::kernel::{Code, Error, Refusal};
-use crate::people::{require, rights};
+use crate::people::rights::ChangesOrders;
+use crate::people::{May, require, rights};
 use crate::shop::Shop;
 use crate::web::input::optional_number;
 use crate::web::{Face, Input, Problem, Reply, Role, Visit};
@@ -52,8 +53,12 @@ async fn show_layout(visit: Visit, Path(id): Path<ProductId>) -> Result<Reply, P
 /// Works on the draft: values of its form, and what a button does. Nothing in the shop changes; `do=save` then makes it the new version.
 #[utoipa::path(put, path = "/admin/products/{id}/layout/draft", tag = "admin", params(("id" = String, Path)), request_body = Edit,
     responses((status = 200, body = page::LayoutView), (status = 404), (status = 412, description = "stale_version"), (status = 422)))]
-async fn change_draft(visit: Visit, Path(id): Path<ProductId>, Input(edit): Input<Edit>) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
+async fn change_draft(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<ProductId>,
+    Input(edit): Input<Edit>,
+) -> Result<Reply, Problem> {
     let (next, saved) = match change(&visit, id, &edit).await {
         Ok(done) => done,
         Err(Error::Refused(refusal))
@@ -154,8 +159,12 @@ struct NewLayout {
 /// Makes a new version of the layout at once. New designs begin with it, designs there are keep theirs.
 #[utoipa::path(put, path = "/admin/products/{id}/layout", tag = "admin", params(("id" = String, Path)), request_body = NewLayout,
     responses((status = 200, body = AdminProductView), (status = 404), (status = 412, description = "stale_version"), (status = 422)))]
-async fn save_layout(visit: Visit, Path(id): Path<ProductId>, Input(new): Input<NewLayout>) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
+async fn save_layout(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<ProductId>,
+    Input(new): Input<NewLayout>,
+) -> Result<Reply, Problem> {
     let stale = || Refusal::new(Code::StaleVersion, "layout.stale");
     let (product, before) = {
         let tx = visit.shop.store().read()?;
