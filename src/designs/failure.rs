@@ -1,5 +1,5 @@
 //! Why a print file could not be made, by its kind and in words for staff: a damaged photo, a missing or damaged file, the disk, or
-//! something unexpected. (Time-outs are told by the queue.)
+//! something unexpected. (Time-outs are told by the queue, prints too large for the machine by [`super::memory`].)
 
 use super::content::Filling;
 use crate::kernel::{Error, Fault};

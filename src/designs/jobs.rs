@@ -2,6 +2,7 @@
 
 use super::content::{self, Filling};
 use super::failure::{Failure, check_photos};
+use super::memory;
 use super::model::{Approved, Design, DesignId, Final};
 use super::proof;
 use super::workshop::{HIGH_SIDE, LOW_SIDE, Workshop, preview_name, preview_url, workshop};
@@ -191,6 +192,7 @@ fn picture_of(shop: &Shop, workshop: &Workshop, filling: &Filling, running: &Run
     let pixels = layout.print_pixels(filling.size);
     let scene = filling.build()?.scene;
     let canvas = Canvas::pixels(&scene, pixels, Area::Bleed);
+    let _share = workshop.memory.take(memory::needed(&scene, &canvas, &filling.photos), running)?;
     let photos = workshop.photos(shop, &filling.photos, &scene, &canvas, true).map_err(Failure::of_photo)?;
     running.progress(20);
     let mut file = shop.blobs().writer()?;

@@ -11,6 +11,7 @@ mod forget;
 pub mod jobs;
 mod layers;
 pub mod lifecycle;
+mod memory;
 pub mod model;
 mod photos;
 mod places;

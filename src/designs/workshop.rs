@@ -2,6 +2,7 @@
 
 use super::content::Filling;
 use super::desk::Desk;
+use super::memory::Memory;
 use super::model::{DesignId, Photo, PhotoId};
 use super::scene;
 use crate::catalog::layout::Mockup;
@@ -45,6 +46,8 @@ pub struct Workshop {
     /// Where staff wait for a PDF: one at a time, so that customers' pictures go on being drawn beside it.
     pub press: Arc<Desk>,
     pub decoder: Decoder,
+    /// What prints may take of the machine's memory.
+    pub memory: Memory,
     previews: Option<Cache>,
     pictures: Option<Cache>,
     proxies: Mutex<Proxies>,
@@ -76,6 +79,7 @@ impl Workshop {
             desk: Desk::new(config.render.threads.clamp(1, 4), MOST_WAITING),
             press: Desk::new(1, MOST_WAITING_FOR_PDF),
             decoder: Decoder::new(shop.program().to_owned(), limits),
+            memory: Memory::new(config.render.memory_mb),
             previews: cache("previews", PREVIEW_CACHE_BYTES),
             pictures: cache("pictures", PICTURE_CACHE_BYTES),
             proxies: Mutex::default(),
