@@ -8,11 +8,13 @@ pub mod commands;
 pub mod control;
 mod dashboard;
 mod export;
+mod health;
 mod jobs;
 pub mod lists;
 mod probes;
 pub mod server;
 pub mod service;
+pub mod system;
 mod takings;
 mod timers;
 
@@ -104,6 +106,7 @@ impl App {
         })?;
         let address = listener.local_addr()?;
         let public_url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));
+        system::begin(&shop);
         let (stripe, webhook_secrets, checkout_origin, sandbox) =
             payments_side(&config, &clock, address, &public_url, stripe_timeout).await?;
 
@@ -117,6 +120,7 @@ impl App {
         });
         let handlers = payments::handlers(&shop, handlers);
         let handlers = exports::handlers(&shop, handlers);
+        let handlers = backup::handlers(&shop, handlers);
         let handlers = handlers.on_dead({
             let shop = shop.clone();
             move |tx, job| people::mails::alarm_dead_job(tx, &shop, job)
@@ -261,6 +265,7 @@ pub fn routes() -> (Router<Shop>, utoipa::openapi::OpenApi) {
         .merge(dashboard::routes())
         .merge(jobs::routes())
         .merge(backup::web::routes())
+        .merge(system::web::routes())
         .split_for_parts()
 }
 

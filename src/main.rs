@@ -366,13 +366,16 @@ fn complain(text: &str) -> ExitCode {
 }
 
 fn start_log(config: &Config) {
+    use petstar::app::system::recent::Keeper;
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
     let level = &config.log.level;
     // Libraries may only warn: their debug lines quote requests, and requests hold names and addresses.
     let filter = EnvFilter::new(format!("warn,petstar={level}"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.with_ansi(false).finish().with(Keeper::of_this_process()).init(),
+        LogFormat::Json => log.json().flatten_event(true).finish().with(Keeper::of_this_process()).init(),
     }
 }

@@ -1,9 +1,10 @@
 //! For machines that watch the shop: alive, able to take orders, figures.
 
-use super::backup;
-use crate::kernel::{Fault, Moment};
+use super::{backup, health};
+use crate::kernel::{Fault, Lang, Message, Moment};
 use crate::shop::Shop;
 use crate::store::files;
+use crate::web::words;
 use crate::{payments, people};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -17,12 +18,6 @@ use utoipa_axum::routes;
 pub fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(show_health)).routes(routes!(show_readiness)).routes(routes!(show_metrics))
 }
-
-/// Room below which the shop says that the disk is nearly full, in bytes.
-const SPACE_WANTED: u64 = 64 * 1024 * 1024;
-
-/// Stripe is asked once in each `stripe.reconcile_s`; a few misses are told.
-const STRIPE_SILENT_S: i64 = 600;
 
 #[derive(Serialize, ToSchema)]
 struct Readiness {
@@ -46,66 +41,19 @@ struct Readiness {
 }
 
 fn readiness(shop: &Shop) -> Result<Readiness, Fault> {
-    let mut reasons = Vec::new();
-    let mut notes = Vec::new();
-    if let Some(fault) = shop.store().trouble() {
-        tracing::error!(%fault, "the database is latched");
-        reasons.push("The database takes no writes; the shop is about to end and must be started again.".to_owned());
-    }
-    // A write that changes nothing goes the way of all writes, and costs no sync.
-    if reasons.is_empty() {
-        match shop.store().write_blocking(|_| Ok::<_, Fault>(())) {
-            Ok(()) | Err(Fault::DiskFull) => {}
-            Err(Fault::Busy) => notes.push("Thousands of writes are waiting for the disk.".to_owned()),
-            Err(fault) => {
-                tracing::error!(%fault, "the database takes no write");
-                reasons.push("The database takes no writes.".to_owned());
-            }
-        }
-    }
-    let disk_free = files::free_bytes(shop.data_dir());
-    if disk_free.is_some_and(|free| free < SPACE_WANTED) {
-        reasons.push("The disk is full: nothing can be saved until there is room.".to_owned());
-    }
-    let figures = shop.queue().figures()?;
-    let now = shop.now();
-    let waited = |since: Option<Moment>| since.map_or(0, |since| now.millis_since(since).max(0) / 1000);
-    let oldest = waited(figures.quick.oldest_due).max(waited(figures.heavy.oldest_due));
-    if oldest > 300 {
-        notes.push(format!("A job has been waiting for {oldest} seconds."));
-    }
-    if figures.failed > 0 {
-        notes.push(format!("{} jobs have failed for good; somebody has to look at them.", figures.failed));
-    }
-    let stripe = (!shop.is_sandbox()).then(|| payments::last_contact(shop)).flatten();
-    let stripe_age = stripe.map(|at| now.millis_since(at).max(0) / 1000);
-    match stripe_age {
-        Some(age) if age > STRIPE_SILENT_S => notes.push(format!("Stripe has not answered for {age} seconds.")),
-        None if !shop.is_sandbox() => notes.push("Stripe has not answered since the start.".to_owned()),
-        _ => {}
-    }
-    let tx = shop.store().read()?;
-    let mails = people::mails::figures(&tx)?;
-    if mails.failed + mails.uncertain > 0 {
-        notes.push(format!("{} mails could not be delivered for certain.", mails.failed + mails.uncertain));
-    }
-    if waited(mails.oldest_waiting) > 3600 {
-        notes.push("Mails have been waiting for more than an hour.".to_owned());
-    }
-    let backup = backup::standing(shop, &tx)?;
-    if backup.is_late || backup.trouble.is_some() {
-        notes.push(backup.words());
-    }
+    let health = health::look(shop)?;
+    // Machines read English.
+    let told = |messages: &[Message]| messages.iter().map(|message| words::message(Lang::En, message)).collect();
     Ok(Readiness {
-        ready: reasons.is_empty(),
-        reasons,
-        notes,
-        disk_free,
-        oldest_waiting_job_s: oldest,
-        mails_waiting: mails.waiting,
-        jobs_failed: figures.failed,
-        last_stripe_contact_s: stripe_age,
-        last_backup_age_s: backup.last.map(|_| backup.age_s),
+        ready: health.reasons.is_empty(),
+        reasons: told(&health.reasons),
+        notes: told(&health.notes),
+        disk_free: health.disk_free,
+        oldest_waiting_job_s: health.oldest_waiting_job_s,
+        mails_waiting: health.mails_waiting,
+        jobs_failed: health.jobs_failed,
+        last_stripe_contact_s: health.last_stripe_contact_s,
+        last_backup_age_s: health.last_backup_age_s,
     })
 }
 

@@ -66,7 +66,7 @@ pub async fn forget_expired(shop: &Shop) -> Result<(), Fault> {
 }
 
 /// A path of this very site, to be gone to after a form: nothing that a browser would take for another host.
-fn own_path(path: Option<&str>) -> Option<&str> {
+pub fn own_path(path: Option<&str>) -> Option<&str> {
     let path = path?;
     let is_plain = path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     (is_plain && path.starts_with('/') && !path.starts_with("//") && path.len() <= 500).then_some(path)

@@ -92,6 +92,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("get", "/admin/stripe-events", "om", ""),
     ("get", "/admin/stripe-events/{id}", "om", ""),
     ("post", "/admin/stripe-events/{id}/process", "om", "{}"),
+    ("get", "/admin/system", "o", ""),
     ("get", "/admin/tokens", "o", ""),
     ("post", "/admin/tokens", "o", r#"{"name": "", "role": "viewer"}"#),
     ("delete", "/admin/tokens/{id}", "o", ""),

@@ -2,10 +2,12 @@
 //!
 //! Begin with [`write()`] (what goes in), [`nightly()`] (when by itself) and [`restore()`].
 
+mod job;
 mod nightly;
 mod restore;
 pub mod web;
 
+pub use job::{handlers, under_way as job_under_way};
 pub use nightly::{Standing, nightly, standing};
 pub use restore::restore;
 

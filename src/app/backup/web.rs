@@ -1,13 +1,16 @@
 //! The panel's page of backups: how they stand, which ones there are, and one more now.
 
+use super::job;
 use super::nightly::{self, FOLDER};
 use crate::kernel::{Fault, Moment};
-use crate::people::{self, audit, rights};
+use crate::people::rights::ChangesSettings;
+use crate::people::{self, May, audit, rights};
+use crate::queue::{self, NewJob};
 use crate::shop::Shop;
-use crate::web::{Page, Problem, Reply, View, Visit};
+use crate::store::WriteTx;
+use crate::web::{Input, Page, Problem, Reply, View, Visit};
 use askama::Template;
-use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,10 +21,10 @@ pub fn routes() -> OpenApiRouter<Shop> {
 }
 
 #[derive(Serialize, ToSchema)]
-struct BackupView {
-    name: String,
-    bytes: u64,
-    made_at: Moment,
+pub struct BackupView {
+    pub name: String,
+    pub bytes: u64,
+    pub made_at: Moment,
 }
 
 #[derive(Template, Serialize, ToSchema)]
@@ -35,6 +38,8 @@ struct BackupsPage {
     is_late: bool,
     /// Why the last try failed.
     trouble: Option<String>,
+    /// One is being made at this moment, or waits for its turn.
+    is_under_way: bool,
     #[serde(skip)]
     #[schema(ignore)]
     may_make: bool,
@@ -50,28 +55,37 @@ impl View for BackupsPage {
 }
 
 impl BackupsPage {
-    /// In MiB, at least one tenth.
     fn size(&self, bytes: &u64) -> String {
-        let tenths = (bytes * 10).div_ceil(1 << 20);
-        format!("{}.{} MiB", tenths / 10, tenths % 10)
+        crate::app::system::size_text(*bytes)
     }
+}
+
+/// The backups in the data folder's `backups`, newest first.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn items(shop: &Shop) -> Result<Vec<BackupView>, Fault> {
+    let mut items = Vec::new();
+    for path in nightly::list(&shop.data_dir().join(FOLDER))?.into_iter().rev() {
+        // One that was removed since the folder was read is none.
+        let Ok(facts) = std::fs::metadata(&path) else { continue };
+        let since = facts.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let made_at = Moment(since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0));
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        items.push(BackupView { name, bytes: facts.len(), made_at });
+    }
+    Ok(items)
 }
 
 /// Backups
 #[utoipa::path(get, path = "/admin/backups", tag = "admin", responses((status = 200, body = BackupsPage)))]
 async fn list_backups(visit: Visit) -> Result<Reply, Problem> {
     let role = people::require(&visit, rights::reads_panel)?.role;
-    let standing = nightly::standing(&visit.shop, &visit.shop.store().read()?)?;
-    let mut items = Vec::new();
-    for path in nightly::list(&visit.shop.data_dir().join(FOLDER))?.into_iter().rev() {
-        let facts = std::fs::metadata(&path).map_err(Fault::from)?;
-        let since = facts.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-        let made_at = Moment(since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0));
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        items.push(BackupView { name, bytes: facts.len(), made_at });
-    }
+    let tx = visit.shop.store().read()?;
+    let standing = nightly::standing(&visit.shop, &tx)?;
     visit.reply(&BackupsPage {
-        items,
+        items: items(&visit.shop)?,
+        is_under_way: job::under_way(&tx)?.is_some(),
         last_made_at: standing.last,
         is_late: standing.is_late,
         trouble: standing.trouble,
@@ -80,10 +94,16 @@ async fn list_backups(visit: Visit) -> Result<Reply, Problem> {
     })
 }
 
+#[derive(Debug, Default, Deserialize)]
+struct MakeForm {
+    /// Where a browser goes afterwards.
+    #[serde(default)]
+    next: Option<String>,
+}
+
 /// Make a backup now, beside those of the night
 #[utoipa::path(post, path = "/admin/backups", tag = "admin", responses((status = 202, body = Object)))]
-async fn make_backup(visit: Visit) -> Result<Reply, Problem> {
-    people::require(&visit, rights::changes_settings)?;
+async fn make_backup(_: May<ChangesSettings>, visit: Visit, Input(form): Input<MakeForm>) -> Result<Reply, Problem> {
     let entry = audit::Entry {
         actor: audit::Actor::of(&visit),
         action: "backup.begun",
@@ -93,15 +113,19 @@ async fn make_backup(visit: Visit) -> Result<Reply, Problem> {
         after: Value::Null,
         at: visit.now,
     };
-    visit.shop.store().write(move |tx| audit::record(tx, entry).map(drop)).await?;
-    let shop = visit.shop.clone();
-    // It may take minutes; how it ended is told by the page.
-    tokio::spawn(async move {
-        let zone = TimeZone::get(&shop.settings().time_zone).unwrap_or(TimeZone::UTC);
-        if let Err(fault) = nightly::by_itself(&shop, &zone).await {
-            tracing::warn!(%fault, "a backup was not made");
+    let now = visit.now;
+    let make = move |tx: &WriteTx| {
+        // One that is under way already is as good as another.
+        if let Some(job) = job::under_way(tx)? {
+            return Ok::<_, Fault>(job);
         }
-    });
-    let reply = visit.done(&json!({"status": "begun"}), "/admin/backups")?;
-    Ok(if visit.face.is_json() { reply.status(202) } else { reply })
+        audit::record(tx, entry)?;
+        queue::enqueue(tx, NewJob::new(&job::BACKUP_MAKE, Value::Null, now))
+    };
+    let job = visit.shop.store().write(make).await?;
+    if visit.face.is_json() {
+        return Ok(Reply::json(&json!({"status": "begun", "job_id": job.id}))?.status(202));
+    }
+    let next = people::own_path(form.next.as_deref()).unwrap_or("/admin/backups");
+    Ok(Reply::see_other(visit.face, next))
 }

@@ -40,5 +40,6 @@ mod script;
 mod second_factor;
 mod staff;
 mod stripe_panel;
+mod system;
 mod upgrade;
 mod webhooks;
