@@ -2,10 +2,11 @@
 
 use crate::designs::JobView;
 use crate::kernel::{Code, Message, Refusal};
-use crate::people::{self, audit, rights};
+use crate::people::rights::ChangesOrders;
+use crate::people::{self, May, audit, rights};
 use crate::queue::{self, JobId, JobStatus};
 use crate::shop::Shop;
-use crate::web::{Face, List, Page, Paging, Problem, Reply, View, Visit};
+use crate::web::{Input, List, Page, Paging, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::{Path, Query};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ struct Filter {
 }
 
 #[derive(Template, Serialize)]
-#[template(path = "app/jobs.html", blocks = ["content"])]
+#[template(path = "app/jobs.html", blocks = ["rows"])]
 struct JobsPage {
     #[serde(flatten)]
     list: List<JobView>,
@@ -39,11 +40,20 @@ struct JobsPage {
     status: String,
     #[serde(skip)]
     kind: String,
+    /// For each job the page of what it is about, where there is one.
+    #[serde(skip)]
+    about: Vec<Option<String>>,
+    #[serde(skip)]
+    may_change: bool,
 }
+
+/// The kinds of jobs there are, for the list to choose from.
+const KINDS: [&str; 7] =
+    ["render.final", "render.preview", "mail.send", "export.run", "stripe.event", "stripe.refund", "backup.make"];
 
 impl View for JobsPage {
     fn fragment(&self) -> askama::Result<String> {
-        self.as_content().render()
+        self.as_rows().render()
     }
 }
 
@@ -52,6 +62,19 @@ impl JobsPage {
     fn kind_words(&self, kind: &str) -> String {
         let key = format!("app.job.{kind}");
         crate::web::words::find(self.page.lang, &key).map_or_else(|| kind.to_owned(), str::to_owned)
+    }
+
+    fn kinds(&self) -> Vec<(&'static str, String)> {
+        KINDS.into_iter().map(|kind| (kind, self.kind_words(kind))).collect()
+    }
+
+    fn about_of(&self, at: &usize) -> Option<&str> {
+        self.about.get(*at).and_then(Option::as_deref)
+    }
+
+    /// Something moves by itself: the page looks again.
+    fn is_moving(&self) -> bool {
+        self.list.items.iter().any(|job| matches!(job.status, "queued" | "processing"))
     }
 
     fn status_words(&self, job: &JobView) -> &'static str {
@@ -71,7 +94,7 @@ impl JobsPage {
 /// Jobs, newest first
 #[utoipa::path(get, path = "/admin/jobs", tag = "admin", params(Filter, Paging), responses((status = 200, body = List<JobView>)))]
 async fn list_jobs(visit: Visit, Query(filter): Query<Filter>, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
-    people::require(&visit, rights::reads_panel)?;
+    let may_change = people::require(&visit, rights::reads_panel)?.role.changes_orders();
     let status = match filter.status.as_str() {
         "" => None,
         name => {
@@ -89,27 +112,55 @@ async fn list_jobs(visit: Visit, Query(filter): Query<Filter>, Query(paging): Qu
         JobStatus::Processing => visit.shop.queue().job(row.id).ok().flatten().unwrap_or(row),
         _ => row,
     });
-    let list = List::of(rows.map(|row| JobView::new(&row)).collect(), limit, |job: &JobView| job.id.to_string());
-    visit.reply(&JobsPage { list, page: visit.page(), status: filter.status, kind: filter.kind })
+    let rows: Vec<queue::JobRow> = rows.collect();
+    let about = rows.iter().map(about).collect();
+    let list = List::of(rows.iter().map(JobView::new).collect(), limit, |job: &JobView| job.id.to_string());
+    visit.reply(&JobsPage { list, page: visit.page(), status: filter.status, kind: filter.kind, about, may_change })
+}
+
+/// The page of what a job is about.
+fn about(job: &queue::JobRow) -> Option<String> {
+    let owner = job.owner?;
+    match job.kind.as_str() {
+        "mail.send" => Some(format!("/admin/mails/{owner}")),
+        "export.run" => Some(format!("/admin/exports/{owner}")),
+        _ => None,
+    }
+}
+
+/// Where a browser goes after a button of the list.
+#[derive(Debug, Default, Deserialize)]
+struct Back {
+    #[serde(default)]
+    next: Option<String>,
 }
 
 /// Try a failed or cancelled job again
 #[utoipa::path(post, path = "/admin/jobs/{id}/retry", tag = "admin", params(("id" = Uuid, Path)), responses((status = 200, body = JobView)))]
-async fn retry_job(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
-    change(visit, &id, "job.retried", queue::retry).await
+async fn retry_job(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Input(back): Input<Back>,
+) -> Result<Reply, Problem> {
+    change(visit, &id, back, "job.retried", queue::retry).await
 }
 
 /// Cancel a job that has not ended
 #[utoipa::path(post, path = "/admin/jobs/{id}/cancel", tag = "admin", params(("id" = Uuid, Path)), responses((status = 200, body = JobView)))]
-async fn cancel_job(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
-    change(visit, &id, "job.cancelled", queue::cancel).await
+async fn cancel_job(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Input(back): Input<Back>,
+) -> Result<Reply, Problem> {
+    change(visit, &id, back, "job.cancelled", queue::cancel).await
 }
 
 type Change =
     fn(&crate::store::WriteTx, JobId, crate::kernel::Moment) -> Result<Option<queue::JobRow>, crate::kernel::Fault>;
 
-async fn change(visit: Visit, id: &str, action: &'static str, apply: Change) -> Result<Reply, Problem> {
-    people::require(&visit, |role| role.changes_orders())?;
+async fn change(visit: Visit, id: &str, back: Back, action: &'static str, apply: Change) -> Result<Reply, Problem> {
     let id: JobId = id.parse().map_err(|_| Refusal::not_found())?;
     let (actor, now) = (audit::Actor::of(&visit), visit.now);
     let job = visit
@@ -134,6 +185,6 @@ async fn change(visit: Visit, id: &str, action: &'static str, apply: Change) -> 
             Ok::<_, crate::kernel::Error>(after)
         })
         .await?;
-    let back = if visit.face == Face::Json { "" } else { "/admin/jobs" };
-    visit.done(&JobView::new(&job), back)
+    let next = people::own_path(back.next.as_deref()).unwrap_or("/admin/jobs");
+    visit.done(&JobView::new(&job), next)
 }

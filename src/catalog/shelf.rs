@@ -221,7 +221,10 @@ pub(super) fn memory(shop: &Shop) -> Arc<Memory> {
 
 /// A number that is another whenever pages of the catalogue could look different: after a change of products or settings.
 pub fn edition(shop: &Shop) -> u64 {
-    memory(shop).changes.load(Ordering::SeqCst).wrapping_shl(32) ^ shop.settings().version
+    let settings = shop.settings();
+    // Pages name the day by which something leaves, so each day has its own.
+    let day = settings.day_of(shop.now()).day_of_year().unsigned_abs();
+    memory(shop).changes.load(Ordering::SeqCst).wrapping_shl(32) ^ (u64::from(day) << 23) ^ settings.version
 }
 
 /// The whole catalogue as of the last commit.

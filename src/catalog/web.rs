@@ -8,7 +8,8 @@ use super::shelf::{Item, shelf};
 use super::view::{Card, PictureView, ProductView, category_name, size_text};
 use crate::kernel::{Lang, Money};
 use crate::shop::Shop;
-use crate::web::{Face, List, Page, Paging, Problem, Reply, View, Visit};
+use crate::web::page::day_text;
+use crate::web::{Face, List, Page, Paging, Problem, Reply, View, Visit, words};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::header;
@@ -196,6 +197,12 @@ struct ProductPage {
     you_choose: Vec<String>,
     #[serde(skip)]
     lead_time_days: u32,
+    /// The day by which something ordered today leaves.
+    #[serde(skip)]
+    leaves_by: String,
+    /// Closed days that are near.
+    #[serde(skip)]
+    closed_soon: Option<String>,
     #[serde(skip)]
     free_from: Option<Money>,
     #[serde(skip)]
@@ -267,6 +274,11 @@ async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, P
             you_add: labels(false),
             you_choose: labels(true),
             lead_time_days: settings.lead_time_days,
+            leaves_by: day_text(settings.ships_by(visit.now), lang),
+            closed_soon: settings.closed_soon(visit.now).map(|(first, last)| {
+                let key = if first == last { "catalog.closed_soon_day" } else { "catalog.closed_soon" };
+                words::fill(words::text(lang, key), &[("first", day_text(first, lang)), ("last", day_text(last, lang))])
+            }),
             free_from: settings.shipping.free_from.map(|minor| Money::new(minor, settings.currency)),
             tax_included: settings.tax.included,
             is_sold_out: first_left.is_none() || !product.is_active(),

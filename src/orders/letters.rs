@@ -1,41 +1,93 @@
 //! What is written to customers and to the owner about an order. Each letter is posted in the transaction of its cause, once.
 
 use super::access::{changes_link, history_link, key_query, link};
-use super::means;
 use super::model::{Order, PaymentStatus, Tracking};
 use super::refunds::Refund;
 use super::web::parts::{address_lines, total_rows};
+use super::{delivery, means};
 use crate::kernel::{Fault, Lang, Moment};
+use crate::people::customers;
+use crate::people::mails::texts::{self, MailText};
 use crate::people::mails::{self, LetterBody, NewMail};
 use crate::shop::Shop;
-use crate::store::WriteTx;
+use crate::store::{Snapshot, WriteTx};
 use crate::web::Page;
+
+/// What the words of every letter about an order may name.
+fn values(shop: &Shop, order: &Order, page: &Page) -> Vec<(&'static str, String)> {
+    let settings = shop.settings();
+    let until = order.voucher.as_ref().and_then(|voucher| voucher.expires_at);
+    vec![
+        ("name", order.shipping_address.name.clone()),
+        ("number", order.order_number.clone()),
+        ("amount", order.amount().show()),
+        ("days", settings.lead_time_days.to_string()),
+        ("until", until.map(|at| page.time(&at)).unwrap_or_else(|| "–".to_owned())),
+        ("piece", order.lines.first().map(|line| line.title.get(order.lang).to_owned()).unwrap_or_default()),
+        ("shop", settings.shop_name.clone()),
+    ]
+}
+
+/// A letter's words as the owner or we wrote them, about this order.
+fn said(tx: &impl Snapshot, shop: &Shop, order: &Order, page: &Page, kind: &str) -> Result<MailText, Fault> {
+    texts::say(tx, kind, order.lang, &values(shop, order, page))
+}
+
+/// What a letter begins with.
+fn opening(said: &MailText) -> LetterBody {
+    said.paragraphs().fold(LetterBody::new(&said.heading), LetterBody::paragraph)
+}
+
+/// A letter as it would be written about `order` with these words; for whoever writes the words.
+pub fn sample(shop: &Shop, order: &Order, kind: &texts::Kind, text: &MailText) -> (String, LetterBody) {
+    let page = Page::new(shop, order.lang, "/");
+    let said = text.fill(&values(shop, order, &page));
+    let body = match kind.name {
+        "order_paid" => paid_body(shop, order, &page, &said),
+        "order_shipped" => shipped_body(shop, order, &page, &said),
+        "order_delivered" => delivered_body(shop, order, &page, &said),
+        "order_refunded" | "order_refunded_part" => refunded_body(shop, order, &page, &said),
+        "change_asked" => change_body(shop, order, &page, 0, page.t("panel.mail_text_sample_message"), &said),
+        "sign_in" => customers::letter(order.lang, &said, &format!("{}/sign-in", shop.public_url())),
+        _ => paying_body(shop, order, &page, &said),
+    };
+    (said.subject, body)
+}
 
 /// The confirmation to the customer and the notice to the owner.
 pub fn post_paid(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
-    let url = link(shop, order.id);
-    let days = shop.settings().lead_time_days;
-    let preview = page.f1("orders.mail_paid_preview", "number", &order.order_number);
-    let name = [("name", &order.shipping_address.name)];
-    let mut body = if order.shipped_at.is_some() {
+    let said = said(tx, shop, order, &page, "order_paid")?;
+    let body = match order.shipped_at {
         // It was paid at the door: nothing is made any more.
-        LetterBody::new(page.t("orders.mail_paid_door_heading")).paragraph(page.f("orders.mail_paid_door_text", &name))
-    } else {
-        LetterBody::new(page.t("orders.mail_paid_heading"))
-            .preview(preview)
-            .paragraph(page.f("orders.mail_paid_text", &name))
-            .paragraph(page.n("orders.mail_paid_days", days))
+        Some(_) => paid_at_the_door(shop, order, &page),
+        None => paid_body(shop, order, &page, &said),
     };
+    let body = body.note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
+    post(tx, shop, order, to_customer(order, "order_paid", said.subject, body), now)?;
+    post_notice(tx, shop, order, now)
+}
+
+fn paid_at_the_door(shop: &Shop, order: &Order, page: &Page) -> LetterBody {
+    let name = [("name", &order.shipping_address.name)];
+    let mut body =
+        LetterBody::new(page.t("orders.mail_paid_door_heading")).paragraph(page.f("orders.mail_paid_door_text", &name));
     if let Some(picture) = picture(shop, order) {
         body = body.picture(picture, order.lines[0].title.get(order.lang));
     }
-    let body = with_sums(body, &page, order).button(page.t("orders.mail_see_order"), &url);
-    let body = if order.shipped_at.is_some() { body } else { body.note(page.t("orders.mail_paid_note")) };
-    let body = body.note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
-    let subject = page.f1("orders.mail_paid_subject", "number", &order.order_number);
-    post(tx, shop, order, to_customer(order, "order_paid", subject, body), now)?;
-    post_notice(tx, shop, order, now)
+    with_sums(body, page, order).button(page.t("orders.mail_see_order"), link(shop, order.id))
+}
+
+fn paid_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    let mut body = opening(said)
+        .preview(page.f1("orders.mail_paid_preview", "number", &order.order_number))
+        .paragraph(page.n("orders.mail_paid_days", shop.settings().lead_time_days));
+    if let Some(picture) = picture(shop, order) {
+        body = body.picture(picture, order.lines[0].title.get(order.lang));
+    }
+    with_sums(body, page, order)
+        .button(page.t("orders.mail_see_order"), link(shop, order.id))
+        .note(page.t("orders.mail_paid_note"))
 }
 
 /// The order is placed, and its money does not come through Stripe: to the customer how it does, and to the owner that it waits.
@@ -82,6 +134,9 @@ fn with_sums(mut body: LetterBody, page: &Page, order: &Order) -> LetterBody {
     for row in total_rows(order, page) {
         body = body.fact(row.label, row.value);
     }
+    if let Some(wish) = delivery::told(order, page.lang) {
+        body = body.fact(page.t("orders.delivery"), wish);
+    }
     let place = address_lines(&order.shipping_address, page.lang).join("\n");
     body.paragraph(format!("{}\n{place}", page.t("orders.where_it_goes")))
 }
@@ -97,6 +152,9 @@ fn post_notice(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<
         body = body.line(line.title.get(lang), detail, order.money(line.subtotal).show());
     }
     body = body.fact(page.t("orders.amount"), order.amount().show());
+    if let Some(wish) = delivery::told(order, lang) {
+        body = body.fact(page.t("orders.delivery"), wish);
+    }
     if !order.note.is_empty() {
         body = body.paragraph(format!("{}\n{}", page.t("orders.note"), order.note));
     }
@@ -130,128 +188,122 @@ pub fn post_change_asked(
 ) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
     let line = &order.lines[at];
-    let mut body = LetterBody::new(page.t("panel.mail_change_heading"))
-        .preview(page.f1("panel.mail_change_preview", "number", &order.order_number))
-        .paragraph(page.f(
-            "panel.mail_change_text",
-            &[("name", order.shipping_address.name.as_str()), ("piece", line.title.get(order.lang))],
-        ))
-        .paragraph(message);
-    if let Some(frozen) = &line.frozen {
-        body = body.picture(format!("{}{}", shop.public_url(), frozen.picture_url), line.title.get(order.lang));
-    }
-    let body = body
-        .button(page.t("panel.mail_change_button"), changes_link(shop, order.id))
-        .note(page.t("panel.mail_change_note"));
-    let subject = page.f1("panel.mail_change_subject", "number", &order.order_number);
+    let mut values = values(shop, order, &page);
+    values.retain(|(name, _)| *name != "piece");
+    values.push(("piece", line.title.get(order.lang).to_owned()));
+    let said = texts::say(tx, "change_asked", order.lang, &values)?;
+    let body = change_body(shop, order, &page, at, message, &said);
+    let subject = said.subject;
     // It may be asked for more than once, of each line.
     let key = format!("order:{}:change_asked:{}:{}", order.id, line.id, order.version);
     post_keyed(tx, shop, order, to_customer(order, "change_asked", subject, body), key, now)
 }
 
+fn change_body(shop: &Shop, order: &Order, page: &Page, at: usize, message: &str, said: &MailText) -> LetterBody {
+    let line = &order.lines[at];
+    let mut body =
+        opening(said).preview(page.f1("panel.mail_change_preview", "number", &order.order_number)).paragraph(message);
+    if let Some(frozen) = &line.frozen {
+        body = body.picture(format!("{}{}", shop.public_url(), frozen.picture_url), line.title.get(order.lang));
+    }
+    body.button(page.t("panel.mail_change_button"), changes_link(shop, order.id)).note(page.t("panel.mail_change_note"))
+}
+
 /// The parcel is on its way.
 pub fn post_shipped(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
-    let mut body = LetterBody::new(page.t("orders.mail_shipped_heading"))
-        .preview(page.f1("orders.mail_shipped_preview", "number", &order.order_number))
-        .paragraph(page.f("orders.mail_shipped_text", &[("name", &order.shipping_address.name)]));
+    let said = said(tx, shop, order, &page, "order_shipped")?;
+    let body = shipped_body(shop, order, &page, &said);
+    post(tx, shop, order, to_customer(order, "order_shipped", said.subject, body), now)
+}
+
+fn shipped_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    let mut body = opening(said).preview(page.f1("orders.mail_shipped_preview", "number", &order.order_number));
     if let Some(picture) = picture(shop, order) {
         body = body.picture(picture, order.lines[0].title.get(order.lang));
     }
     for Tracking { carrier, number, .. } in &order.tracking {
         body = body.fact(carrier, number);
     }
+    if let Some(wish) = delivery::told(order, page.lang) {
+        body = body.fact(page.t("orders.delivery"), wish);
+    }
     let tracked = order.tracking.iter().find_map(|parcel| parcel.url.clone());
-    let body = match tracked {
+    match tracked {
         Some(url) => body.button(page.t("orders.mail_track"), url).note(page.f1(
             "orders.mail_order_at",
             "url",
             link(shop, order.id),
         )),
         None => body.button(page.t("orders.mail_see_order"), link(shop, order.id)),
-    };
-    let subject = page.f1("orders.mail_shipped_subject", "number", &order.order_number);
-    post(tx, shop, order, to_customer(order, "order_shipped", subject, body), now)
+    }
 }
 
 /// The parcel has arrived.
 pub fn post_delivered(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
-    let body = LetterBody::new(page.t("orders.mail_delivered_heading"))
+    let said = said(tx, shop, order, &page, "order_delivered")?;
+    let body = delivered_body(shop, order, &page, &said);
+    let body = body.note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
+    post(tx, shop, order, to_customer(order, "order_delivered", said.subject, body), now)
+}
+
+fn delivered_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    opening(said)
         .preview(page.f1("orders.mail_delivered_preview", "number", &order.order_number))
-        .paragraph(page.f("orders.mail_delivered_text", &[("name", &order.shipping_address.name)]))
         .button(page.t("orders.mail_see_order"), link(shop, order.id))
-        .note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
-    let subject = page.f1("orders.mail_delivered_subject", "number", &order.order_number);
-    post(tx, shop, order, to_customer(order, "order_delivered", subject, body), now)
 }
 
 /// How to pay by the means the customer has chosen, and until when.
 pub fn post_pay_how(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
-    post_about_paying(tx, shop, order, "order_pay_how", "orders.mail_pay_how", now)
+    post_about_paying(tx, shop, order, "order_pay_how", now)
 }
 
 /// The time to pay is almost over.
 pub fn post_pay_reminder(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
-    post_about_paying(tx, shop, order, "order_pay_reminder", "orders.mail_pay_reminder", now)
+    post_about_paying(tx, shop, order, "order_pay_reminder", now)
 }
 
 /// The time to pay is over; the order can be paid again.
 pub fn post_lapsed(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
-    post_about_paying(tx, shop, order, "order_pay_lapsed", "orders.mail_pay_lapsed", now)
+    post_about_paying(tx, shop, order, "order_pay_lapsed", now)
 }
 
-/// One letter for each attempt to pay. Its words stand under `words`, with `_subject`, `_heading` and `_text`.
-fn post_about_paying(
-    tx: &WriteTx,
-    shop: &Shop,
-    order: &Order,
-    kind: &'static str,
-    words: &str,
-    now: Moment,
-) -> Result<(), Fault> {
+/// One letter for each attempt to pay.
+fn post_about_paying(tx: &WriteTx, shop: &Shop, order: &Order, kind: &'static str, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
-    let until = order.voucher.as_ref().and_then(|voucher| voucher.expires_at);
-    let values = [
-        ("name", order.shipping_address.name.clone()),
-        ("number", order.order_number.clone()),
-        ("amount", order.amount().show()),
-        ("until", until.map(|at| page.time(&at)).unwrap_or_else(|| "–".to_owned())),
-    ];
-    let say = |part: &str| page.f(&format!("{words}_{part}"), &values);
-    let mut body = LetterBody::new(say("heading")).paragraph(say("text"));
+    let said = said(tx, shop, order, &page, kind)?;
+    let body = paying_body(shop, order, &page, &said);
+    let letter = to_customer(order, kind, said.subject, body);
+    post_keyed(tx, shop, order, letter, format!("order:{}:{kind}:{}", order.id, order.revision), now)
+}
+
+fn paying_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    let body = opening(said);
     let instructions = order.voucher.as_ref().and_then(|voucher| voucher.url.clone());
-    body = match instructions {
+    match instructions {
         Some(url) => body.button(page.t("orders.pay_how_button"), url).note(page.f1(
             "orders.mail_order_at",
             "url",
             link(shop, order.id),
         )),
         None => body.button(page.t("orders.mail_see_order"), link(shop, order.id)),
-    };
-    let letter = to_customer(order, kind, say("subject"), body);
-    post_keyed(tx, shop, order, letter, format!("order:{}:{kind}:{}", order.id, order.revision), now)
+    }
 }
 
 /// Money went back to the customer.
 pub fn post_refunded(tx: &WriteTx, shop: &Shop, order: &Order, refund: &Refund, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
-    let number = &order.order_number;
-    let amount = refund.money().show();
     let is_whole = order.payment_status == PaymentStatus::Refunded;
-    let text = if is_whole { "orders.mail_refunded_all" } else { "orders.mail_refunded_part" };
-    let values =
-        [("name", order.shipping_address.name.clone()), ("amount", amount.clone()), ("number", number.clone())];
-    let (when, preview) = match refund.intent {
-        Some(_) => ("orders.mail_refunded_when", "orders.mail_refunded_preview"),
-        None => ("orders.mail_refunded_hand", "orders.mail_refunded_hand_preview"),
+    let kind = if is_whole { "order_refunded" } else { "order_refunded_part" };
+    let mut values = values(shop, order, &page);
+    values.retain(|(name, _)| *name != "amount");
+    values.push(("amount", refund.money().show()));
+    let said = texts::say(tx, kind, order.lang, &values)?;
+    let body = match refund.intent {
+        Some(_) => refunded_body(shop, order, &page, &said),
+        None => refunded_by_hand(shop, order, &page, is_whole, &values),
     };
-    let text = if refund.intent.is_none() { format!("{text}_hand") } else { text.to_owned() };
-    let body = LetterBody::new(page.f1("orders.mail_refunded_heading", "amount", &amount))
-        .preview(page.f(preview, &values))
-        .paragraph(page.f(&text, &values))
-        .paragraph(page.t(when))
-        .button(page.t("orders.mail_see_order"), link(shop, order.id));
     let body = match &refund.note_number {
         Some(note) => {
             let query = key_query(shop, order.id);
@@ -260,9 +312,25 @@ pub fn post_refunded(tx: &WriteTx, shop: &Shop, order: &Order, refund: &Refund, 
         }
         None => body,
     };
-    let subject = page.f("orders.mail_refunded_subject", &values);
-    let letter = to_customer(order, "order_refunded", subject, body);
+    let letter = to_customer(order, "order_refunded", said.subject, body);
     post_keyed(tx, shop, order, letter, format!("order:{}:refund:{}", order.id, refund.id), now)
+}
+
+/// Money that goes back another way than it came.
+fn refunded_by_hand(shop: &Shop, order: &Order, page: &Page, is_whole: bool, values: &[(&str, String)]) -> LetterBody {
+    let text = if is_whole { "orders.mail_refunded_all_hand" } else { "orders.mail_refunded_part_hand" };
+    LetterBody::new(page.f("orders.mail_refunded_heading", values))
+        .preview(page.f("orders.mail_refunded_hand_preview", values))
+        .paragraph(page.f(text, values))
+        .paragraph(page.t("orders.mail_refunded_hand"))
+        .button(page.t("orders.mail_see_order"), link(shop, order.id))
+}
+
+fn refunded_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    opening(said)
+        .preview(&said.heading)
+        .paragraph(page.t("orders.mail_refunded_when"))
+        .button(page.t("orders.mail_see_order"), link(shop, order.id))
 }
 
 /// To the owner: the customer's bank wants the money back, and Stripe waits for evidence.

@@ -119,6 +119,9 @@ pub struct Order {
     pub coupon_claim: Option<CouponId>,
     pub email: String,
     pub shipping_address: Address,
+    /// When the customer would like to have it.
+    #[serde(default)]
+    pub delivery: Wish,
     pub note: String,
     /// Codes of the warnings the customer ticked.
     pub accepted_warnings: Vec<String>,
@@ -341,6 +344,16 @@ pub struct Address {
     pub line1: String,
     pub line2: String,
     pub phone: String,
+}
+
+/// When a customer would like to have the parcel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DeliveryWish)]
+pub struct Wish {
+    /// `2026-05-28`, in the shop's time zone.
+    pub day: Option<String>,
+    /// `morning`, `12-14`, `14-16`, `16-18`, `18-20` or `19-21`.
+    pub band: Option<String>,
 }
 
 /// Something about the order that somebody of the staff must decide. Its words stand under `orders.attention.<code>`.

@@ -3,6 +3,7 @@
 
 use super::basket;
 use super::coupons::{self, User};
+use super::delivery;
 use super::letters;
 use super::means;
 use super::model::{
@@ -78,6 +79,7 @@ pub(super) fn save(tx: &WriteTx, order: &mut Order, now: Moment) -> Result<(), F
 pub fn begin_payment(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Result<Begun> {
     let mut order = require(tx, id)?;
     rules::check_payable(&order)?;
+    delivery::check_still_possible(&shop.settings(), &order, now)?;
     if order.status == Status::Draft {
         let is_offered = means::is_offered(shop, &order);
         if !is_offered {

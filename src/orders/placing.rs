@@ -3,8 +3,9 @@
 use super::access::{Access, confirm_address, owned};
 use super::address::{self, AddressInput};
 use super::coupons::{self, Coupon, User};
+use super::delivery::{self, WishInput};
 use super::means;
-use super::model::{Actor, Address, HistoryEntry, Order, OrderId, PaymentMethod, PaymentStatus, Status};
+use super::model::{self, Actor, Address, HistoryEntry, Order, OrderId, PaymentMethod, PaymentStatus, Status};
 use super::payment::save;
 use super::pricing::{self, Wish};
 use super::rules;
@@ -46,6 +47,8 @@ pub struct OrderInput {
     pub quantity: Option<i64>,
     pub email: Option<String>,
     pub shipping_address: Option<AddressInput>,
+    /// When the parcel is wished for; `null` members, or none, are no wish.
+    pub delivery: Option<WishInput>,
     pub coupon: Option<String>,
     pub note: Option<String>,
     /// `online` (Stripe's page), or what the shop has switched on besides: `bank_transfer`, `cash_on_delivery`, `stall`.
@@ -82,6 +85,7 @@ struct Wanted {
     payment_method: PaymentMethod,
     email: String,
     address: Address,
+    delivery: model::Wish,
     note: String,
     accepted_warnings: Vec<String>,
     coupon: Option<Coupon>,
@@ -131,6 +135,8 @@ fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -
         add_all(&mut mistakes, refusal);
         PaymentMethod::Online
     });
+    let wished = input.delivery.clone().or(old.map(|old| old.delivery.clone().into())).unwrap_or_default();
+    let delivery = delivery::check(&settings, &wished, &address.country, visit.now, &mut mistakes);
     let coupon = wanted_coupon(tx, visit, input, old, &email);
     let wishes = input.wishes().unwrap_or_else(|| {
         let lines = old.map(|old| old.lines.as_slice()).unwrap_or_default();
@@ -156,7 +162,7 @@ fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -
             codes
         }
     };
-    Ok(Wanted { payment_method, email, address, note, accepted_warnings, coupon, priced })
+    Ok(Wanted { payment_method, email, address, delivery, note, accepted_warnings, coupon, priced })
 }
 
 /// The coupon that is asked for, or stays; empty text takes it away.
@@ -252,6 +258,7 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         invoice_number: None,
         email: wanted.email,
         shipping_address: wanted.address,
+        delivery: wanted.delivery,
         note: wanted.note,
         accepted_warnings: wanted.accepted_warnings,
         revision: 0,
@@ -339,6 +346,7 @@ fn update_in(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Order) -> Res
     order.payment_method = wanted.payment_method;
     order.email = wanted.email;
     order.shipping_address = wanted.address;
+    order.delivery = wanted.delivery;
     order.note = wanted.note;
     order.accepted_warnings = wanted.accepted_warnings;
     order.priced_at = visit.now;
@@ -403,6 +411,7 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
                 priced: pricing::price(tx, &asker, &wishes, &old.shipping_address, PaymentMethod::Online, None)?,
                 email: old.email,
                 address: old.shipping_address,
+                delivery: model::Wish::default(),
                 note: String::new(),
                 accepted_warnings: old.accepted_warnings,
                 coupon: None,

@@ -5,6 +5,7 @@
 pub mod web;
 
 use crate::kernel::{Code, Fault, Lang, Moment, Refusal, Result};
+use crate::people::mails::texts::{self, MailText};
 use crate::people::mails::{self, LetterBody, NewMail};
 use crate::shop::Shop;
 use crate::store::{Index, Order, Snapshot, Table, WriteTx};
@@ -187,18 +188,22 @@ pub fn ask_for_link(
         return Ok(());
     }
     let url = format!("{}/sign-in?token={}", shop.public_url(), write_token(shop.cookie_key(), id, expires_at));
-    let body = LetterBody::new(words::text(lang, "mail.sign_in_heading"))
-        .preview(words::text(lang, "mail.sign_in_preview"))
-        .paragraph(words::text(lang, "mail.sign_in_text"))
-        .button(words::text(lang, "mail.sign_in_button"), url)
-        .note(words::text(lang, "mail.sign_in_note"));
-    let (text, html) = mails::render(shop, lang, &body)?;
-    let shop_name = shop.settings().shop_name.clone();
-    let subject = words::fill(words::text(lang, "mail.sign_in_subject"), &[("shop", shop_name.as_str())]);
+    let said = texts::say(tx, MAIL_KIND, lang, &[("shop", shop.settings().shop_name.clone())])?;
+    let (text, html) = mails::render(shop, lang, &letter(lang, &said, &url))?;
+    let subject = said.subject;
     let key = format!("sign_in:{id}");
     let new =
         NewMail { id: shop.new_id(), kind: MAIL_KIND, key, to: email, lang, subject, text, html, order_id: None, now };
     mails::post(tx, shop, new).map(drop)
+}
+
+/// The letter with a link; its words are the owner's or ours.
+pub fn letter(lang: Lang, said: &MailText, url: &str) -> LetterBody {
+    said.paragraphs()
+        .fold(LetterBody::new(&said.heading), LetterBody::paragraph)
+        .preview(words::text(lang, "mail.sign_in_preview"))
+        .button(words::text(lang, "mail.sign_in_button"), url)
+        .note(words::text(lang, "mail.sign_in_note"))
 }
 
 /// The address a link would open, without using it up.

@@ -4,9 +4,10 @@
 
 mod body;
 mod send;
+pub mod texts;
 pub mod web;
 
-pub use body::{LetterBody, render};
+pub use body::{LetterBody, render, render_for_panel};
 pub use send::{MAIL_SEND, alarm_dead_job, handler};
 
 use crate::kernel::{Code, Fault, Lang, Moment, Refusal, Result};
@@ -27,6 +28,8 @@ static MAILS: Table<MailId, MailRow> = Table::new("people.mails", 1);
 static BY_KEY: Table<String, MailId> = Table::new("people.mails.by_key", 1);
 static BY_ORDER: Index<(Uuid, MailId)> = Index::new("people.mails.by_order");
 static BY_STATE: Index<(String, MailId)> = Index::new("people.mails.by_state");
+/// Each mail twice: under its kind and its state, and under its kind and nothing.
+static BY_KIND: Index<(String, String, MailId)> = Index::new("people.mails.by_kind");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -117,7 +120,9 @@ pub fn is_posted(tx: &impl Snapshot, key: &str) -> Result<bool, Fault> {
 }
 
 /// Tables that hold what [`follow`] names and nothing else.
-pub const FOLLOWING: &[&str] = &[BY_KEY.name(), BY_ORDER.name(), BY_STATE.name()];
+pub const FOLLOWING: &[&str] = &[BY_KEY.name(), BY_ORDER.name(), BY_STATE.name(), BY_KIND.name()];
+/// Those that came later than the mails.
+pub const LATER: &[&str] = &[BY_KIND.name()];
 
 /// Names every row of other tables that the mails stand for.
 ///
@@ -130,6 +135,8 @@ pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), 
             visit(BY_ORDER.derived(&(order, id)))?;
         }
         visit(BY_STATE.derived(&(row.state.name().to_owned(), id)))?;
+        visit(BY_KIND.derived(&(row.kind.clone(), String::new(), id)))?;
+        visit(BY_KIND.derived(&(row.kind.clone(), row.state.name().to_owned(), id)))?;
         Ok(ControlFlow::Continue(()))
     })
 }
@@ -234,8 +241,12 @@ fn put(tx: &WriteTx, before: Option<MailState>, row: &MailRow) -> Result<(), Fau
     if before != Some(row.state) {
         if let Some(before) = before {
             BY_STATE.remove(tx, &(before.name().to_owned(), row.id))?;
+            BY_KIND.remove(tx, &(row.kind.clone(), before.name().to_owned(), row.id))?;
+        } else {
+            BY_KIND.put(tx, &(row.kind.clone(), String::new(), row.id))?;
         }
         BY_STATE.put(tx, &(row.state.name().to_owned(), row.id))?;
+        BY_KIND.put(tx, &(row.kind.clone(), row.state.name().to_owned(), row.id))?;
     }
     MAILS.put(tx, &row.id, row)
 }
@@ -346,9 +357,16 @@ pub fn erase(tx: &WriteTx, id: MailId, now: Moment) -> Result<()> {
 pub fn list(
     tx: &impl Snapshot,
     state: Option<MailState>,
+    kind: Option<&str>,
     after: Option<MailId>,
     limit: usize,
 ) -> Result<Vec<MailRow>, Fault> {
+    if let Some(kind) = kind {
+        let state = state.map_or("", MailState::name);
+        let after = after.map(|id| (kind.to_owned(), state.to_owned(), id));
+        let keys = BY_KIND.prefix(tx, &(kind, state), after.as_ref(), Order::Falling, limit)?;
+        return rows(tx, keys.into_iter().map(|(_, _, id)| id));
+    }
     match state {
         None => {
             let page = crate::store::Page { after, order: Order::Falling, limit };

@@ -1,7 +1,7 @@
 //! The people of the shop: staff, their roles and tokens, what they did; customers and how they prove who they are; every mail to
 //! either; the settings the owner makes.
 //!
-//! May touch: kernel, store, queue, mail, shop, web. Begin with [`identify()`] (who is asking), [`require`] (may they), [`mails::post`]
+//! May touch: kernel, store, queue, render (the logo), mail, shop, web. Begin with [`identify()`] (who is asking), [`require`] (may they), [`mails::post`]
 //! and [`audit::record`] (what other rooms call inside their writes).
 
 pub mod audit;

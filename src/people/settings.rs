@@ -2,12 +2,17 @@
 //!
 //! Begin with [`apply`].
 
+pub mod brand;
+mod brand_web;
+mod delivery;
 pub mod fields;
 pub mod legal;
 pub mod means;
 pub mod privacy;
 mod shipping;
 pub mod web;
+
+pub use delivery::{ClosedDays, DeliveryForm};
 
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{clean_block, clean_line, looks_like_email};
@@ -49,6 +54,10 @@ pub struct SettingsForm {
     #[serde(default)]
     pub privacy: privacy::PrivacyForm,
     #[serde(default)]
+    pub delivery: DeliveryForm,
+    #[serde(default)]
+    pub brand: BrandForm,
+    #[serde(default)]
     pub documents: DocumentsForm,
     #[serde(default)]
     pub legal: LegalForm,
@@ -56,6 +65,15 @@ pub struct SettingsForm {
     pub backup: BackupForm,
     #[serde(default)]
     pub holiday: HolidayForm,
+}
+
+/// The logo has an address of its own, `/admin/settings/logo`.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+pub struct BrandForm {
+    /// What calls for action, `#rrggbb`; empty for our own colour. White words must be readable on it.
+    pub accent: Option<String>,
+    /// Stars and what is marked; dark words must be readable on it.
+    pub highlight: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -262,6 +280,8 @@ pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
     shipping::apply(&mut new, &form.shipping, &mut mistakes);
     privacy::apply(&mut new, &form.privacy, &mut mistakes);
     means::apply(&mut new, &form.means, &mut mistakes);
+    delivery::apply(&mut new, &form.delivery, &mut mistakes);
+    brand::apply(&mut new, &form.brand, &mut mistakes);
     apply_documents(&mut new, &form.documents, &mut mistakes);
     apply_legal(&mut new, &form.legal, &mut mistakes);
     apply_backup(&mut new, &form.backup, &mut mistakes);

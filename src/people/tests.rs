@@ -335,7 +335,7 @@ async fn a_link_in_a_mail_opens_the_orders_of_an_address() {
     assert_eq!(known.status, StatusCode::OK);
     assert_eq!(known.body.replace("mika@", "ken@"), unknown.body, "a known and an unknown address look the same");
     assert_eq!(room.form("/sign-in", "", &[("email", "nobody")]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let mails = mails::list(&room.shop.store().read().unwrap(), None, None, 9).unwrap();
+    let mails = mails::list(&room.shop.store().read().unwrap(), None, None, None, 9).unwrap();
     assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["mika@example.jp"]);
     let path = mails[0].text.lines().find_map(|line| line.split_once("8080/sign-in")).unwrap().1;
     let path = format!("/sign-in{path}");
@@ -364,7 +364,7 @@ async fn a_link_in_a_mail_opens_the_orders_of_an_address() {
     assert!(proven(session).is_empty());
 
     room.form("/sign-in", &device, &[("email", "mika@example.jp")]).await;
-    let mails = mails::list(&room.shop.store().read().unwrap(), None, None, 9).unwrap();
+    let mails = mails::list(&room.shop.store().read().unwrap(), None, None, None, 9).unwrap();
     let token = mails[0].text.lines().find_map(|line| line.split_once("token=")).unwrap().1;
     let pressed = room.form("/sign-in", "", &[("token", token)]).await;
     assert_eq!((pressed.status, pressed.location()), (StatusCode::SEE_OTHER, "/orders"));
@@ -376,7 +376,7 @@ async fn a_link_in_a_mail_opens_the_orders_of_an_address() {
         };
         room.shop.store().write(ask).await.unwrap();
     }
-    assert_eq!(mails::list(&room.shop.store().read().unwrap(), None, None, 50).unwrap().len(), 5, "no flood");
+    assert_eq!(mails::list(&room.shop.store().read().unwrap(), None, None, None, 50).unwrap().len(), 5, "no flood");
     let token = room.token(Role::Viewer).await;
     let shown = room.json("GET", &format!("/admin/mails/{}", mails[0].id), &token, json!({})).await.json();
     assert_eq!(shown["text"], Value::Null, "staff cannot open a customer's orders by his link");

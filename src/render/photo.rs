@@ -17,6 +17,11 @@ use super::jpeg;
 use super::picture::{Picture, encode_jpeg, encode_png};
 use crate::kernel::Fault;
 
+/// The bytes are an SVG, by how they begin.
+pub fn is_svg(bytes: &[u8]) -> bool {
+    inspect(&bytes[..bytes.len().min(512)]) == Kind::Unsupported("SVG")
+}
+
 /// The longer side of the small copy that editor and previews work with, in pixels.
 pub const PROXY_SIDE: u32 = 1600;
 

@@ -7,10 +7,12 @@ mod font;
 
 use super::Color;
 use super::fonts::{self, Face};
+use super::picture::Picture;
 use super::text::{self, Glyph, shape};
 use font::Embedded;
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 use std::io;
+use std::sync::Arc;
 
 /// Points (1/72 inch) in a millimetre.
 const POINTS: f64 = 72.0 / 25.4;
@@ -49,6 +51,7 @@ enum Mark {
     Rule { from: (f64, f64), to: (f64, f64), width: f64, color: Color },
     Area { points: Vec<(f64, f64)>, color: Color },
     Frame { x: f64, y: f64, width: f64, height: f64, color: Color },
+    Picture { x: f64, y: f64, width: f64, height: f64, picture: Arc<Picture> },
 }
 
 /// Pages of the size A4.
@@ -123,6 +126,11 @@ impl Sheet {
         self.put(self.last(), Mark::Frame { x, y, width, height, color });
     }
 
+    /// A picture, with its upper left corner at `x`, `y`.
+    pub fn picture(&mut self, x: f64, y: f64, width: f64, height: f64, picture: Arc<Picture>) {
+        self.put(self.last(), Mark::Picture { x, y, width, height, picture });
+    }
+
     /// A star of five points about `x`, `y`.
     pub fn star(&mut self, x: f64, y: f64, radius: f64, color: Color) {
         let corner = |at: usize| {
@@ -139,7 +147,8 @@ impl Sheet {
     /// A typeface that cannot be taken apart, which is a mistake in the program.
     pub fn pdf(&self) -> io::Result<Vec<u8>> {
         let mut fonts: Vec<Embedded> = Vec::new();
-        let contents: Vec<Vec<u8>> = self.pages.iter().map(|marks| content(marks, &mut fonts)).collect();
+        let mut pictures: Vec<Arc<Picture>> = Vec::new();
+        let contents: Vec<Vec<u8>> = self.pages.iter().map(|marks| content(marks, &mut fonts, &mut pictures)).collect();
         let mut next = 0;
         let mut id = || {
             next += 1;
@@ -148,6 +157,7 @@ impl Sheet {
         let (catalog, pages, info) = (id(), id(), id());
         let places: Vec<(Ref, Ref)> = contents.iter().map(|_| (id(), id())).collect();
         let font_ids: Vec<[Ref; 5]> = fonts.iter().map(|_| [id(), id(), id(), id(), id()]).collect();
+        let picture_ids: Vec<[Ref; 2]> = pictures.iter().map(|_| [id(), id()]).collect();
         let mut pdf = Pdf::new();
         let mut root = pdf.catalog(catalog);
         root.pages(pages).lang(TextStr(self.lang));
@@ -165,6 +175,13 @@ impl Sheet {
                 dict.pair(Name(name(at).as_bytes()), ids[0]);
             }
             dict.finish();
+            if !picture_ids.is_empty() {
+                let mut dict = resources.x_objects();
+                for (at, ids) in picture_ids.iter().enumerate() {
+                    dict.pair(Name(picture_name(at).as_bytes()), ids[0]);
+                }
+                dict.finish();
+            }
             resources.finish();
             page.finish();
             let packed = super::pdf::deflated(content)?;
@@ -173,8 +190,41 @@ impl Sheet {
         for (font, ids) in fonts.iter().zip(&font_ids) {
             font.write(&mut pdf, *ids)?;
         }
+        for (picture, ids) in pictures.iter().zip(&picture_ids) {
+            write_picture(&mut pdf, picture, *ids)?;
+        }
         Ok(pdf.finish())
     }
+}
+
+/// How a picture is called in the pages.
+fn picture_name(at: usize) -> String {
+    format!("P{at}")
+}
+
+/// Colour and, where there is any, how much of it shows.
+fn write_picture(pdf: &mut Pdf, picture: &Picture, [id, mask]: [Ref; 2]) -> io::Result<()> {
+    let channels = usize::from(picture.channels);
+    let pixels = || picture.pixels.chunks_exact(channels);
+    let color = super::pdf::deflated(&pixels().flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect::<Vec<u8>>())?;
+    let (width, height) = (picture.width as i32, picture.height as i32);
+    let mut image = pdf.image_xobject(id, &color);
+    image.filter(Filter::FlateDecode);
+    image.width(width).height(height).bits_per_component(8);
+    image.color_space().device_rgb();
+    if channels == 4 {
+        image.s_mask(mask);
+    }
+    image.finish();
+    if channels == 4 {
+        let alpha = super::pdf::deflated(&pixels().map(|pixel| pixel[3]).collect::<Vec<u8>>())?;
+        let mut image = pdf.image_xobject(mask, &alpha);
+        image.filter(Filter::FlateDecode);
+        image.width(width).height(height).bits_per_component(8);
+        image.color_space().device_gray();
+        image.finish();
+    }
+    Ok(())
 }
 
 /// How a typeface is called in the pages.
@@ -182,7 +232,7 @@ fn name(at: usize) -> String {
     format!("F{at}")
 }
 
-fn content(marks: &[Mark], fonts: &mut Vec<Embedded>) -> Vec<u8> {
+fn content(marks: &[Mark], fonts: &mut Vec<Embedded>, pictures: &mut Vec<Arc<Picture>>) -> Vec<u8> {
     let mut content = Content::new();
     let at = |(x, y): (f64, f64)| ((x * POINTS) as f32, ((HEIGHT_MM - y) * POINTS) as f32);
     let part = super::pdf::part;
@@ -212,6 +262,17 @@ fn content(marks: &[Mark], fonts: &mut Vec<Embedded>) -> Vec<u8> {
                 content.set_line_width((0.25 * POINTS) as f32);
                 let (left, bottom) = at((*x, y + height));
                 content.rect(left, bottom, (width * POINTS) as f32, (height * POINTS) as f32).stroke();
+            }
+            Mark::Picture { x, y, width, height, picture } => {
+                let known = pictures.iter().position(|other| Arc::ptr_eq(other, picture));
+                let index = known.unwrap_or_else(|| {
+                    pictures.push(picture.clone());
+                    pictures.len() - 1
+                });
+                let (left, bottom) = at((*x, y + height));
+                content.save_state();
+                content.transform([(width * POINTS) as f32, 0.0, 0.0, (height * POINTS) as f32, left, bottom]);
+                content.x_object(Name(picture_name(index).as_bytes())).restore_state();
             }
         }
     }
@@ -288,6 +349,12 @@ mod tests {
         sheet.text(190.0, 30.0, Side::Before, "2 / 2", Ink { bold: true, ..INK });
         let bytes = sheet.pdf().unwrap();
         assert!(bytes.starts_with(b"%PDF-1.7") && bytes == sheet.pdf().unwrap());
+        let logo = Arc::new(Picture::new(2, 1, 4, vec![255, 0, 0, 255, 0, 0, 255, 128]).unwrap());
+        let mut with_logo = sheet.clone();
+        with_logo.picture(20.0, 16.0, 20.0, 10.0, logo.clone());
+        with_logo.picture(20.0, 46.0, 20.0, 10.0, logo);
+        let shown = String::from_utf8_lossy(&with_logo.pdf().unwrap()).into_owned();
+        assert_eq!(shown.matches("/Subtype /Image").count(), 2, "one picture and its mask, however often it is shown");
         // Only the letters in use are in the file, not some four megabytes of typeface.
         assert!(bytes.len() < 40_000, "{}", bytes.len());
     }

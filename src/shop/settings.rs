@@ -1,8 +1,13 @@
 //! What the owner decides about the business, edited in the panel.
 
+pub mod brand;
+pub mod delivery;
+
 use crate::kernel::lang::Words;
 use crate::kernel::{Currency, Fault, Lang, Moment};
 use crate::store::{Snapshot, Table, WriteTx};
+use brand::Brand;
+use delivery::Delivery;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +33,10 @@ pub struct Settings {
     pub sender: Sender,
     pub means: Means,
     pub privacy: Privacy,
-    /// "Ships in N days."
+    /// "Ships in N days": open days.
     pub lead_time_days: u32,
+    pub delivery: Delivery,
+    pub brand: Brand,
     pub legal: Legal,
     pub backup: Backup,
     pub holiday: Holiday,
@@ -235,6 +242,8 @@ impl Default for Settings {
             means: Means::default(),
             privacy: Privacy::default(),
             lead_time_days: 5,
+            delivery: Delivery::default(),
+            brand: Brand::default(),
             legal: Legal::default(),
             backup: Backup::default(),
             holiday: Holiday::default(),

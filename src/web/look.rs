@@ -2,6 +2,7 @@
 
 use super::{assets, words};
 use crate::kernel::Lang;
+use crate::shop::settings::brand::contrast;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -46,20 +47,6 @@ fn colors(css: &str) -> HashMap<String, [u8; 3]> {
             Some((name.to_owned(), [(number >> 16) as u8, (number >> 8) as u8, number as u8]))
         })
         .collect()
-}
-
-/// Relative luminance and contrast ratio as WCAG 2.2 defines them.
-fn luminance(color: [u8; 3]) -> f64 {
-    let [r, g, b] = color.map(|channel| {
-        let value = f64::from(channel) / 255.0;
-        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-    });
-    0.2126 * r + 0.7152 * g + 0.0722 * b
-}
-
-fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
-    let (a, b) = (luminance(a), luminance(b));
-    (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
 #[test]

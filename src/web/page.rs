@@ -4,6 +4,7 @@ use super::{assets, words};
 use crate::kernel::{Lang, Moment, Money};
 use crate::shop::Shop;
 use crate::shop::settings::Holiday;
+use crate::shop::settings::brand::Logo;
 
 /// The context of a whole page. Fragments carry it too, for its words.
 #[derive(Clone, Debug)]
@@ -25,6 +26,9 @@ pub struct Page {
     pub staff_role: Option<super::Role>,
     /// IANA name; times are shown in it.
     pub time_zone: String,
+    /// The address of the style sheet with the shop's own colours, where it has some.
+    pub style: Option<String>,
+    pub logo: Option<Logo>,
     /// A member of the staff is looking.
     pub is_staff: bool,
     /// This page with its query, to come back to; without `lang`, which would win over a language that is chosen.
@@ -62,6 +66,8 @@ impl Page {
             staff_name: String::new(),
             staff_role: None,
             time_zone: settings.time_zone.clone(),
+            style: settings.brand.style_path(),
+            logo: settings.brand.logo.clone(),
             is_staff: false,
             here: path.to_owned(),
         }
@@ -129,6 +135,15 @@ impl Page {
         let zone = jiff::tz::TimeZone::get(&self.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
         timestamp.to_zoned(zone).strftime(format).to_string()
     }
+}
+
+/// A day with its weekday: `Thu 28 May 2026`, `2026年5月28日（木）`.
+pub fn day_text(day: jiff::civil::Date, lang: Lang) -> String {
+    if lang == Lang::En {
+        return day.strftime("%a %-d %B %Y").to_string();
+    }
+    let weekday = usize::from(day.weekday().to_monday_zero_offset().unsigned_abs());
+    format!("{}（{}）", day.strftime("%Y年%-m月%-d日"), ["月", "火", "水", "木", "金", "土", "日"][weekday])
 }
 
 /// The moment `days` after the day `text` (`2024-05-01`) at which the day begins in `zone`, an IANA name.

@@ -58,6 +58,8 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("/admin/jobs/{id}/retry", "a second time finds it in line"),
     ("/admin/login", "another log-in"),
     ("/admin/logout", "nobody is logged in any more"),
+    ("/admin/mail-texts/{kind}/{lang}/preview", "nothing is stored"),
+    ("/admin/mail-texts/{kind}/{lang}/test", "another test mail"),
     ("/admin/mails/test", "another test mail"),
     ("/admin/mails/{id}/resend", "asked for by hand, once more at worst"),
     ("/admin/orders/{id}/decide", "a question is there once"),

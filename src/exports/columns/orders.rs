@@ -34,6 +34,8 @@ pub struct OrderRow<'a, L> {
     pub email: Text<'a>,
     #[serde(borrow)]
     pub shipping_address: AddressRow<'a>,
+    #[serde(borrow, default)]
+    delivery: WishRow<'a>,
     #[serde(borrow)]
     pub note: Text<'a>,
     #[serde(borrow)]
@@ -97,6 +99,14 @@ impl AddressRow<'_> {
         let street = [&self.city, &self.line1, &self.line2, &self.phone];
         cells.into_iter().chain(street).for_each(|cell| sheet.text(cell));
     }
+}
+
+#[derive(Default, Deserialize)]
+pub struct WishRow<'a> {
+    #[serde(borrow)]
+    day: Option<Text<'a>>,
+    #[serde(borrow)]
+    band: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -221,6 +231,8 @@ impl Source for PerOrder {
             "amount_refunded",
             "coupon",
             "note",
+            "delivery_day",
+            "delivery_band",
             "tracking",
             "language",
             "stripe_payment_intent_id",
@@ -271,6 +283,8 @@ impl Source for PerOrder {
         }
         sheet.text(order.coupon.as_deref().unwrap_or_default());
         sheet.text(&order.note);
+        sheet.word(order.delivery.day.as_deref().unwrap_or_default());
+        sheet.word(order.delivery.band.as_deref().unwrap_or_default());
         match &order.tracking[..] {
             [] => sheet.nothing(),
             [parcel] => sheet.text(&parcel.number),

@@ -7,15 +7,19 @@ pub mod receipts;
 mod setting;
 pub mod web;
 
+use super::delivery;
 use super::model::{Line, Order};
 use super::refunds::Refund;
 use super::totals::share;
 use super::web::parts::{address_lines, total_rows};
 use super::web::view::percent_text;
 use crate::kernel::{Fault, Lang};
+use crate::people::settings::brand::logo_picture;
+use crate::render::Picture;
 use crate::shop::Shop;
 use crate::web::Page;
 use receipts::Receipt;
+use std::sync::Arc;
 
 /// Everything that stands on a paper, in words.
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub struct Paper {
     pub name: String,
     pub lang: Lang,
     pub shop_name: String,
+    /// Stands in the place of the name.
+    pub logo: Option<Arc<Picture>>,
     pub title: String,
     pub seller: Seller,
     /// Label and value: number, days, means.
@@ -169,6 +175,7 @@ pub fn invoice(shop: &Shop, order: &Order) -> Paper {
         name: number.clone(),
         lang: order.lang,
         shop_name: page.shop_name.clone(),
+        logo: logo_picture(shop),
         title: page.t("orders.paper_invoice").to_owned(),
         seller: seller(shop, &page, true),
         facts,
@@ -193,17 +200,20 @@ pub fn packing_slip(shop: &Shop, order: &Order) -> Paper {
         variant: line.variant_name.get(order.lang).to_owned(),
         quantity: line.quantity.to_string(),
     });
+    let mut facts = vec![
+        (page.t("orders.paper_order").to_owned(), order.order_number.clone()),
+        (page.t("orders.paper_order_day").to_owned(), page.date(&order.created_at)),
+    ];
+    facts.extend(delivery::told(order, order.lang).map(|wish| (page.t("orders.delivery").to_owned(), wish)));
     let note = (!order.note.is_empty()).then(|| (page.t("orders.note").to_owned(), order.note.clone()));
     Paper {
         name: format!("{}-packing-slip", order.order_number),
         lang: order.lang,
         shop_name: page.shop_name.clone(),
+        logo: logo_picture(shop),
         title: page.t("orders.paper_slip").to_owned(),
         seller: seller(shop, &page, false),
-        facts: vec![
-            (page.t("orders.paper_order").to_owned(), order.order_number.clone()),
-            (page.t("orders.paper_order_day").to_owned(), page.date(&order.created_at)),
-        ],
+        facts,
         to: (page.t("orders.paper_send_to").to_owned(), address_lines(&order.shipping_address, order.lang)),
         body: Body::Slip {
             head: [page.t("orders.paper_item").to_owned(), page.t("orders.paper_quantity").to_owned()],
@@ -233,6 +243,7 @@ pub fn receipt(shop: &Shop, order: &Order, receipt: &Receipt) -> Paper {
         name: receipt.number.clone(),
         lang: order.lang,
         shop_name: page.shop_name.clone(),
+        logo: logo_picture(shop),
         title: copy.to_owned(),
         seller: seller(shop, &page, true),
         facts: vec![

@@ -68,8 +68,18 @@ impl Setting {
     }
 
     fn letterhead(&mut self, paper: &Paper) {
-        self.sheet.star(LEFT + 3.6, 22.2, 4.0, STAR);
-        self.sheet.text(LEFT + 10.0, 24.2, Side::After, &paper.shop_name, Ink { size: 5.4, ..BOLD });
+        match &paper.logo {
+            Some(logo) => {
+                // Up to 14 mm high and 62 mm wide, whichever is reached first.
+                let (wide, high) = (f64::from(logo.width.max(1)), f64::from(logo.height.max(1)));
+                let scale = (14.0 / high).min(62.0 / wide);
+                self.sheet.picture(LEFT, 16.0, wide * scale, high * scale, logo.clone());
+            }
+            None => {
+                self.sheet.star(LEFT + 3.6, 22.2, 4.0, STAR);
+                self.sheet.text(LEFT + 10.0, 24.2, Side::After, &paper.shop_name, Ink { size: 5.4, ..BOLD });
+            }
+        }
         self.sheet.text(RIGHT, 22.0, Side::Before, &paper.seller.name, BOLD);
         let mut y = 26.6;
         for line in &paper.seller.lines {

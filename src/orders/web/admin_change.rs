@@ -4,7 +4,7 @@ use super::admin_order::{is_ready, order_page};
 use super::view::StaffOrder;
 use crate::designs;
 use crate::kernel::text::{clean_block, clean_line};
-use crate::kernel::{Code, Fault, Message, Moment, Refusal, Result};
+use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result};
 use crate::orders::access::read_id;
 use crate::orders::letters;
 use crate::orders::means;
@@ -19,7 +19,7 @@ use crate::people::audit::{self, Entry};
 use crate::people::rights::{ChangesOrders, ChangesProduction};
 use crate::shop::Shop;
 use crate::store::WriteTx;
-use crate::web::{Input, Problem, Reply, Visit, input};
+use crate::web::{Input, Problem, Reply, Visit, input, words};
 use axum::extract::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,10 +69,43 @@ pub async fn change_order_by_staff(
     Input(form): Input<StaffForm>,
 ) -> Result<Reply, Problem> {
     let id: OrderId = read_id(&id)?;
-    let asker = visit.clone();
-    let order = visit.shop.store().write(move |tx| change(tx, &asker, id, form)).await?;
+    let (asker, wish) = (visit.clone(), form.clone());
+    let order = match visit.shop.store().write(move |tx| change(tx, &asker, id, wish)).await {
+        Ok(order) => order,
+        Err(error) => return told_on_the_page(&visit, id, error, Typed::of(&form)),
+    };
     let document = order_page(&visit.shop.store().read()?, &visit, &order)?;
     visit.done(&document, &format!("/admin/orders/{id}"))
+}
+
+/// What was typed into the forms of the order's page.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    pub carrier: String,
+    pub number: String,
+    pub note: String,
+}
+
+impl Typed {
+    fn of(form: &StaffForm) -> Typed {
+        let parcel = form.tracking.clone();
+        let (carrier, number) = parcel.map(|parcel| (parcel.carrier, parcel.number)).unwrap_or_default();
+        Typed { carrier, number, note: form.note.clone().unwrap_or_default() }
+    }
+}
+
+/// A person whose change was refused sees the order as it is now, why it was refused, and what was typed; scripts are told as always.
+fn told_on_the_page(visit: &Visit, id: OrderId, error: Error, typed: Typed) -> Result<Reply, Problem> {
+    let Error::Refused(refusal) = error else { return Err(error.into()) };
+    let codes = [Code::StaleVersion, Code::InvalidStatusTransition, Code::InvalidInput, Code::Conflict];
+    if visit.face.is_json() || !codes.contains(&refusal.code) {
+        return Err(refusal.into());
+    }
+    let tx = visit.shop.store().read()?;
+    let order = require(&tx, id)?;
+    let message = refusal.errors.first().map_or(&refusal.detail, |error| &error.message);
+    let page = order_page(&tx, visit, &order)?.with_refusal(words::message(visit.lang, message), typed);
+    Ok(visit.reply(&page)?.status(refusal.code.status()))
 }
 
 pub(super) fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) -> Result<Order> {
@@ -230,7 +263,10 @@ pub async fn change_production(
 ) -> Result<Reply, Problem> {
     let (id, line): (OrderId, LineId) = (read_id(&id)?, read_id(&line)?);
     let asker = visit.clone();
-    let order = visit.shop.store().write(move |tx| move_line(tx, &asker, id, line, &form)).await?;
+    let order = match visit.shop.store().write(move |tx| move_line(tx, &asker, id, line, &form)).await {
+        Ok(order) => order,
+        Err(error) => return told_on_the_page(&visit, id, error, Typed::default()),
+    };
     let document = order_page(&visit.shop.store().read()?, &visit, &order)?;
     visit.done(&document, &format!("/admin/orders/{id}"))
 }

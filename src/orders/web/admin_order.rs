@@ -1,10 +1,12 @@
 //! One order in the panel: everything about it, and its next step.
 
+use super::admin_change::Typed;
 use super::parts::{LineRow, TotalRow, address_lines, line_row, total_rows};
 use super::view::{StaffOrder, staff_view};
 use crate::designs::{self, Design};
 use crate::kernel::Moment;
 use crate::orders::access::{Access, read_id};
+use crate::orders::delivery;
 use crate::orders::documents::{self, web::DocumentLink};
 use crate::orders::model::{
     Actor, HistoryEntry, Hold, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production, Status, Tracking,
@@ -17,6 +19,7 @@ use crate::people::mails::{self, web::MailView};
 use crate::people::{self, rights};
 use crate::shop::Shop;
 use crate::store::Snapshot;
+use crate::web::page::day_text;
 use crate::web::{Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use axum::extract::Path;
@@ -41,6 +44,17 @@ pub struct AdminOrderPage {
     order_id: OrderId,
     #[serde(skip)]
     shown: Shown,
+    /// Why the change that was just tried was not made.
+    #[serde(skip)]
+    refused: Option<String>,
+    #[serde(skip)]
+    typed: Typed,
+}
+
+impl AdminOrderPage {
+    pub fn with_refusal(self, told: String, typed: Typed) -> AdminOrderPage {
+        AdminOrderPage { refused: Some(told), typed, ..self }
+    }
 }
 
 /// What only the page needs.
@@ -77,6 +91,10 @@ struct Shown {
     lines: Vec<AdminLine>,
     totals: Vec<TotalRow>,
     place: Vec<String>,
+    /// When the customer would like to have it.
+    wish: Option<String>,
+    /// By when it has to leave for that, and whether that is over, while it has not left.
+    send_by: Option<(String, bool)>,
     email: String,
     note: String,
     notes: Vec<(String, String, String)>,
@@ -255,6 +273,8 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         lines,
         totals: total_rows(order, &page),
         place: address_lines(&order.shipping_address, lang),
+        wish: delivery::told(order, lang),
+        send_by: send_by(order, visit, &page),
         email: order.email.clone(),
         note: order.note.clone(),
         notes: order.staff_notes.iter().map(|n| (page.time(&n.at), n.by.clone(), n.text.clone())).collect(),
@@ -277,7 +297,17 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         unticked_warnings,
         order_id: order.id,
         shown,
+        refused: None,
+        typed: Typed::default(),
     })
+}
+
+fn send_by(order: &Order, visit: &Visit, page: &Page) -> Option<(String, bool)> {
+    let settings = visit.shop.settings();
+    let is_here = matches!(order.status, Status::Paid | Status::Processing);
+    let day = delivery::send_by(&settings, order).filter(|_| is_here)?;
+    let told = page.f1("orders.send_by", "day", day_text(day, page.lang));
+    Some((told, day < settings.day_of(visit.now)))
 }
 
 fn questions(order: &Order, page: &Page) -> Vec<Question> {

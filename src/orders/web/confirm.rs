@@ -6,9 +6,9 @@ use crate::catalog;
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal};
 use crate::orders::access::{order_address, owned, read_id};
 use crate::orders::coupons::{self, User};
-use crate::orders::means;
 use crate::orders::model::{Line, Order, OrderId, PaymentStatus, Status};
 use crate::orders::rules;
+use crate::orders::{delivery, means};
 use crate::store::Snapshot;
 use crate::web::{Page, Problem, Reply, View, Visit, words};
 use askama::Template;
@@ -79,7 +79,10 @@ struct ConfirmPage {
     #[serde(skip)]
     amount: String,
     #[serde(skip)]
-    ships: String,
+    ships: Vec<String>,
+    /// When the customer would like to have it.
+    #[serde(skip)]
+    wish: Option<String>,
     #[serde(skip)]
     offer_ends: String,
     #[serde(skip)]
@@ -114,6 +117,8 @@ pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply
     let is_draft = order.status == Status::Draft;
     let not_payable =
         coupon_trouble(&tx, &order, visit.now)?.or(stock_trouble(&tx, &order)?).or(rules::check_payable(&order).err());
+    let settings = visit.shop.settings();
+    let not_payable = not_payable.or(delivery::check_still_possible(&settings, &order, visit.now).err());
     let not_payable = not_payable.map(|refusal| words::message(visit.lang, &refusal.detail));
     let confirm_page = ConfirmPage {
         checkout_url: format!("/orders/{id}/checkout{query}"),
@@ -126,7 +131,12 @@ pub async fn confirm_order(visit: Visit, Path(id): Path<String>) -> Result<Reply
         totals: total_rows(&order, &page),
         place: address_lines(&order.shipping_address, page.lang),
         amount: order.amount().show(),
-        ships: page.n("orders.ships", visit.shop.settings().lead_time_days),
+        ships: {
+            let mut told = vec![page.n("orders.ships", settings.lead_time_days)];
+            told.extend(delivery::outlook(&settings, &page, visit.now));
+            told
+        },
+        wish: delivery::told(&order, page.lang),
         offer_ends: page.date(&rules::offer_ends(order.priced_at)),
         is_free: order.totals.amount == 0,
         pay_by: means::told(&visit.shop, &order, &page),

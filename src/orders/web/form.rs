@@ -6,6 +6,7 @@ use crate::kernel::{Money, Refusal, Result};
 use crate::orders::access::{confirm_address, owned, read_id};
 use crate::orders::address::{AddressInput, PREFECTURES, countries};
 use crate::orders::basket;
+use crate::orders::delivery::{self, WishInput};
 use crate::orders::means;
 use crate::orders::model::{Order, OrderId, PaymentMethod, Status};
 use crate::orders::placing::{LineInput, OrderInput, open_designs};
@@ -38,6 +39,12 @@ struct FormPage {
     /// In the order in which an address is said, some side by side.
     #[serde(skip)]
     rows: Vec<Vec<Field>>,
+    #[serde(skip)]
+    /// The wish for a day and a part of it, as far as the shop takes wishes.
+    wishes: Vec<Field>,
+    /// When something ordered now leaves, and which closed days are near.
+    #[serde(skip)]
+    outlook: Vec<String>,
     #[serde(skip)]
     note: Field,
     #[serde(skip)]
@@ -110,6 +117,7 @@ impl View for FormPage {
 struct Filled {
     email: String,
     address: AddressInput,
+    delivery: WishInput,
     note: String,
     coupon: String,
     method: String,
@@ -123,6 +131,7 @@ impl Filled {
         Filled {
             email: order.email.clone(),
             address: order.shipping_address.clone().into(),
+            delivery: order.delivery.clone().into(),
             note: order.note.clone(),
             coupon: order.coupon.clone().unwrap_or_default(),
             method: order.payment_method.name().to_owned(),
@@ -154,11 +163,13 @@ pub async fn show_order_form(visit: Visit) -> Result<Reply, Problem> {
     let emails = session.map(|session| customers::proven_emails(&tx, session)).transpose()?.unwrap_or_default();
     let filled = match table::of_customer(&tx, session, &emails, None, 1)?.first() {
         Some(last) => {
-            Filled { note: String::new(), coupon: String::new(), ticked: Vec::new(), lines, ..Filled::of(last) }
+            let (note, coupon, delivery) = (String::new(), String::new(), WishInput::default());
+            Filled { note, coupon, delivery, ticked: Vec::new(), lines, ..Filled::of(last) }
         }
         None => Filled {
             email: emails.into_iter().next().unwrap_or_default(),
             address: AddressInput::default(),
+            delivery: WishInput::default(),
             note: String::new(),
             coupon: String::new(),
             method: String::new(),
@@ -202,6 +213,7 @@ pub fn again(visit: &Visit, id: Option<OrderId>, input: &OrderInput, refusal: &R
     let filled = Filled {
         email: input.email.clone().unwrap_or_default(),
         address: input.shipping_address.clone().unwrap_or_default(),
+        delivery: input.delivery.clone().unwrap_or_default(),
         note: input.note.clone().unwrap_or_default(),
         coupon: input.coupon.clone().unwrap_or_default(),
         method: input.payment_method.clone().unwrap_or_default(),
@@ -273,6 +285,8 @@ fn form_page(
         back_url,
         email,
         rows,
+        wishes: wishes(visit, &page, &filled.delivery, &errors),
+        outlook: delivery::outlook(&shop.settings(), &page, visit.now),
         note,
         coupon,
         methods: method_choices(visit, &page, &filled.method),
@@ -378,6 +392,42 @@ fn fields(
         vec![Field { kind: "tel", class: "short", is_optional: true, ..place("phone", &address.phone, "tel", 40) }],
     ];
     (email, rows, note, coupon)
+}
+
+fn wishes(visit: &Visit, page: &Page, wish: &WishInput, errors: &BTreeMap<&str, &str>) -> Vec<Field> {
+    let settings = visit.shop.settings();
+    let field = |id: &'static str, none: &str, choices: Vec<(String, String)>, chosen: &Option<String>| {
+        let name = format!("delivery.{id}");
+        let first = Choice { value: String::new(), label: page.t(none).to_owned(), is_chosen: false };
+        let others = choices.into_iter().map(|(value, label)| {
+            let is_chosen = chosen.as_deref() == Some(&value);
+            Choice { value, label, is_chosen }
+        });
+        Field {
+            id,
+            label: page.t(&format!("orders.field.{id}")).to_owned(),
+            hint: Some(page.t(&format!("orders.hint.{id}")).to_owned()).filter(|hint| !hint.is_empty()),
+            value: String::new(),
+            error: errors.get(name.as_str()).map(|message| (*message).to_owned()),
+            name,
+            kind: "select",
+            autocomplete: "off",
+            class: "",
+            is_optional: true,
+            max: 20,
+            choices: std::iter::once(first).chain(others).collect(),
+        }
+    };
+    let mut fields = Vec::new();
+    if settings.delivery.days {
+        fields.push(field("day", "orders.no_wish", delivery::days(&settings, page.lang, visit.now), &wish.day));
+    }
+    if !settings.delivery.bands.is_empty() {
+        let bands = settings.delivery.bands.iter();
+        let bands = bands.map(|band| (band.clone(), delivery::band_text(band, page.lang))).collect();
+        fields.push(field("band", "orders.no_band", bands, &wish.band));
+    }
+    fields
 }
 
 #[cfg(test)]

@@ -42,4 +42,5 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .merge(super::basket::routes())
         .merge(super::coupons::web::routes())
         .merge(super::documents::web::routes())
+        .merge(super::mail_texts::web::routes())
 }

@@ -4,6 +4,7 @@ use super::parts::{LineRow, TotalRow, address_lines, line_rows, total_rows};
 use super::view::{OrderView, staff_view, view};
 use crate::kernel::{Moment, Refusal};
 use crate::orders::access::{Access, confirm_address, order_address, owned, read_id};
+use crate::orders::delivery;
 use crate::orders::documents::{self, web::DocumentLink};
 use crate::orders::means;
 use crate::orders::model::{Hold, Order, OrderId, PaymentStatus, Status, Tracking};
@@ -61,6 +62,9 @@ struct OrderPage {
     totals: Vec<TotalRow>,
     #[serde(skip)]
     place: Vec<String>,
+    /// When the customer would like to have it.
+    #[serde(skip)]
+    wish: Option<String>,
     #[serde(skip)]
     parcels: Vec<Tracking>,
     #[serde(skip)]
@@ -229,6 +233,7 @@ fn order_page(
         lines: line_rows(tx, &visit.shop, order, &page)?,
         totals: total_rows(order, &page),
         place: address_lines(&order.shipping_address, page.lang),
+        wish: delivery::told(order, page.lang),
         parcels: order.tracking.clone(),
         documents: documents::web::links(tx, order, access, &page)?,
         receipts_url: order.is_paid().then(|| format!("/orders/{id}/receipts{query}")),

@@ -5,7 +5,7 @@ use crate::designs::DesignId;
 use crate::kernel::{Currency, Lang, Moment};
 use crate::orders::model::{
     Address, Attention, Hold, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production, StaffNote,
-    Status, TaxPart, Tracking, Voucher,
+    Status, TaxPart, Tracking, Voucher, Wish,
 };
 use crate::web::words;
 use serde::{Serialize, Serializer};
@@ -37,6 +37,8 @@ pub struct OrderView {
     pub coupon: Option<String>,
     pub email: String,
     pub shipping_address: Address,
+    /// When the customer would like to have it.
+    pub delivery: Wish,
     pub note: String,
     pub accepted_warnings: Vec<String>,
     pub stripe_checkout_session_id: Option<String>,
@@ -144,6 +146,7 @@ pub fn view(order: &Order, lang: Lang) -> OrderView {
         coupon: order.coupon.clone(),
         email: order.email.clone(),
         shipping_address: order.shipping_address.clone(),
+        delivery: order.delivery.clone(),
         note: order.note.clone(),
         accepted_warnings: order.accepted_warnings.clone(),
         stripe_checkout_session_id: order.stripe_checkout_session_id.clone(),

@@ -2,6 +2,7 @@
 
 use crate::kernel::{Fault, Lang};
 use crate::shop::Shop;
+use crate::shop::settings::{Settings, brand};
 use crate::web::words;
 use askama::Template;
 
@@ -95,6 +96,28 @@ struct Frame<'a> {
     shop_url: &'a str,
     /// "Questions? Just answer this mail."; empty without an address to answer to.
     closing: &'a str,
+    /// Absolute address, width and height.
+    logo: Option<(String, u32, u32)>,
+    /// What calls for action, `#rrggbb`.
+    accent: String,
+}
+
+impl Frame<'_> {
+    fn new<'a>(settings: &'a Settings, lang: Lang, shop_url: &'a str) -> Frame<'a> {
+        let closing = if settings.contact_email.trim().is_empty() { "" } else { words::text(lang, "mail.closing") };
+        let logo = settings.brand.logo.as_ref().map(|logo| {
+            let (width, height) = logo.shown(40);
+            (format!("{shop_url}{}", logo.path()), width, height)
+        });
+        Frame {
+            lang,
+            shop_name: &settings.shop_name,
+            shop_url,
+            closing,
+            logo,
+            accent: brand::write(settings.brand.accent()),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -117,9 +140,26 @@ struct Text<'a> {
 /// A template that fails, which is a mistake in the program.
 pub fn render(shop: &Shop, lang: Lang, body: &LetterBody) -> Result<(String, String), Fault> {
     let settings = shop.settings();
-    let closing = if settings.contact_email.trim().is_empty() { "" } else { words::text(lang, "mail.closing") };
     let url = shop.public_url();
-    render_in(&Frame { lang, shop_name: &settings.shop_name, shop_url: &url, closing }, body)
+    render_in(&Frame::new(&settings, lang, &url), body)
+}
+
+#[derive(Template)]
+#[template(path = "mail/in_panel.html")]
+struct InPanel<'a> {
+    frame: &'a Frame<'a>,
+    body: &'a LetterBody,
+}
+
+/// A letter as a piece of a page of the panel, which takes no styles of its own: the same parts, in the page's clothes.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_for_panel(shop: &Shop, lang: Lang, body: &LetterBody) -> Result<String, Fault> {
+    let settings = shop.settings();
+    let url = shop.public_url();
+    let frame = Frame::new(&settings, lang, &url);
+    InPanel { frame: &frame, body }.render().map_err(|error| Fault::bug(format!("mail template: {error}")))
 }
 
 fn render_in(frame: &Frame, body: &LetterBody) -> Result<(String, String), Fault> {
@@ -144,8 +184,8 @@ mod tests {
             .fact("Total", "¥8,540")
             .button("See your order", "https://shop.example/orders/1?key=a&b=c")
             .note("Made for you.");
-        let frame =
-            Frame { lang: Lang::En, shop_name: "Star & Co", shop_url: "https://shop.example", closing: "Just answer." };
+        let settings = Settings { shop_name: "Star & Co".into(), ..Settings::default() };
+        let frame = Frame { closing: "Just answer.", ..Frame::new(&settings, Lang::En, "https://shop.example") };
         let (text, html) = render_in(&frame, &body).unwrap();
         let told = "Thank you, Mika\n\nWe have your order.\nIt is <b>safe</b>.\n\n\
                     - Chelsea · Written in the stars, A4 × 2: ¥5,960\n- Mug, 350 ml: ¥1,980\n\nTotal: ¥8,540\n\n\

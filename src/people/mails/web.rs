@@ -76,6 +76,11 @@ struct MailsPage {
     #[serde(skip)]
     state: Option<MailState>,
     #[serde(skip)]
+    kind: String,
+    /// This list, to come back to after a mail was sent again.
+    #[serde(skip)]
+    here: String,
+    #[serde(skip)]
     may_change: bool,
     #[serde(skip)]
     is_outbox: bool,
@@ -95,6 +100,41 @@ struct Filter {
     /// `queued`, `sending`, `sent`, `uncertain` or `failed`.
     #[serde(default)]
     status: Option<String>,
+    /// For example `order_paid`.
+    #[serde(default)]
+    kind: String,
+}
+
+/// The kinds of mails there are, for the list to choose from.
+const KINDS: [&str; 14] = [
+    "order_paid",
+    "order_notice",
+    "order_shipped",
+    "order_delivered",
+    "order_pay_how",
+    "order_pay_reminder",
+    "order_pay_lapsed",
+    "order_refunded",
+    "order_disputed",
+    "print_differs",
+    "change_asked",
+    "sign_in",
+    "job_failed",
+    "test",
+];
+
+impl MailsPage {
+    /// The kinds with their names; those without a name are left out.
+    fn kinds(&self) -> Vec<(&'static str, &'static str)> {
+        let named =
+            |kind: &'static str| Some((kind, words::find(self.page.lang, &format!("people.mail_kind.{kind}"))?));
+        KINDS.into_iter().filter_map(named).collect()
+    }
+
+    /// What a mail is, in words.
+    fn kind_words<'a>(&self, kind: &'a str) -> &'a str {
+        words::find(self.page.lang, &format!("people.mail_kind.{kind}")).unwrap_or(kind)
+    }
 }
 
 /// Mails, newest first.
@@ -116,11 +156,13 @@ async fn list_mails(
     };
     let tx = visit.shop.store().read()?;
     let after = paging.after(|id: MailId| Ok(super::find(&tx, id)?.map(|mail| mail.id)))?;
-    let rows = super::list(&tx, state, after, limit + 1)?;
+    let kind = Some(filter.kind.trim()).filter(|kind| !kind.is_empty());
+    let rows = super::list(&tx, state, kind, after, limit + 1)?;
     let items = rows.iter().map(|row| MailView::of(row, visit.lang)).collect();
     let list = List::of(items, limit, |mail: &MailView| mail.id.to_string());
     let is_outbox = visit.shop.config().mail.smtp_url.is_none();
-    visit.reply(&MailsPage { page: visit.page(), state, may_change, is_outbox, list })
+    let page = visit.page();
+    visit.reply(&MailsPage { here: page.here.clone(), page, state, kind: filter.kind, may_change, is_outbox, list })
 }
 
 #[derive(Template, Serialize)]
@@ -153,11 +195,22 @@ async fn show_mail(visit: Visit, Path(id): Path<Uuid>) -> Result<Reply, Problem>
     visit.reply(&MailPage { page: visit.page(), may_change, mail: MailView::of(&row, visit.lang), text })
 }
 
+/// Where a browser goes after a button of a list.
+#[derive(Debug, Default, Deserialize)]
+struct Back {
+    #[serde(default)]
+    next: Option<String>,
+}
+
 /// Sends a mail again.
 #[utoipa::path(post, path = "/admin/mails/{id}/resend", tag = "admin", params(("id" = Uuid, Path)),
     responses((status = 200, body = MailView), (status = 404), (status = 409, description = "it is being sent just now")))]
-async fn resend_mail(visit: Visit, Path(id): Path<Uuid>) -> Result<Reply, Problem> {
-    rights::require(&visit, rights::changes_settings)?;
+async fn resend_mail(
+    _: May<ChangesSettings>,
+    visit: Visit,
+    Path(id): Path<Uuid>,
+    Input(back): Input<Back>,
+) -> Result<Reply, Problem> {
     let (shop, actor, now) = (visit.shop.clone(), Actor::of(&visit), visit.now);
     let row = visit
         .shop
@@ -180,7 +233,8 @@ async fn resend_mail(visit: Visit, Path(id): Path<Uuid>) -> Result<Reply, Proble
             Ok(row)
         })
         .await?;
-    visit.done(&MailView::of(&row, visit.lang), "/admin/mails")
+    let next = crate::people::own_path(back.next.as_deref()).unwrap_or("/admin/mails");
+    visit.done(&MailView::of(&row, visit.lang), next)
 }
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

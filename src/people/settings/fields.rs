@@ -1,9 +1,10 @@
 //! The settings as the fields of forms: as stored, or as typed when a form comes back.
 
 use super::means::MeansFields;
-use super::{Amount, Countries, NamedRates, RegionFees, SettingsForm, legal};
+use super::{Amount, ClosedDays, Countries, NamedRates, RegionFees, SettingsForm, legal};
 use crate::kernel::{Currency, Lang, Money};
-use crate::shop::settings::{SIZE_CLASSES, Settings};
+use crate::shop::settings::brand::{ACCENT, HIGHLIGHT};
+use crate::shop::settings::{SIZE_CLASSES, Settings, delivery::Delivery};
 
 /// Every field as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,13 @@ pub struct Fields {
     pub contact_email: String,
     pub sender_email: String,
     pub lead_time_days: String,
+    /// Its bands and closed days of the week, as ticked.
+    pub delivery: Delivery,
+    pub transit_days: String,
+    pub choose_days: String,
+    pub closed_days: String,
+    pub accent: String,
+    pub highlight: String,
     pub tax_rate: String,
     pub tax_included: bool,
     pub registration_number: String,
@@ -67,6 +75,16 @@ impl LegalField {
 }
 
 impl Fields {
+    /// This part of the day is ticked.
+    pub fn has_band(&self, band: &str) -> bool {
+        self.delivery.bands.iter().any(|other| other == band)
+    }
+
+    /// This day of the week is ticked as closed.
+    pub fn is_closed_on(&self, weekday: &str) -> bool {
+        self.delivery.closed_weekdays.iter().any(|other| other == weekday)
+    }
+
     pub fn of(settings: &Settings) -> Fields {
         let digits = |minor: i64| Money::new(minor, settings.currency).digits();
         let fees = settings.shipping.region_fees.iter().map(|(name, fee)| format!("{name} = {}", digits(*fee)));
@@ -94,6 +112,12 @@ impl Fields {
             contact_email: settings.contact_email.clone(),
             sender_email: settings.sender_email.clone(),
             lead_time_days: settings.lead_time_days.to_string(),
+            delivery: settings.delivery.clone(),
+            transit_days: settings.delivery.transit_days.to_string(),
+            choose_days: settings.delivery.choose_days.to_string(),
+            closed_days: settings.delivery.closed_days.join("\n").replace('/', " – "),
+            accent: or_ours(&settings.brand.accent, ACCENT),
+            highlight: or_ours(&settings.brand.highlight, HIGHLIGHT),
             tax_rate: percent(settings.tax.rate_bp),
             tax_included: settings.tax.included,
             registration_number: settings.tax.registration_number.clone(),
@@ -140,6 +164,23 @@ impl Fields {
         text(&form.contact_email, &mut self.contact_email);
         text(&form.sender_email, &mut self.sender_email);
         text(&form.lead_time_days.map(|days| days.to_string()), &mut self.lead_time_days);
+        text(&form.brand.accent, &mut self.accent);
+        text(&form.brand.highlight, &mut self.highlight);
+        let delivery = &form.delivery;
+        self.delivery.days = delivery.days.unwrap_or(self.delivery.days);
+        for (given, place) in [
+            (&delivery.bands, &mut self.delivery.bands),
+            (&delivery.closed_weekdays, &mut self.delivery.closed_weekdays),
+        ] {
+            if let Some(given) = given {
+                place.clone_from(given);
+            }
+        }
+        text(&delivery.transit_days.map(|days| days.to_string()), &mut self.transit_days);
+        text(&delivery.choose_days.map(|days| days.to_string()), &mut self.choose_days);
+        if let Some(ClosedDays::Text(days)) = &delivery.closed_days {
+            self.closed_days.clone_from(days);
+        }
         text(&form.tax.rate_percent, &mut self.tax_rate);
         self.tax_included = form.tax.included.unwrap_or(self.tax_included);
         text(&form.tax.registration_number, &mut self.registration_number);
@@ -198,6 +239,11 @@ impl Fields {
         }
         self
     }
+}
+
+/// A colour field always shows a colour.
+fn or_ours(color: &str, ours: &str) -> String {
+    if color.is_empty() { ours.to_owned() } else { color.to_owned() }
 }
 
 /// `1000` as `10`, `775` as `7.75`.

@@ -3,7 +3,7 @@
 use super::fields::{Choices, Fields};
 use super::legal::{self, Block};
 use super::{SettingsForm, apply};
-use crate::kernel::{Code, Error, Fault, Refusal, Result as Ruled};
+use crate::kernel::{Code, Error, Fault, Moment, Refusal, Result as Ruled};
 use crate::people::audit::{self, Actor, Entry};
 use crate::people::form::Mistakes;
 use crate::people::rights::{ChangesSettings, May};
@@ -11,7 +11,7 @@ use crate::people::{own_path, rights, setup};
 use crate::shop::Shop;
 use crate::shop::settings::Settings;
 use crate::store::WriteTx;
-use crate::web::{Input, Page, Problem, Reply, View, Visit, input};
+use crate::web::{Input, Page, Problem, Reply, View, Visit, input, words};
 use askama::Template;
 use axum::extract::{Path, Query};
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<Shop> {
-    OpenApiRouter::new().routes(routes!(show_settings, change_settings)).routes(routes!(show_legal))
+    OpenApiRouter::new()
+        .routes(routes!(show_settings, change_settings))
+        .routes(routes!(show_legal))
+        .merge(super::brand_web::routes())
 }
 
 /// The settings pages by their names in the address.
-pub const SECTIONS: [&str; 9] =
-    ["shop", "mail", "shipping", "means", "documents", "legal", "privacy", "holiday", "backup"];
+pub const SECTIONS: [&str; 11] =
+    ["shop", "brand", "mail", "shipping", "delivery", "means", "documents", "legal", "privacy", "holiday", "backup"];
 
 /// The settings, and what live payments still wait for.
 #[derive(Serialize)]
@@ -64,6 +67,9 @@ struct SettingsPage {
     /// What invoices lack, by the last part of a key under `people.missing.`.
     #[serde(skip)]
     missing_on_documents: Vec<&'static str>,
+    /// Why the logo was not taken.
+    #[serde(skip)]
+    logo_mistake: Option<String>,
     #[serde(skip)]
     saved: bool,
     /// Where the form goes back to.
@@ -82,7 +88,7 @@ impl View for SettingsPage {
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SectionQuery {
-    /// `shop`, `mail`, `shipping`, `means`, `documents`, `legal`, `privacy`, `holiday` or `backup`.
+    /// `shop`, `brand`, `mail`, `shipping`, `delivery`, `means`, `documents`, `legal`, `privacy`, `holiday` or `backup`.
     #[serde(default)]
     pub section: Option<String>,
     #[serde(default)]
@@ -114,6 +120,7 @@ fn settings_page(
         may_change: rights::changes_settings(role),
         is_owner: role.is_owner(),
         missing_on_documents: settings.missing_on_documents(),
+        logo_mistake: None,
         saved: false,
         next: format!("/admin/settings?section={section}&saved=yes"),
         mail: setup::web::MailFacts::of(visit)?,
@@ -197,20 +204,63 @@ async fn store(visit: &Visit, form: SettingsForm) -> Result<Settings, Error> {
         if new.currency != old.currency && !is_owner {
             return Err(Refusal::new(Code::Forbidden, "people.currency_owner").into());
         }
-        if new == old {
-            return Ok(old);
-        }
-        shop.put_settings(tx, &new)?;
-        let document = |settings: &Settings| serde_json::to_value(settings).map_err(Fault::from);
-        let (before, after) = audit::changes(&document(&old)?, &document(&new)?);
-        let target_id = "shop".to_owned();
-        audit::record(
-            tx,
-            Entry { actor, action: "settings.changed", target_type: "settings", target_id, before, after, at: now },
-        )?;
-        Ok(new)
+        keep(tx, &shop, &old, new, actor, now)
     };
     visit.shop.store().write(write).await
+}
+
+/// Stores new settings with their audit entry; the same ones leave no trace.
+fn keep(tx: &WriteTx, shop: &Shop, old: &Settings, new: Settings, actor: Actor, now: Moment) -> Ruled<Settings> {
+    if new == *old {
+        return Ok(new);
+    }
+    shop.put_settings(tx, &new)?;
+    let document = |settings: &Settings| serde_json::to_value(settings).map_err(Fault::from);
+    let (before, after) = audit::changes(&document(old)?, &document(&new)?);
+    let target_id = "shop".to_owned();
+    audit::record(
+        tx,
+        Entry { actor, action: "settings.changed", target_type: "settings", target_id, before, after, at: now },
+    )?;
+    Ok(new)
+}
+
+/// Changes the settings by `change`, which may write beside them.
+///
+/// # Errors
+/// 412 when somebody else changed them since `version`.
+pub(super) async fn stored(
+    visit: &Visit,
+    version: Option<u64>,
+    change: impl Fn(&WriteTx, &mut Settings) -> Result<(), Fault> + Send + 'static,
+) -> Result<Settings, Error> {
+    let (shop, actor, now) = (visit.shop.clone(), Actor::of(visit), visit.now);
+    let write = move |tx: &WriteTx| -> Ruled<Settings> {
+        let old = shop.stored_settings(tx)?;
+        if version.is_some_and(|version| version != old.version) {
+            return Err(Refusal::new(Code::StaleVersion, "people.stale").into());
+        }
+        let mut new = old.clone();
+        change(tx, &mut new)?;
+        if new != old {
+            new.version += 1;
+        }
+        keep(tx, &shop, &old, new, actor, now)
+    };
+    visit.shop.store().write(write).await
+}
+
+/// The page with the logo's upload and what was wrong with it.
+pub(super) fn logo_again(visit: &Visit, refusal: &Refusal) -> Result<Reply, Problem> {
+    let fields = Fields::of(&visit.shop.settings());
+    let page = settings_page(visit, "brand", fields, Mistakes::default())?;
+    let page = SettingsPage { logo_mistake: Some(told(refusal, visit)), ..page };
+    Ok(visit.reply(&page)?.status(refusal.code.status()))
+}
+
+fn told(refusal: &Refusal, visit: &Visit) -> String {
+    let message = refusal.errors.first().map_or(&refusal.detail, |error| &error.message);
+    words::message(visit.lang, message)
 }
 
 #[derive(Template, Serialize)]

@@ -43,7 +43,7 @@ impl MailFacts {
     /// A database that cannot be read.
     pub fn of(visit: &Visit) -> Result<MailFacts, Fault> {
         let tx = visit.shop.store().read()?;
-        let recent = mails::list(&tx, None, None, 20)?;
+        let recent = mails::list(&tx, None, None, None, 20)?;
         let last_test = recent.iter().find(|row| row.kind == "test").map(|row| MailView::of(row, visit.lang));
         let account = match &visit.caller.staff {
             Some(caller) => staff::find(&tx, StaffId(caller.id))?,

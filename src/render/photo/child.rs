@@ -103,7 +103,30 @@ impl Decoder {
     /// # Errors
     /// [`PhotoProblem::Fault`] with [`Fault::Busy`] when too many others wait.
     pub fn decode(&self, file: &Path, max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
-        let mut input = File::open(file).map_err(Fault::from)?;
+        self.decode_file(File::open(file).map_err(Fault::from)?, max_side)
+    }
+
+    /// The same for a small file that is in memory.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub fn decode_bytes(&self, bytes: &[u8], max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
+        self.decode_file(in_memory(bytes)?, max_side)
+    }
+
+    /// Draws an SVG, its longer side `side` pixels long, in a child under the same limits: what is nested too deep or too large ends the
+    /// child.
+    ///
+    /// # Errors
+    /// [`PhotoProblem::Unreadable`] also for what this renderer does not draw: words, pictures, patterns, filters.
+    pub fn draw_svg(&self, bytes: &[u8], side: u32) -> Result<Decoded, PhotoProblem> {
+        if bytes.len() as u64 > self.limits.max_bytes {
+            return Err(PhotoProblem::TooLarge);
+        }
+        self.ask(in_memory(bytes)?, Some(side), true, Kind::Unsupported("SVG"))
+    }
+
+    fn decode_file(&self, mut input: File, max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
         if input.metadata().map_err(Fault::from)?.len() > self.limits.max_bytes {
             return Err(PhotoProblem::TooLarge);
         }
@@ -117,11 +140,16 @@ impl Decoder {
             Kind::Jpeg | Kind::Png | Kind::Webp => {}
         }
         std::io::Seek::rewind(&mut input).map_err(Fault::from)?;
+        self.ask(input, max_side, false, kind)
+    }
+
+    fn ask(&self, input: File, max_side: Option<u32>, is_svg: bool, kind: Kind) -> Result<Decoded, PhotoProblem> {
         let _turn = Turn::take()?;
         let child = Command::new(&self.program)
             .arg("decode-photo")
             .arg(self.limits.max_pixels.to_string())
             .arg(max_side.unwrap_or(0).to_string())
+            .arg(u8::from(is_svg).to_string())
             .env_clear()
             .stdin(Stdio::from(input))
             .stdout(Stdio::piped())
@@ -178,6 +206,15 @@ impl Decoder {
     }
 }
 
+/// A file without a name that goes when it is closed.
+fn in_memory(bytes: &[u8]) -> Result<File, Fault> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    let mut file = File::from(memfd_create("picture", MemfdFlags::CLOEXEC).map_err(std::io::Error::from)?);
+    file.write_all(bytes)?;
+    std::io::Seek::rewind(&mut file)?;
+    Ok(file)
+}
+
 fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -215,12 +252,13 @@ impl Drop for Turn {
     }
 }
 
-/// The child: `petstar decode-photo MAX_PIXELS MAX_SIDE`, the file on standard input, pixels on standard output.
+/// The child: `petstar decode-photo MAX_PIXELS MAX_SIDE [1 for an SVG]`, the file on standard input, pixels on standard output.
 pub fn child_main() -> ExitCode {
     let mut arguments = std::env::args().skip(2).map(|argument| argument.parse::<u64>());
     let (Some(Ok(max_pixels)), Some(Ok(max_side))) = (arguments.next(), arguments.next()) else {
         return ExitCode::from(2);
     };
+    let is_svg = matches!(arguments.next(), Some(Ok(1)));
     if limit_self().is_err() {
         return ExitCode::from(1);
     }
@@ -232,12 +270,33 @@ pub fn child_main() -> ExitCode {
         return ExitCode::from(1);
     }
     let max_side = u32::try_from(max_side).ok().filter(|side| *side > 0);
-    let answer = decode::decode(&bytes, &decode::Limits { max_pixels, max_side });
+    let answer = match max_side {
+        Some(side) if is_svg => draw(&bytes, side),
+        _ => decode::decode(&bytes, &decode::Limits { max_pixels, max_side }),
+    };
     drop(bytes);
     match answer.map(|decoded| speak(&decoded)).unwrap_or_else(|problem| refuse(&problem)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(1),
     }
+}
+
+/// An SVG as pixels, its longer side `side` long.
+fn draw(bytes: &[u8], side: u32) -> Result<Decoded, Problem> {
+    let artwork = crate::render::Artwork::new(bytes).map_err(|_| Problem::Unreadable)?;
+    let tree = artwork.recolored(&[]);
+    let size = tree.size();
+    let scale = side as f32 / size.width().max(size.height());
+    let pixels = |length: f32| ((length * scale).round() as u32).clamp(1, side);
+    let (width, height) = (pixels(size.width()), pixels(size.height()));
+    let mut map = resvg::tiny_skia::Pixmap::new(width, height).ok_or(Problem::TooLarge)?;
+    resvg::render(&tree, resvg::tiny_skia::Transform::from_scale(scale, scale), &mut map.as_mut());
+    let straight = map.pixels().iter().flat_map(|pixel| {
+        let pixel = pixel.demultiply();
+        [pixel.red(), pixel.green(), pixel.blue(), pixel.alpha()]
+    });
+    let picture = Picture::new(width, height, 4, straight.collect()).ok_or(Problem::Unreadable)?;
+    Ok(Decoded { picture, width, height, kind: Kind::Unsupported("SVG") })
 }
 
 /// What a child may have: little memory, little time, no files.

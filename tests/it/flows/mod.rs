@@ -1,11 +1,13 @@
 //! One story a file.
 
 mod backup;
+mod brand;
 mod chaos;
 mod check;
 mod clock;
 mod command_line;
 mod customers;
+mod delivery_day;
 mod exports;
 mod faces;
 mod failed_print;
@@ -19,6 +21,7 @@ mod kill_and_restart;
 mod layers;
 mod lists;
 mod mail_servers;
+mod mail_texts;
 mod mockups;
 mod money_by_hand;
 mod other_device;
