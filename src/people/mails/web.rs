@@ -106,9 +106,11 @@ struct Filter {
 }
 
 /// The kinds of mails there are, for the list to choose from.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 16] = [
     "order_paid",
     "order_notice",
+    "order_placed",
+    "order_waits",
     "order_shipped",
     "order_delivered",
     "order_pay_how",

@@ -58,6 +58,15 @@ async fn look_at_everything(window: &Window, shop: &TestShop) {
     window.go("/admin/customers").await;
     let customer = window.attribute(".table a[href^='/admin/customers/']", "href").await.expect("a customer");
     panel.push(("admin-customer".to_owned(), customer));
+    for (name, path) in [
+        ("admin-settings-brand", "/admin/settings?section=brand".to_owned()),
+        ("admin-settings-delivery", "/admin/settings?section=delivery".to_owned()),
+        ("admin-second-factor", "/admin/account/second-factor".to_owned()),
+        ("admin-mail-texts", "/admin/mail-texts".to_owned()),
+        ("admin-mail-text", format!("/admin/mail-texts/order_paid/{}", window.lang())),
+    ] {
+        panel.push((name.to_owned(), path));
+    }
     assert!(panel.len() > 10, "the panel's pages and orders: {panel:?}");
     for (name, path) in &panel {
         look_at(window, name, path, &mut troubles).await;

@@ -4,6 +4,7 @@
 
 mod access;
 mod axe;
+mod days_work;
 mod driver;
 mod editor;
 mod editor_devices;
