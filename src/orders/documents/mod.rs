@@ -275,6 +275,7 @@ pub fn credit_note(shop: &Shop, order: &Order, refund: &Refund) -> Paper {
         name: number.clone(),
         lang: order.lang,
         shop_name: page.shop_name.clone(),
+        logo: logo_picture(shop),
         title: page.t("orders.paper_credit").to_owned(),
         seller: seller(shop, &page, true),
         facts: vec![
