@@ -229,14 +229,36 @@ pub fn coupon_uses_by_session(
     BY_COUPON_SESSION.count(tx, &(coupon, session), limit)
 }
 
-/// A session's orders and those of the addresses it has proven to be its own, newest first, behind `after`.
+/// A session's orders and those of the addresses it has proven to be its own, newest first, behind `after`. What was erased is nobody's.
 pub fn of_customer(
+    tx: &impl Snapshot,
+    session: Option<SessionId>,
+    emails: &[String],
+    mut after: Option<Place>,
+    limit: usize,
+) -> Result<Vec<Order>, Fault> {
+    let mut orders = Vec::new();
+    while orders.len() < limit {
+        let places = places_of_customer(tx, session, emails, after, limit)?;
+        let is_last = places.len() < limit;
+        after = places.last().copied();
+        let found = rows(tx, places.into_iter().map(|(_, id)| id))?;
+        orders.extend(found.into_iter().filter(|order| order.erased_at.is_none()));
+        if is_last {
+            break;
+        }
+    }
+    orders.truncate(limit);
+    Ok(orders)
+}
+
+fn places_of_customer(
     tx: &impl Snapshot,
     session: Option<SessionId>,
     emails: &[String],
     after: Option<Place>,
     limit: usize,
-) -> Result<Vec<Order>, Fault> {
+) -> Result<Vec<Place>, Fault> {
     // Each list alone is newest first; the newest of all of them together are among the first `limit` of each.
     let mut found: BTreeSet<(Moment, OrderId)> = BTreeSet::new();
     if let Some(session) = session {
@@ -250,10 +272,7 @@ pub fn of_customer(
         let keys = BY_EMAIL.prefix(tx, &email, behind.as_ref(), Direction::Falling, limit)?;
         found.extend(keys.into_iter().map(|(_, at, id)| (at, id)));
     }
-    let mut found = rows(tx, found.into_iter().rev().take(limit).map(|(_, id)| id))?;
-    // What was erased is nobody's any more.
-    found.retain(|order| order.erased_at.is_none());
-    Ok(found)
+    Ok(found.into_iter().rev().take(limit).collect())
 }
 
 /// Orders in one state; oldest first for pollers, newest first for people.

@@ -2,14 +2,16 @@
 
 use super::*;
 use crate::kernel::Lang;
-use crate::orders::model::{Order, TaxPart};
+use crate::orders::model::{Actor, Order, TaxPart};
 use crate::orders::payment::*;
+use crate::orders::refunds::{Refund, RefundId, RefundState};
 use crate::orders::web::parts::total_rows;
 use crate::orders::{charges, documents};
 use crate::people::mails;
 use crate::web::Page;
 use std::path::Path as FilePath;
 use std::process::Command;
+use uuid::Uuid;
 
 impl Room {
     /// A paid order of three pieces with a coupon, in a shop that knows its address.
@@ -200,6 +202,46 @@ async fn a_packing_slip_has_no_prices_and_a_receipt_the_name_that_was_typed() {
     room.send("POST", &format!("/orders/{unpaid}/receipts"), &mika, json!({"addressee": "x"}))
         .await
         .refused(409, "conflict");
+}
+
+#[tokio::test]
+async fn a_credit_note_takes_a_part_of_its_invoice_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Room::open();
+    let mut order = room.papers(&room.customer(), japanese()).await;
+    let now = room.shop.now();
+    let mut refund = Refund {
+        id: RefundId(Uuid::nil()),
+        order: order.id,
+        amount: 1100,
+        currency: order.currency(),
+        reason: "a scratch, says Ken".into(),
+        state: RefundState::Succeeded,
+        intent: Some("pi_1".into()),
+        stripe: Some("re_1".into()),
+        by: Actor::Staff("Ken".into()),
+        tries: 0,
+        failure: None,
+        made_at: now,
+        changed_at: now,
+        note_number: Some("CN-000007".into()),
+    };
+    let draw =
+        |order: &Order, refund: &Refund| documents::draw(&documents::credit_note(&room.shop, order, refund)).unwrap();
+    let words = words_of(&draw(&order, &refund), folder.path(), "credit");
+    for part in ["Credit note", "CN-000007", "INV-000001", "T1234567890123", "¥1,100", "¥1,000", "¥100", "10 %"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    assert!(!words.contains("scratch"), "why is between the staff and Stripe: {words}");
+    // The whole of it has the very numbers of the invoice.
+    refund.amount = order.totals.amount;
+    order.lang = Lang::Ja;
+    let words = words_of(&draw(&order, &refund), folder.path(), "credit-ja");
+    let TaxPart { taxable, tax, .. } = order.totals.tax_breakdown[0];
+    assert!(words.contains("返金明細書") && !words.contains('{'), "{words}");
+    for minor in [taxable, tax, taxable + tax] {
+        assert!(words.contains(&order.money(minor).show()), "{minor}: {words}");
+    }
 }
 
 #[tokio::test]
