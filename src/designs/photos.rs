@@ -140,7 +140,7 @@ pub fn develop(shop: &Shop, original: BlobRef) -> Result<Photo> {
 /// As [`develop`].
 pub fn decoded(shop: &Shop, original: &BlobRef, max_side: u32) -> Result<Decoded> {
     let file = shop.blobs().path(&original.sha256);
-    Ok(workshop(shop).decoder.decode(&file, Some(max_side)).map_err(refuse)?)
+    workshop(shop).decoder.decode(&file, Some(max_side)).map_err(refuse)
 }
 
 /// # Errors

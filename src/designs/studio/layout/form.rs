@@ -339,7 +339,7 @@ fn apply_text(reader: &mut Reader<'_>, at: usize, change: &LayerEdit, text: &mut
         None => {}
         Some(radius) if radius.is_empty() || radius.number() == Some(0.0) => text.arc = None,
         Some(typed) => {
-            let mut arc = text.arc.clone().unwrap_or(Arc { radius: 1.0, start: ArcStart::default(), span: None });
+            let mut arc = text.arc.unwrap_or(Arc { radius: 1.0, start: ArcStart::default(), span: None });
             reader.number(field("arc_radius"), typed, 1.0, 2000.0, &mut arc.radius);
             text.arc = Some(arc);
         }
@@ -394,6 +394,7 @@ fn apply_field(
         FieldKind::Text(text) => {
             reader.whole(field("max_chars"), &change.max_chars, 1, 1000, &mut text.max_chars);
             let max = text.max_chars as usize;
+            let shown = super::inputs::sample_text(samples.get(&into.id), text).to_owned();
             for (name, typed) in [("default", &change.default), ("sample", &change.sample)] {
                 let Some(typed) = typed else { continue };
                 let Ok(value) = clean_block(typed, max) else {
@@ -405,7 +406,7 @@ fn apply_field(
                     reader.mistakes.add(field(name), Message::new("layout.no_glyph").with("characters", missing));
                 } else if name == "default" {
                     text.default = value;
-                } else {
+                } else if value != shown {
                     // The whole picture's sample stands before that of the field.
                     samples.remove(&into.id);
                     text.sample = (!value.is_empty()).then_some(value);
@@ -414,11 +415,15 @@ fn apply_field(
             if into.required && !text.default.is_empty() {
                 reader.mistakes.add(field("default"), Message::new("layout.required_has_no_default"));
             }
-            if let Some(fonts) = &change.fonts {
-                text.fonts = fonts.iter().filter(|id| !id.is_empty()).cloned().collect();
-                if text.fonts.iter().any(|id| fonts::face(id).is_none()) {
+            if let Some(ticked) = &change.fonts {
+                let ticked: Vec<&String> = ticked.iter().filter(|id| !id.is_empty()).collect();
+                if ticked.iter().any(|id| fonts::face(id).is_none()) {
                     reader.mistakes.add(field("fonts"), Message::new("layout.choose"));
                 }
+                // Their order stays where nothing else was ticked.
+                text.fonts.retain(|known| ticked.contains(&known));
+                let new = ticked.into_iter().filter(|id| !text.fonts.contains(id)).cloned().collect::<Vec<_>>();
+                text.fonts.extend(new);
             }
             if let Some(colors) = &change.colors {
                 text.colors = reader.colors(field("colors"), colors);

@@ -2,7 +2,8 @@
 
 use super::form::{Edit, FieldEdit, LayerEdit, PaintEdit};
 use crate::catalog::layout::{
-    ArcStart, Direction, Field, FieldKind, Layer, Layout, Look, Mask, Paint, PhotoLayer, ProductFile, TextLayer,
+    ArcStart, Direction, Field, FieldKind, Layer, Layout, Look, Mask, Paint, PhotoLayer, ProductFile, TextField,
+    TextLayer,
 };
 use crate::catalog::typed::{Typed, number_text};
 use crate::kernel::Lang;
@@ -264,6 +265,12 @@ fn of_text(maker: &mut Maker<'_>, text: &TextLayer, edit: Option<&LayerEdit>) {
     maker.switch("uppercase", "layout.uppercase", text.uppercase, edit.and_then(|edit| edit.uppercase.as_ref()));
 }
 
+/// The text of a field that the product's own picture shows.
+pub fn sample_text<'a>(in_picture: Option<&'a serde_json::Value>, text: &'a TextField) -> &'a str {
+    let in_picture = in_picture.and_then(|value| value.as_str().or_else(|| value.get("text")?.as_str()));
+    in_picture.or(text.sample.as_deref()).unwrap_or_default()
+}
+
 pub fn of_field(maker: &mut Maker<'_>, field: &Field, file: &ProductFile, edit: Option<&FieldEdit>) {
     let label = edit.and_then(|edit| edit.label.as_ref());
     maker.line("label.en", "layout.label_en", &field.label.en, label.map(|label| &label.en), "en", 60);
@@ -287,9 +294,7 @@ pub fn of_field(maker: &mut Maker<'_>, field: &Field, file: &ProductFile, edit: 
         }
         FieldKind::Text(text) => {
             maker.number("max_chars", "layout.max_chars", f64::from(text.max_chars), edit.map(|e| &e.max_chars), "1");
-            let in_picture = file.sample.get(&field.id);
-            let in_picture = in_picture.and_then(|value| value.as_str().or_else(|| value.get("text")?.as_str()));
-            let sample = in_picture.or(text.sample.as_deref()).unwrap_or_default();
+            let sample = sample_text(file.sample.get(&field.id), text);
             let typed = edit.and_then(|edit| edit.sample.as_ref());
             maker.line("sample", "layout.sample", sample, typed, "", 1000);
             maker.line("default", "layout.default_text", &text.default, default, "", 1000);

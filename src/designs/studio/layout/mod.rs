@@ -6,6 +6,8 @@ mod form;
 mod inputs;
 mod page;
 mod picture;
+#[cfg(test)]
+mod untouched;
 mod versions;
 
 use crate::catalog::admin::{AdminProductView, refresh_index_soon};

@@ -156,6 +156,7 @@ impl VersionLine {
 struct LayerCard {
     at: usize,
     kind: &'static str,
+    icon: &'static str,
     title: String,
     /// When it is shown, if not always.
     when: Option<String>,
@@ -309,15 +310,16 @@ pub fn show(visit: &Visit, id: ProductId, told: &Told<'_>) -> Result<Reply, Prob
         let typed = told.typed.and_then(|edit| edit.layers.iter().find(|layer| layer.index == i64::try_from(at).ok()));
         let mut maker = Maker::new(lang, layout, stem.clone(), &errors);
         of_layer(&mut maker, layer, typed);
-        let (kind, frame) = match layer {
-            Layer::Artwork(_) => ("artwork", None),
-            Layer::Photo(photo) => ("photo", Some(photo.frame())),
-            Layer::Text(text) => ("text", Some(text.frame())),
-            Layer::Sky(sky) => ("sky", Some(sky.frame())),
+        let (kind, icon, frame) = match layer {
+            Layer::Artwork(_) => ("artwork", "look", None),
+            Layer::Photo(photo) => ("photo", "photo", Some(photo.frame())),
+            Layer::Text(text) => ("text", "text", Some(text.frame())),
+            Layer::Sky(sky) => ("sky", "star", Some(sky.frame())),
         };
         LayerCard {
             at,
             kind,
+            icon,
             title: title(layer, layout, lang),
             when: when(layer, layout, lang),
             controls: maker.controls,
