@@ -161,3 +161,30 @@ impl Window {
         self.see("main [role=alert]").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_words_of_a_mail_are_seen_while_they_are_typed() {
+    story(Settings { story: "mail-text", ..DESKTOP }, async |window, shop| {
+        window.become_visitor(&owner(shop).await).await;
+        window.go("/admin/mail-texts/order_shipped/en").await;
+        window.fill("#subject", "{number} is on the road").await;
+        // Nothing is pressed: the letter follows what is typed.
+        window.holds("document.querySelector('#letter strong').textContent === 'PS-000123 is on the road'").await;
+        window.fill("#subject", "{nmber} is on the road").await;
+        window
+            .holds("document.querySelector('#letter .notice[data-kind=warn]')?.textContent.includes('{nmber}')")
+            .await;
+        window.picture("told").await;
+        window.fill("#subject", "{number} is on the road").await;
+        window.fill("#text", "Hello {name}!").await;
+        window.holds("document.querySelector('#letter').textContent.includes('Hello Mika Sato!')").await;
+        window.click_through("form[action*='mail-texts'] .button-main").await;
+        window.see("main .notice[data-kind=good]").await;
+        assert_eq!(window.value("#subject").await, "{number} is on the road");
+        window.picture("saved").await;
+        // What is refused while one types is told as any refusal, and the browser notes its status.
+        let errors = window.console_errors().await;
+        assert!(errors.iter().all(|line| line.contains("422")), "{errors:?}");
+    })
+    .await;
+}
