@@ -100,14 +100,14 @@ mod tests {
     #[test]
     fn who_finds_no_room_waits_until_it_is_given_back_or_nobody_wants_it_any_more() {
         let memory = Arc::new(Memory::new(100));
-        let first = memory.take_while(80 << 20, || true).ok().expect("room");
-        let small = memory.take_while(20 << 20, || true).ok().expect("beside it");
+        let first = memory.take_while(80 << 20, || true).expect("room");
+        let small = memory.take_while(20 << 20, || true).expect("beside it");
         assert!(memory.take_while(1 << 20, || false).err().is_some_and(|stopped| stopped.retry));
         let has_begun = Arc::new(AtomicBool::new(false));
         let waiting = std::thread::spawn({
             let (memory, has_begun) = (memory.clone(), has_begun.clone());
             move || {
-                let _share = memory.take_while(50 << 20, || true).ok().expect("in the end");
+                let _share = memory.take_while(50 << 20, || true).expect("in the end");
                 has_begun.store(true, Ordering::SeqCst);
             }
         });
