@@ -180,6 +180,15 @@ fn rank_at(millis: i64) -> u64 {
     u64::try_from(millis).unwrap_or(0) << NUMBER_BITS
 }
 
+/// What is looked for where the beginning of an order's number was typed: its digits, because the letters before them stand on every order.
+fn digits_of_a_number(words: &str) -> &str {
+    let rest = match words.split_at_checked(2) {
+        Some((letters, rest)) if letters.eq_ignore_ascii_case("ps") => rest.trim_start_matches('-'),
+        _ => return words,
+    };
+    if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()) { rest } else { words }
+}
+
 /// A page of found orders.
 pub struct Found {
     pub orders: Vec<Order>,
@@ -215,7 +224,7 @@ pub fn find(
         below,
         title_only: sought.by_number_only,
     };
-    let found = index.0.newest(KIND, &words, &narrow, limit);
+    let found = index.0.newest(KIND, digits_of_a_number(&words), &narrow, limit);
     let found = match found {
         Ok(found) => found,
         Err(fault) => {
@@ -244,4 +253,25 @@ pub fn find(
     let mut orders = table::rows(tx, ids.into_iter().map(OrderId))?;
     orders.retain(|order| sought.fits(order));
     Ok(Found { orders, is_alike })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits_of_a_number;
+
+    #[test]
+    fn a_number_is_looked_for_by_its_digits() {
+        for (typed, sought) in [
+            ("PS-000123", "000123"),
+            ("ps123", "123"),
+            ("PS-", "PS-"),
+            ("ps", "ps"),
+            ("PS-12 佐藤", "PS-12 佐藤"),
+            ("psst", "psst"),
+            ("星", "星"),
+            ("000123", "000123"),
+        ] {
+            assert_eq!(digits_of_a_number(typed), sought);
+        }
+    }
 }
