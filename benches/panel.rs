@@ -29,13 +29,13 @@ async fn run(count: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let app = kit::shop(folder.path(), &[]).await;
     let token = petstar::people::commands::add_token(&app.shop, "bench", Role::Owner).await.expect("a token");
-    let mut owner = Client::of(app.address, &None).await;
-    owner.token = Some(token.trim().to_owned());
-
     let filling = Instant::now();
     let store = app.shop.store().clone();
     tokio::task::spawn_blocking(move || orders::fill(&store, count, SINCE)).await.expect("orders");
     println!("{count} orders stored in {:.0} s", filling.elapsed().as_secs_f64());
+    // Only now: a connection that says nothing for minutes is closed.
+    let mut owner = Client::of(app.address, &None).await;
+    owner.token = Some(token.trim().to_owned());
     let indexing = Instant::now();
     let last = format!("/admin/orders?q=PS-{count:06}");
     while items(&mut owner, &last).await.is_empty() {
