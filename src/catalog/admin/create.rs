@@ -6,7 +6,7 @@ use super::variants::{checked_name, unfit};
 use super::view::{AdminProductView, InLanguages};
 use super::{MAX_PRICE, is_slug, refresh_index_soon};
 use crate::catalog::layout::{
-    ARTWORK_APRON_MM, Field, FieldKind, Layer, Layout, Look, Mask, Mockup, Paint, PhotoLayer, ProductFile,
+    ARTWORK_APRON_MM, Field, FieldKind, Layer, Layout, Mockup, Paint, PhotoLayer, ProductFile,
 };
 use crate::catalog::model::{
     PictureId, Product, ProductId, ProductPicture, ProductStatus, SurfaceRow, Variant, VariantId,
@@ -383,22 +383,10 @@ pub(crate) fn sample_photo(number: usize) -> Value {
 }
 
 fn empty_layout(width_mm: f64, height_mm: f64) -> Layout {
-    let photo = PhotoLayer {
-        field: "photo".into(),
-        // Over the bleed of every size.
-        x: -ARTWORK_APRON_MM,
-        y: -ARTWORK_APRON_MM,
-        width: width_mm + 2.0 * ARTWORK_APRON_MM,
-        height: height_mm + 2.0 * ARTWORK_APRON_MM,
-        rotation: 0.0,
-        mask: Mask::Rect,
-        look: Look::Plain,
-        shadow: None,
-        border: None,
-        opacity: 1.0,
-        fade: None,
-        when: BTreeMap::new(),
-    };
+    // Over the bleed of every size.
+    let over = 2.0 * ARTWORK_APRON_MM;
+    let frame = [-ARTWORK_APRON_MM, -ARTWORK_APRON_MM, width_mm + over, height_mm + over];
+    let photo = PhotoLayer::plain("photo".into(), frame);
     let small = width_mm.min(height_mm) < 60.0;
     Layout {
         width_mm,

@@ -93,6 +93,27 @@ pub struct PhotoLayer {
 }
 
 impl PhotoLayer {
+    /// An upright frame without any decoration, at `[x, y, width, height]` in millimetres.
+    pub fn plain(field: String, [x, y, width, height]: [f64; 4]) -> PhotoLayer {
+        PhotoLayer {
+            field,
+            x,
+            y,
+            width,
+            height,
+            rotation: 0.0,
+            mask: Mask::Rect,
+            look: Look::Plain,
+            shadow: None,
+            border: None,
+            opacity: 1.0,
+            fade: None,
+            when: BTreeMap::new(),
+        }
+    }
+}
+
+impl PhotoLayer {
     pub fn frame(&self) -> Frame {
         Frame { x: self.x, y: self.y, width: self.width, height: self.height, rotation: self.rotation }
     }

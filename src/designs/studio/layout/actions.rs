@@ -2,8 +2,8 @@
 
 use crate::catalog::admin::{both, sample_photo};
 use crate::catalog::layout::{
-    Align, Direction, Field, FieldKind, Layer, Layout, Look, Mask, Paint, PhotoLayer, ProductFile, Show, TextField,
-    TextLayer, VerticalAlign,
+    Align, Direction, Field, FieldKind, Layer, Layout, Paint, PhotoLayer, ProductFile, Show, TextField, TextLayer,
+    VerticalAlign,
 };
 use crate::kernel::{Message, Refusal};
 use crate::render::Color;
@@ -65,21 +65,8 @@ impl Action {
                 layout.fields.push(field(id.clone(), "catalog.field.photo", FieldKind::Photo, true));
                 let side = layout.width_mm.min(layout.height_mm) * 0.5;
                 let at = |length: f64| tenths((length - side) / 2.0);
-                layout.layers.push(Layer::Photo(PhotoLayer {
-                    field: id.clone(),
-                    x: at(layout.width_mm),
-                    y: at(layout.height_mm),
-                    width: tenths(side).max(1.0),
-                    height: tenths(side).max(1.0),
-                    rotation: 0.0,
-                    mask: Mask::Rect,
-                    look: Look::Plain,
-                    shadow: None,
-                    border: None,
-                    opacity: 1.0,
-                    fade: None,
-                    when: BTreeMap::new(),
-                }));
+                let frame = [at(layout.width_mm), at(layout.height_mm), tenths(side).max(1.0), tenths(side).max(1.0)];
+                layout.layers.push(Layer::Photo(PhotoLayer::plain(id.clone(), frame)));
                 file.sample.insert(id, sample_photo(number));
                 Ok(layer(layout.layers.len() - 1))
             }
