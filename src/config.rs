@@ -93,7 +93,8 @@ pub enum LogFormat {
 #[derive(Clone, Debug)]
 pub struct Log {
     pub format: LogFormat,
-    pub level: String,
+    /// What petstar itself says; libraries only warn.
+    pub level: tracing::Level,
 }
 
 /// A value that never appears in a log or an error.
@@ -388,10 +389,14 @@ impl Reader {
             Some("json") => LogFormat::Json,
             Some(_) => return fail("`log.format` must be \"text\" or \"json\".".into()),
         };
-        let level = self.text("log.level").unwrap_or_else(|| "info".into());
-        if !["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
-            return fail("`log.level` must be one of error, warn, info, debug and trace.".into());
-        }
+        let level = match self.text("log.level").as_deref() {
+            Some("error") => tracing::Level::ERROR,
+            Some("warn") => tracing::Level::WARN,
+            None | Some("info") => tracing::Level::INFO,
+            Some("debug") => tracing::Level::DEBUG,
+            Some("trace") => tracing::Level::TRACE,
+            Some(_) => return fail("`log.level` must be one of error, warn, info, debug and trace.".into()),
+        };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Config {
             server: Server { listen, public_url, trusted_proxies },

@@ -367,15 +367,16 @@ fn complain(text: &str) -> ExitCode {
 
 fn start_log(config: &Config) {
     use petstar::app::system::recent::Keeper;
-    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::fmt::layer;
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
-    let level = &config.log.level;
     // Libraries may only warn: their debug lines quote requests, and requests hold names and addresses.
-    let filter = EnvFilter::new(format!("warn,petstar={level}"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_target("petstar", config.log.level);
+    let log = tracing_subscriber::registry().with(filter);
+    let lines = layer().with_writer(std::io::stderr);
     match config.log.format {
-        LogFormat::Text => log.with_ansi(false).finish().with(Keeper::of_this_process()).init(),
-        LogFormat::Json => log.json().flatten_event(true).finish().with(Keeper::of_this_process()).init(),
+        LogFormat::Text => log.with(lines.with_ansi(false)).with(Keeper::of_this_process()).init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).with(Keeper::of_this_process()).init(),
     }
 }

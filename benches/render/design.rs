@@ -65,7 +65,7 @@ pub fn prepare(folder: &Path) {
     for (_, id, ..) in LINES {
         let packed = std::fs::read(assets.join(format!("fonts/{id}.ttf.br"))).expect("a typeface");
         let mut file = File::create(typefaces.join(format!("{id}.ttf"))).expect("a file");
-        brotli::BrotliDecompress(&mut packed.as_slice(), &mut file).expect("unpacked");
+        brotli_decompressor::BrotliDecompress(&mut packed.as_slice(), &mut file).expect("unpacked");
     }
     let fonts = format!(
         "<?xml version=\"1.0\"?><!DOCTYPE fontconfig SYSTEM \"fonts.dtd\"><fontconfig><dir>{}</dir><cachedir>{}</cachedir></fontconfig>",

@@ -120,6 +120,7 @@ impl Queue {
         let boot = hall.store.write_blocking(|tx| BOOTS.next(tx))?;
         hall.boot.store(boot, Ordering::Release);
         hall.recover()?;
+        let begun = (hall.now)();
         hall.bring_back_from_the_future()?;
         for (lane, size) in [(Lane::Quick, sizes.quick.max(1)), (Lane::Heavy, sizes.heavy.max(1))] {
             hall.bell(lane).listened_by(size);
@@ -129,7 +130,7 @@ impl Queue {
         }
         hall.ticker.listened_by(1);
         let hall = hall.clone();
-        std::thread::Builder::new().name("queue".into()).spawn(move || clock::tick(&hall, &runtime))?;
+        std::thread::Builder::new().name("queue".into()).spawn(move || clock::tick(&hall, begun, &runtime))?;
         Ok(())
     }
 

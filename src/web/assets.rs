@@ -27,19 +27,14 @@ struct Asset {
     /// First 12 hex digits of the SHA-256 of the body.
     hash: String,
     url: String,
-    packed: OnceLock<(Bytes, Bytes)>,
+    packed: OnceLock<Bytes>,
 }
 
-/// Brotli and gzip bodies; empty where packing does not pay.
-fn pack(body: &[u8]) -> (Bytes, Bytes) {
-    let mut br = Vec::new();
-    let params = brotli::enc::BrotliEncoderParams { quality: 10, ..Default::default() };
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    let is_ok = brotli::BrotliCompress(&mut &body[..], &mut br, &params).is_ok() && gz.write_all(body).is_ok();
-    match gz.finish() {
-        Ok(gz) if is_ok && br.len() < body.len() => (br.into(), gz.into()),
-        _ => (Bytes::new(), Bytes::new()),
-    }
+/// The body by gzip; empty where packing does not pay.
+pub(super) fn pack(body: &[u8]) -> Bytes {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let packed = packer.write_all(body).and_then(|()| packer.finish());
+    packed.ok().filter(|packed| packed.len() < body.len()).map(Bytes::from).unwrap_or_default()
 }
 
 fn kind_of(name: &str) -> &'static str {
@@ -131,8 +126,7 @@ pub async fn serve(Path(path): Path<String>, headers: HeaderMap) -> Response {
     } else {
         let accepts = text(header::ACCEPT_ENCODING);
         let (body, encoding) = match asset.packed.get() {
-            Some((br, _)) if !br.is_empty() && accepts.contains("br") => (br, "br"),
-            Some((_, gz)) if !gz.is_empty() && accepts.contains("gzip") => (gz, "gzip"),
+            Some(packed) if !packed.is_empty() && accepts.contains("gzip") => (packed, "gzip"),
             _ => (&asset.body, ""),
         };
         let mut response = ([(header::CONTENT_TYPE, asset.kind)], body.clone()).into_response();

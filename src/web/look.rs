@@ -143,10 +143,7 @@ fn a_page_without_its_pictures_is_light() {
                 if name.ends_with(".woff2") {
                     return body.len();
                 }
-                let mut packed = Vec::new();
-                let params = brotli::enc::BrotliEncoderParams { quality: 9, ..Default::default() };
-                brotli::BrotliCompress(&mut &body[..], &mut packed, &params).expect("packing into memory");
-                packed.len()
+                assets::pack(&body).len()
             })
             .sum()
     };

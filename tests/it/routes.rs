@@ -43,7 +43,7 @@ async fn probes_answer() {
 async fn assets_are_packed_and_kept_for_ever() {
     let shop = TestShop::start().await;
     let url = petstar::web::assets::url("css/shop.css");
-    let visitor = shop.visitor().with_header("accept-encoding", "br");
+    let visitor = shop.visitor().with_header("accept-encoding", "gzip");
     let asset = visitor.get(&url).await;
     assert_eq!(asset.status, 200);
     assert!(asset.header("cache-control").contains("immutable"));

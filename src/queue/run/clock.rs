@@ -4,7 +4,7 @@ use super::attempt::Outcome;
 use super::lease::{ABANDONED, Lease};
 use super::worker::{is_the_end, spawn_worker};
 use super::{BREATHER, Hall, lock};
-use crate::kernel::Fault;
+use crate::kernel::{Fault, Moment};
 use crate::queue::bell::Woken;
 use crate::queue::handlers::JobError;
 use crate::queue::model::Lane;
@@ -20,10 +20,10 @@ const TICK: Duration = Duration::from_millis(250);
 const SET_BACK_MS: i64 = 2000;
 
 /// Looks at the clock: wakes threads for jobs that have become due, and gives up on attempts that take too long.
-/// Their age is the sum of the pauses waited here, so that no jump of the clock makes them old.
-pub fn tick(hall: &Arc<Hall>, runtime: &tokio::runtime::Handle) {
+/// Their age is the sum of the pauses waited here, so that no jump of the clock makes them old. `latest` is when the queue
+/// last brought back what waits for a time that was set back.
+pub fn tick(hall: &Arc<Hall>, mut latest: Moment, runtime: &tokio::runtime::Handle) {
     let mut pause = Duration::ZERO;
-    let mut latest = (hall.now)();
     loop {
         let aged_by = match hall.ticker.wait_at_most(pause) {
             Woken::Time => pause.as_millis() as u64,
