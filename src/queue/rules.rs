@@ -90,6 +90,11 @@ pub(super) fn interrupted(job: JobRow, now: Moment) -> JobRow {
     waiting(job, now)
 }
 
+/// Claimed, but not begun before the program stopped.
+pub(super) fn released(job: JobRow, now: Moment) -> JobRow {
+    waiting(JobRow { attempt: job.attempt.saturating_sub(1), ..job }, now)
+}
+
 /// By hand: all attempts anew.
 pub(super) fn retried(job: JobRow, now: Moment) -> JobRow {
     JobRow { attempt: 0, interruptions: 0, result: None, completed_at: None, ..waiting(job, now) }

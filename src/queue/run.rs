@@ -1,12 +1,16 @@
 //! The threads that work on jobs.
 //!
-//! A job is claimed in a short write that records the attempt and its lease, worked on outside, and finished in a short
-//! write that also claims the next one. The lease is named by the start of the program and a number; a finish whose
-//! lease is not the row's any more changes nothing. The process that holds a lease lives or dies with it, so there is
-//! no heartbeat: what a start finds `processing` was interrupted and goes on at once.
+//! A job is claimed in a short write that records the attempt and its lease, worked on outside, and finished in another.
+//! Where a thread is free the job is claimed by the very commit that puts it in line, so that it begins when that one is
+//! durable; else by the clerk, who records ended attempts and claims the next jobs, many in one commit. The lease is named
+//! by the start of the program and a number; a finish whose lease is not the row's any more changes nothing. The process
+//! that holds a lease lives or dies with it, so there is no heartbeat: what a start finds `processing` was interrupted and
+//! goes on at once.
 
 mod attempt;
+mod clerk;
 mod clock;
+mod desk;
 mod lease;
 mod worker;
 
@@ -17,7 +21,8 @@ use super::handlers::{Handler, Handlers};
 use super::model::{JobId, JobKind, JobRow, JobStatus, Lane};
 use super::table;
 use crate::kernel::{Fault, Moment};
-use crate::store::{Counter, Store};
+use crate::store::{Counter, Store, WriteTx};
+use desk::Desk;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -69,8 +74,7 @@ pub(super) struct Hall {
     handlers: RwLock<Option<Arc<Handlers>>>,
     boot: AtomicU64,
     attempts: AtomicU64,
-    quick: Bell,
-    heavy: Bell,
+    desk: Desk,
     ticker: Bell,
     stopping: AtomicBool,
     threads: watch::Sender<usize>,
@@ -88,8 +92,7 @@ impl Queue {
             handlers: RwLock::new(None),
             boot: AtomicU64::new(0),
             attempts: AtomicU64::new(0),
-            quick: Bell::default(),
-            heavy: Bell::default(),
+            desk: Desk::default(),
             ticker: Bell::default(),
             stopping: AtomicBool::new(false),
             threads: watch::Sender::new(0),
@@ -122,15 +125,14 @@ impl Queue {
         hall.recover()?;
         let begun = (hall.now)();
         hall.bring_back_from_the_future()?;
+        clerk::spawn_clerk(hall.clone())?;
         for (lane, size) in [(Lane::Quick, sizes.quick.max(1)), (Lane::Heavy, sizes.heavy.max(1))] {
-            hall.bell(lane).listened_by(size);
             for _ in 0..size {
                 worker::spawn_worker(hall.clone(), lane, runtime.clone())?;
             }
         }
-        hall.ticker.listened_by(1);
         let hall = hall.clone();
-        std::thread::Builder::new().name("queue".into()).spawn(move || clock::tick(&hall, begun, &runtime))?;
+        std::thread::Builder::new().name("queue clock".into()).spawn(move || clock::tick(&hall, begun, &runtime))?;
         Ok(())
     }
 
@@ -139,9 +141,8 @@ impl Queue {
     pub async fn stop(&self, within: Duration) -> bool {
         let hall = &self.hall;
         hall.stopping.store(true, Ordering::Release);
-        for bell in [&hall.quick, &hall.heavy, &hall.ticker] {
-            bell.stop();
-        }
+        hall.desk.stop();
+        hall.ticker.stop();
         let mut threads = hall.threads.subscribe();
         let all_gone = tokio::time::timeout(within, threads.wait_for(|count| *count == 0)).await.is_ok();
         if all_gone {
@@ -181,7 +182,13 @@ impl Queue {
 
     /// Has the clock looked at now rather than within a quarter of a second. For clocks that jump.
     pub fn nudge(&self) {
-        self.hall.ticker.ring(1);
+        self.hall.ticker.ring();
+    }
+
+    /// As if many short jobs had just been done.
+    #[cfg(test)]
+    pub(super) fn expect_short_jobs(&self, lane: Lane) {
+        self.hall.desk.expect_short_jobs(lane);
     }
 
     pub fn figures(&self) -> Result<Figures, Fault> {
@@ -201,13 +208,6 @@ impl Queue {
 }
 
 impl Hall {
-    fn bell(&self, lane: Lane) -> &Bell {
-        match lane {
-            Lane::Quick => &self.quick,
-            Lane::Heavy => &self.heavy,
-        }
-    }
-
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
@@ -220,10 +220,20 @@ impl Hall {
         self.handlers()?.get(kind)
     }
 
-    /// After a commit that changed a job: wakes who works, stops who works in vain, tells who watches.
-    pub(super) fn changed(&self, job: JobRow) {
+    /// In the write that changes a job: has it claimed if it is in line and a thread is free, and after the commit stops
+    /// who works in vain and tells who watches.
+    pub(super) fn changes(self: &Arc<Self>, tx: &WriteTx, job: &JobRow) {
+        if job.status == JobStatus::Queued {
+            self.claim_in(tx, job.lane);
+        }
+        let (hall, news) = (self.clone(), job.clone());
+        tx.after_commit(move || hall.changed(news));
+    }
+
+    fn changed(&self, job: JobRow) {
         match job.status {
-            JobStatus::Queued => self.bell(job.lane).ring(1),
+            // It may have come too late to be claimed by its own write.
+            JobStatus::Queued => self.desk.look(job.lane),
             JobStatus::Cancelled => {
                 lock(&self.running).values().filter(|lease| lease.id == job.id).for_each(|lease| lease.cancel());
             }
@@ -257,6 +267,11 @@ impl Hall {
             None => job,
         }
     }
+}
+
+/// True when no later write of this process can succeed.
+fn is_the_end(fault: &Fault) -> bool {
+    matches!(fault, Fault::Stopping | Fault::Storage(_))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,7 +5,7 @@ use super::rules;
 use super::run::Hall;
 use crate::kernel::{Fault, Moment};
 use crate::store::{Index, Order, Page, Snapshot, Table, WriteTx, derived};
-use std::ops::{Bound, ControlFlow};
+use std::ops::{Bound, ControlFlow, RangeInclusive};
 use uuid::Uuid;
 
 const JOBS: Table<JobId, JobRow> = Table::new("jobs", 1);
@@ -235,38 +235,42 @@ pub(super) fn save(tx: &WriteTx, before: Option<&JobRow>, after: &JobRow) -> Res
     }
     JOBS.put(tx, &after.id, after)?;
     if let Some(hall) = tx.attached::<Hall>() {
-        let news = after.clone();
-        tx.after_commit(move || hall.changed(news));
+        hall.changes(tx, after);
     }
     Ok(())
 }
 
-/// The first job of the lane that is due at `now`.
-pub(super) fn next_due(tx: &WriteTx, lane: Lane, now: Moment) -> Result<Option<JobRow>, Fault> {
-    while let Some(key) = first_due(tx, lane)?.filter(|(_, due, _)| *due <= now) {
-        match job(tx, key.2) {
-            Ok(Some(job)) if job.status == JobStatus::Queued && job.next_attempt_at == Some(key.1) => {
-                return Ok(Some(job));
+/// The first jobs of the lane that are due at `now`, at most `limit`; none when there are none.
+pub(super) fn next_due(tx: &WriteTx, lane: Lane, now: Moment, limit: usize) -> Result<Vec<JobRow>, Fault> {
+    let mut found = Vec::new();
+    loop {
+        let keys = DUE.range(tx, due_at(lane, now), Order::Rising, limit)?;
+        let is_all = keys.is_empty();
+        for key in keys {
+            match job(tx, key.2) {
+                Ok(Some(job)) if job.status == JobStatus::Queued && job.next_attempt_at == Some(key.1) => {
+                    found.push(job);
+                }
+                // A damaged row, or an entry without its row, which cannot be: neither must stop the lane.
+                Ok(_) | Err(Fault::Corrupt(_)) => {
+                    tracing::error!(job = %key.2, "a due job cannot be read and was taken out of the line");
+                    DUE.remove(tx, &key)?;
+                }
+                Err(fault) => return Err(fault),
             }
-            // A damaged row, or an entry without its row, which cannot be: neither must stop the lane.
-            Ok(_) | Err(Fault::Corrupt(_)) => {
-                tracing::error!(job = %key.2, "a due job cannot be read and was taken out of the line");
-                DUE.remove(tx, &key)?;
-            }
-            Err(fault) => return Err(fault),
+        }
+        if is_all || !found.is_empty() {
+            return Ok(found);
         }
     }
-    Ok(None)
+}
+
+fn due_at(lane: Lane, now: Moment) -> RangeInclusive<(Lane, Moment, JobId)> {
+    (lane, Moment(i64::MIN), FIRST)..=(lane, now, LAST)
 }
 
 pub(super) fn first_due(tx: &impl Snapshot, lane: Lane) -> Result<Option<(Lane, Moment, JobId)>, Fault> {
     Ok(DUE.prefix(tx, &lane, None, Order::Rising, 1)?.pop())
-}
-
-/// How many jobs of the lane are due at `now`, counting no further than `limit`.
-pub(super) fn count_due(tx: &impl Snapshot, lane: Lane, now: Moment, limit: usize) -> Result<usize, Fault> {
-    let due = (lane, Moment(i64::MIN), FIRST)..=(lane, now, LAST);
-    Ok(DUE.range(tx, due, Order::Rising, limit)?.len())
 }
 
 /// How many jobs of the lane wait for their turn or their time, counting no further than `limit`.

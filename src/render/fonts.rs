@@ -87,7 +87,8 @@ impl Face {
     pub(crate) fn data(&'static self) -> &'static [u8] {
         self.unpacked.get_or_init(|| {
             let mut file = Vec::with_capacity(self.packed.len() * 5 / 2);
-            brotli_decompressor::BrotliDecompress(&mut &self.packed[..], &mut file).expect("a bundled face is packed by Brotli");
+            brotli_decompressor::BrotliDecompress(&mut &self.packed[..], &mut file)
+                .expect("a bundled face is packed by Brotli");
             file
         })
     }

@@ -1,12 +1,14 @@
 //! What a closure sees of the database: a snapshot to read, or the one running write.
 
 use super::open::Shared;
+use super::writer::panic_text;
 use crate::kernel::Fault;
 use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, TableError};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -189,10 +191,13 @@ pub struct WriteTx<'txn> {
     open: RefCell<Vec<(&'static str, OpenTable<'txn>)>>,
     undo: RefCell<Vec<Undo<'txn>>>,
     hooks: RefCell<Vec<Hook>>,
+    /// By name; the work is gone once it is done.
+    last: RefCell<Vec<(&'static str, Option<LastWork>)>>,
     inside: Cell<bool>,
 }
 
 pub(super) type Hook = Box<dyn FnOnce() + Send>;
+type LastWork = Box<dyn FnOnce(&WriteTx) -> Result<(), Fault>>;
 
 /// What a key held before it was changed.
 struct Undo<'txn> {
@@ -206,6 +211,7 @@ struct Undo<'txn> {
 pub(super) struct Mark {
     changes: usize,
     hooks: usize,
+    last: usize,
 }
 
 impl<'txn> WriteTx<'txn> {
@@ -216,6 +222,7 @@ impl<'txn> WriteTx<'txn> {
             open: RefCell::default(),
             undo: RefCell::default(),
             hooks: RefCell::default(),
+            last: RefCell::default(),
             inside: Cell::new(false),
         }
     }
@@ -224,6 +231,33 @@ impl<'txn> WriteTx<'txn> {
     /// For waking up and for dropping cached things: it must be quick, and must not write.
     pub fn after_commit(&self, hook: impl FnOnce() + Send + 'static) {
         self.hooks.borrow_mut().push(Box::new(hook));
+    }
+
+    /// Runs `work` in the same transaction after all writes that share it, once for each `name` however often it is asked for. If it ends
+    /// with `Err`, its own changes are taken back, and the writes count all the same.
+    pub fn before_commit(&self, name: &'static str, work: impl FnOnce(&WriteTx) -> Result<(), Fault> + 'static) {
+        let mut last = self.last.borrow_mut();
+        if last.iter().all(|(other, _)| *other != name) {
+            last.push((name, Some(Box::new(work))));
+        }
+    }
+
+    /// Does what was to be done [`WriteTx::before_commit`], and what that asks for in its turn.
+    pub(super) fn run_last(&self) -> Result<(), Fault> {
+        for place in 0.. {
+            let next = self.last.borrow_mut().get_mut(place).map(|(name, work)| (*name, work.take()));
+            let Some((name, work)) = next else { break };
+            let Some(work) = work else { continue };
+            let mark = self.mark();
+            let result = catch_unwind(AssertUnwindSafe(|| work(self)))
+                .unwrap_or_else(|panic| Err(Fault::bug(format!("it panicked: {}", panic_text(&*panic)))));
+            self.check_alive()?;
+            if let Err(fault) = result {
+                tracing::error!(name, %fault, "what was to be done before a commit failed");
+                self.take_back(mark)?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs a part of the write on its own: if it ends with `Err`, its changes are taken back and the rest goes on.
@@ -267,12 +301,13 @@ impl<'txn> WriteTx<'txn> {
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { changes: self.undo.borrow().len(), hooks: self.hooks.borrow().len() }
+        Mark { changes: self.undo.borrow().len(), hooks: self.hooks.borrow().len(), last: self.last.borrow().len() }
     }
 
     /// Takes back everything since `mark`, the newest change first.
     pub(super) fn take_back(&self, mark: Mark) -> Result<(), Fault> {
         self.hooks.borrow_mut().truncate(mark.hooks);
+        self.last.borrow_mut().truncate(mark.last);
         loop {
             let change = {
                 let mut undo = self.undo.borrow_mut();

@@ -195,6 +195,7 @@ fn commit(database: &Database, shared: &Shared, batch: &mut [Box<dyn Request>]) 
         for request in batch.iter_mut() {
             request.run(&tx).inspect_err(|fault| shared.latch(fault.clone()))?;
         }
+        tx.run_last().inspect_err(|fault| shared.latch(fault.clone()))?;
         tx.into_parts()
     };
     if is_changed {

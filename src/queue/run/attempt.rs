@@ -1,7 +1,7 @@
 //! The writes in which an attempt begins and ends.
 
+use super::Hall;
 use super::lease::Lease;
-use super::{Hall, lock};
 use crate::kernel::{Fault, Moment};
 use crate::queue::handlers::{Done, Handler, JobError, guarded};
 use crate::queue::model::{JobKind, JobRow, JobStatus, Lane, Token};
@@ -27,6 +27,14 @@ pub enum Outcome {
     Done(Done),
     Failed(JobError),
     Interrupted,
+    /// It was claimed, but not begun.
+    Released,
+}
+
+/// An attempt that has ended and is to be recorded.
+pub struct Ended {
+    pub lease: Arc<Lease>,
+    pub outcome: Outcome,
 }
 
 impl Hall {
@@ -85,43 +93,50 @@ impl Hall {
         Ok(())
     }
 
-    /// Claims the next job of the lane that is due.
-    pub fn claim(self: &Arc<Self>, tx: &WriteTx, lane: Lane) -> Result<Option<Claimed>, Fault> {
+    /// Claims the jobs of the lane that are due, as many as it has threads for.
+    pub fn claim(self: &Arc<Self>, tx: &WriteTx, lane: Lane) -> Result<Vec<Claimed>, Fault> {
         let now = (self.now)();
-        while let Some(job) = table::next_due(tx, lane, now)? {
-            let Some((kind, handler)) = self.handler(&job.kind) else {
-                if self.is_stopping() {
-                    return Ok(None);
+        let wanted = self.desk.wanted(lane);
+        let mut claimed = Vec::new();
+        while claimed.len() < wanted.all() && !self.is_stopping() {
+            let due = table::next_due(tx, lane, now, wanted.all() - claimed.len())?;
+            if due.is_empty() {
+                break;
+            }
+            for job in due {
+                // Whatever brought the program down must not do so again with others that did not even run.
+                if job.interruptions > 0 && claimed.len() >= wanted.at_once {
+                    return Ok(claimed);
                 }
-                let after = rules::given_up(job.clone(), "this petstar does not know such jobs".into(), now);
-                self.move_on(tx, &job, after)?;
-                continue;
-            };
-            let token = Token {
-                boot: self.boot.load(Ordering::Acquire),
-                number: self.attempts.fetch_add(1, Ordering::Relaxed) + 1,
-            };
-            let begun = rules::begun(job.clone(), token, now);
-            let started = tx.nested(|tx| {
-                let lease = self.lease(tx, kind, &begun, token);
-                table::save(tx, Some(&job), &begun)?;
-                handler.start(tx, &begun)?;
-                Ok(lease)
-            });
-            match started {
-                Ok(lease) => return Ok(Some(Claimed { job: begun, lease, handler })),
-                Err(fault) => self.fail_to_begin(tx, kind, job, fault, now)?,
+                claimed.extend(self.begin(tx, job, now)?);
             }
         }
-        Ok(None)
+        Ok(claimed)
     }
 
-    fn lease(self: &Arc<Self>, tx: &WriteTx, kind: &'static JobKind, job: &JobRow, token: Token) -> Arc<Lease> {
-        let lease = Arc::new(Lease::new(token, kind, job));
-        // On the writer's thread, so that a cancellation that comes next finds it.
-        let (hall, entry) = (self.clone(), lease.clone());
-        tx.after_commit(move || drop(lock(&hall.running).insert(token.number, entry)));
-        lease
+    /// Begins an attempt, or records why it cannot.
+    fn begin(&self, tx: &WriteTx, job: JobRow, now: Moment) -> Result<Option<Claimed>, Fault> {
+        let Some((kind, handler)) = self.handler(&job.kind) else {
+            let after = rules::given_up(job.clone(), "this petstar does not know such jobs".into(), now);
+            self.move_on(tx, &job, after)?;
+            return Ok(None);
+        };
+        let token = Token {
+            boot: self.boot.load(Ordering::Acquire),
+            number: self.attempts.fetch_add(1, Ordering::Relaxed) + 1,
+        };
+        let begun = rules::begun(job.clone(), token, now);
+        let started = tx.nested(|tx| {
+            table::save(tx, Some(&job), &begun)?;
+            handler.start(tx, &begun)
+        });
+        match started {
+            Ok(()) => {
+                let lease = Arc::new(Lease::new(token, kind, &begun));
+                Ok(Some(Claimed { job: begun, lease, handler }))
+            }
+            Err(fault) => self.fail_to_begin(tx, kind, job, fault, now).map(|()| None),
+        }
     }
 
     /// The start hook failed: that is a failed attempt, and if even this cannot be recorded, the job is put off.
@@ -146,6 +161,7 @@ impl Hall {
         let now = (self.now)();
         let after = match outcome {
             Outcome::Interrupted => rules::interrupted(job.clone(), now),
+            Outcome::Released => rules::released(job.clone(), now),
             Outcome::Failed(error) => rules::failed(job.clone(), lease.kind, error.reason.clone(), error.retry, now),
             Outcome::Done(done) => {
                 let completed = tx.nested(|tx| {

@@ -2,8 +2,8 @@
 
 use super::attempt::Outcome;
 use super::lease::{ABANDONED, Lease};
-use super::worker::{is_the_end, spawn_worker};
-use super::{BREATHER, Hall, lock};
+use super::worker::{leave, spawn_worker};
+use super::{BREATHER, Hall, is_the_end, lock};
 use crate::kernel::{Fault, Moment};
 use crate::queue::bell::Woken;
 use crate::queue::handlers::JobError;
@@ -45,6 +45,9 @@ pub fn tick(hall: &Arc<Hall>, mut latest: Moment, runtime: &tokio::runtime::Hand
         };
         let leases: Vec<_> = lock(&hall.running).values().cloned().collect();
         for lease in leases {
+            if !lease.is_begun() {
+                continue;
+            }
             let age = lease.age.fetch_add(aged_by, Ordering::Relaxed) + aged_by;
             if age >= u64::from(lease.kind.time_limit_s) * 1000 && lease.end_as(ABANDONED) {
                 abandon(hall, lease, runtime);
@@ -62,7 +65,7 @@ fn wake_for_due_jobs(hall: &Hall) -> Result<Option<Duration>, Fault> {
         let Some((_, due, _)) = table::first_due(&tx, lane)? else { continue };
         let until = due.millis_since(now);
         if until <= 0 {
-            hall.bell(lane).ring(table::count_due(&tx, lane, now, 64)?);
+            hall.desk.look(lane);
         } else {
             let until = Duration::from_millis(until.unsigned_abs());
             nearest = Some(nearest.map_or(until, |other: Duration| other.min(until)));
@@ -76,7 +79,7 @@ fn abandon(hall: &Arc<Hall>, lease: Arc<Lease>, runtime: &tokio::runtime::Handle
     let seconds = lease.kind.time_limit_s;
     tracing::error!(job = %lease.id, kind = lease.kind.name, seconds, "an attempt took too long");
     lock(&hall.running).remove(&lease.token.number);
-    hall.threads.send_modify(|count| *count -= 1);
+    leave(hall);
     if let Err(fault) = spawn_worker(hall.clone(), lease.lane, runtime.clone()) {
         tracing::error!(%fault, "a thread for jobs could not be replaced");
     }

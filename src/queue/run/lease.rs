@@ -1,7 +1,7 @@
 //! What an attempt holds while it runs.
 
 use crate::queue::model::{JobId, JobKind, JobRow, Lane, Token};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// One attempt of a job.
 pub struct Lease {
@@ -11,7 +11,8 @@ pub struct Lease {
     pub kind: &'static JobKind,
     state: AtomicU8,
     pub progress: AtomicU8,
-    /// Milliseconds.
+    is_begun: AtomicBool,
+    /// Milliseconds since a thread took it up.
     pub age: AtomicU64,
 }
 
@@ -30,8 +31,18 @@ impl Lease {
             kind,
             state: AtomicU8::new(RUNNING),
             progress: AtomicU8::new(0),
+            is_begun: AtomicBool::new(false),
             age: AtomicU64::new(0),
         }
+    }
+
+    /// A thread takes it up.
+    pub fn begin(&self) {
+        self.is_begun.store(true, Ordering::Release);
+    }
+
+    pub fn is_begun(&self) -> bool {
+        self.is_begun.load(Ordering::Acquire)
     }
 
     pub fn is_lost(&self) -> bool {

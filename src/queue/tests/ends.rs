@@ -180,18 +180,20 @@ fn the_result_of_a_cancelled_job_changes_nothing() {
 
 #[test]
 fn an_old_attempt_does_not_end_the_new_one() {
-    let (first, second) = (Gate::default(), Gate::default());
+    let (begun, first, second) = (Gate::default(), Gate::default(), Gate::default());
     let gates = Arc::new(Mutex::new(vec![second.clone(), first.clone()]));
+    let started = begun.clone();
     let handler = Handler::new(move |running| {
         let gate = gates.lock().unwrap().pop().unwrap();
         let left = gates.lock().unwrap().len();
+        started.open();
         gate.pass();
         running.progress(50);
         Ok(Done::new(json!(left)))
     });
     let shop = Shop::new(Handlers::new().on(&QUICK, handler));
     let id = shop.add(&QUICK, json!({}));
-    shop.wait(id, |job| job.status == JobStatus::Processing);
+    begun.pass();
     shop.store.write_blocking(move |tx| cancel(tx, id, START)).unwrap().unwrap();
     shop.store.write_blocking(move |tx| retry(tx, id, START)).unwrap().unwrap();
     shop.wait(id, |job| job.status == JobStatus::Processing);

@@ -58,9 +58,10 @@ fn a_damaged_row_stops_neither_the_start_nor_its_lane() {
 
 #[test]
 fn a_graceful_stop_lets_the_running_jobs_end_and_begins_no_others() {
-    let gate = Gate::default();
-    let inner = gate.clone();
+    let (begun, gate) = (Gate::default(), Gate::default());
+    let (started, inner) = (begun.clone(), gate.clone());
     let handler = Handler::new(move |running| {
+        started.open();
         while !running.stopping() {
             std::thread::yield_now();
         }
@@ -70,7 +71,7 @@ fn a_graceful_stop_lets_the_running_jobs_end_and_begins_no_others() {
     let store = Store::open_on(InMemoryBackend::new()).unwrap();
     let shop = Shop::sized(store.clone(), Handlers::new().on(&QUICK, handler), LaneSizes { quick: 1, heavy: 1 });
     let running = shop.add(&QUICK, json!(1));
-    shop.wait(running, |job| job.status == JobStatus::Processing);
+    begun.pass();
     let waiting = shop.add(&QUICK, json!(2));
     let opener = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(50));
@@ -87,8 +88,46 @@ fn a_graceful_stop_lets_the_running_jobs_end_and_begins_no_others() {
 }
 
 #[test]
+fn what_is_claimed_ahead_and_not_begun_is_put_back_at_a_stop() {
+    let (begun, gate) = (Gate::default(), Gate::default());
+    let (started, inner) = (begun.clone(), gate.clone());
+    let handler = Handler::new(move |_| {
+        started.open();
+        inner.pass();
+        Ok(Done::new(json!(1)))
+    });
+    let handlers = Handlers::new().on(&QUICK, noted(handler));
+    let store = Store::open_on(InMemoryBackend::new()).unwrap();
+    let shop = Shop::sized(store, handlers, LaneSizes { quick: 1, heavy: 1 });
+    shop.queue.expect_short_jobs(Lane::Quick);
+    let ids: Vec<JobId> = shop
+        .store
+        .write_blocking(|tx| {
+            (0..3).map(|n| Ok(enqueue(tx, NewJob::new(&QUICK, json!(n), START))?.id)).collect::<Result<_, Fault>>()
+        })
+        .unwrap();
+    shop.wait(ids[2], |job| job.status == JobStatus::Processing);
+    begun.pass();
+    let opener = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        gate.open();
+    });
+    assert!(shop.stop());
+    opener.join().unwrap();
+    assert_eq!(shop.job(ids[0]).status, JobStatus::Completed);
+    for id in &ids[1..] {
+        let job = shop.job(*id);
+        assert_eq!((job.status, job.attempt, job.interruptions), (JobStatus::Queued, 0, 0));
+    }
+    assert_eq!(contradictions(&shop.store.read().unwrap()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn an_attempt_that_breaks_off_for_a_stop_is_an_interruption() {
-    let handler = Handler::new(|running| {
+    let begun = Gate::default();
+    let started = begun.clone();
+    let handler = Handler::new(move |running| {
+        started.open();
         while !running.stopping() {
             std::thread::yield_now();
         }
@@ -96,7 +135,7 @@ fn an_attempt_that_breaks_off_for_a_stop_is_an_interruption() {
     });
     let shop = Shop::new(Handlers::new().on(&QUICK, noted(handler)));
     let id = shop.add(&QUICK, json!({}));
-    shop.wait(id, |job| job.status == JobStatus::Processing);
+    begun.pass();
     assert!(shop.stop());
     let job = shop.job(id);
     assert_eq!((job.status, job.attempt, job.interruptions), (JobStatus::Queued, 0, 1));
@@ -105,15 +144,16 @@ fn an_attempt_that_breaks_off_for_a_stop_is_an_interruption() {
 
 #[test]
 fn a_stop_does_not_wait_for_ever() {
-    let gate = Gate::default();
-    let inner = gate.clone();
+    let (begun, gate) = (Gate::default(), Gate::default());
+    let (started, inner) = (begun.clone(), gate.clone());
     let handler = Handler::new(move |_| {
+        started.open();
         inner.pass();
         Ok(Done::new(json!(1)))
     });
     let shop = Shop::new(Handlers::new().on(&QUICK, handler));
     let id = shop.add(&QUICK, json!({}));
-    shop.wait(id, |job| job.status == JobStatus::Processing);
+    begun.pass();
     assert!(!shop.runtime.block_on(shop.queue.stop(Duration::from_millis(20))));
     gate.open();
     assert!(shop.stop());

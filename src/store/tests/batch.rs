@@ -272,3 +272,43 @@ async fn a_caller_that_goes_away_does_not_stop_its_write() {
     store.write(|_| Ok::<_, Fault>(())).await.unwrap();
     assert_eq!(names(&store).len(), 1);
 }
+
+#[tokio::test]
+async fn what_comes_last_is_done_once_for_all_writes_of_a_commit_and_shares_its_syncs() {
+    let disk = Disk::default();
+    let store = Store::open_on(disk.clone()).unwrap();
+    let asks = |key: u32, is_refused: bool| {
+        Box::new(move |tx: &WriteTx| {
+            NAMES.put(tx, &key, &"put".to_owned())?;
+            tx.before_commit("count", move |tx| {
+                let count = names_in(tx)?;
+                NAMES.put(tx, &100, &format!("{count}, asked for by {key}"))
+            });
+            tx.before_commit("fail", |tx| {
+                NAMES.put(tx, &101, &"never".to_owned())?;
+                Err(Fault::Busy)
+            });
+            tx.before_commit("panic", |tx| {
+                NAMES.put(tx, &102, &"never".to_owned())?;
+                panic!("on purpose")
+            });
+            if is_refused { Err(Fault::Busy) } else { Ok(0usize) }
+        }) as Work
+    };
+    let before = disk.syncs();
+    let writes =
+        in_one_batch(&store, async |store| line_up(store, vec![asks(1, true), asks(2, false), asks(3, false)])).await;
+    let mut answers = Vec::new();
+    for write in writes {
+        answers.push(write.await);
+    }
+    assert_eq!(answers, [Err(Fault::Busy), Ok(0), Ok(0)]);
+    assert_eq!(disk.syncs() - before, 2);
+    let put = |key: u32| (key, "put".to_owned());
+    let found = names(&store);
+    assert_eq!(found, [put(2), put(3), (100, "2, asked for by 2".to_owned())]);
+}
+
+fn names_in(tx: &WriteTx) -> Result<usize, Fault> {
+    Ok(NAMES.range(tx, .., Order::Rising, usize::MAX)?.len())
+}
