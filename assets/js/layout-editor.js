@@ -297,7 +297,7 @@
       const input = document.getElementById(place.dataset.error);
       if (error) input?.setAttribute("aria-invalid", "true");
       else input?.removeAttribute("aria-invalid");
-      if (error) place.closest("details")?.setAttribute("open", "");
+      for (let part = error && place.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
     }
   }
 

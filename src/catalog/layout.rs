@@ -21,6 +21,7 @@ pub use layers::{
 pub use paint::Paint;
 pub use sky::{Hour, SkyLayer, SkyLines, SkyMilkyWay, SkyStars};
 
+use crate::kernel::Message;
 use crate::kernel::lang::Words;
 use crate::render::Paper;
 pub use crate::render::scene::{Fade, Frame};
@@ -50,7 +51,12 @@ impl ProductFile {
     /// # Errors
     /// Every mistake found, each with its place.
     pub fn parse(text: &str) -> Result<ProductFile, Vec<Problem>> {
-        let file: ProductFile = toml::from_str(text).map_err(|error| vec![Problem::new("file", error)])?;
+        let file: ProductFile = toml::from_str(text).map_err(|error| {
+            vec![Problem::new(
+                "file",
+                Message::new("layout.check.unreadable").with("why", error.to_string().trim_end()),
+            )]
+        })?;
         let problems = file.problems();
         if problems.is_empty() { Ok(file) } else { Err(problems) }
     }

@@ -7,7 +7,7 @@ mod variants;
 mod view;
 
 pub use change::facts;
-pub(crate) use create::{SAMPLE_PHOTOS, both, kind_of, kinds, sample_photo};
+pub(crate) use create::{SAMPLE_PHOTOS, both, kind_of, kinds, sample_photo, slug_of};
 pub(crate) use variants::unfit;
 pub use view::{AdminProductView, OwnPictureView};
 

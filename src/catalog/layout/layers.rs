@@ -26,6 +26,15 @@ impl Layer {
             Layer::Sky(layer) => &layer.when,
         }
     }
+
+    pub fn when_mut(&mut self) -> &mut When {
+        match self {
+            Layer::Artwork(layer) => &mut layer.when,
+            Layer::Photo(layer) => &mut layer.when,
+            Layer::Text(layer) => &mut layer.when,
+            Layer::Sky(layer) => &mut layer.when,
+        }
+    }
 }
 
 /// Shows a layer only while each named choice field has one of the values given. Empty: always.

@@ -150,15 +150,15 @@ choices = [ { id = "h21", label = { en = "9", ja = "9" } }, { id = "h24", label 
         let json = serde_json::to_string(&parsed).unwrap();
         assert_eq!(serde_json::from_str::<ProductFile>(&json).unwrap(), parsed);
         for (from, to, said) in [
-            ("date = \"day\"", "date = \"place\"", "(sky place): there is no date field `place`"),
-            ("place = \"place\"", "place = \"name\"", "no place field `name`"),
-            ("\"$hour\"", "\"hour\"", "written $id"),
-            ("\"$hour\"", "\"$look\"", "must be h0 to h24"),
-            ("\"$hour\"", "25", "hour must be 0 to 24"),
-            ("{ id = \"h24\"", "{ id = \"h25\"", "must be h0 to h24"),
-            ("stars = {", "lines = { color = \"#ffffff\", width = 0 }\nstars = {", "lines must be"),
-            ("smallest = 0.2", "smallest = 3", "smallest first"),
-            ("smallest = 0.2", "faintest = 9, smallest = 0.2", "faintest magnitude"),
+            ("date = \"day\"", "date = \"place\"", "(sky place): layout.check.no_date field=place"),
+            ("place = \"place\"", "place = \"name\"", "layout.check.no_place field=name"),
+            ("\"$hour\"", "\"hour\"", "layout.check.no_choice field=hour"),
+            ("\"$hour\"", "\"$look\"", "layout.check.hours"),
+            ("\"$hour\"", "25", "layout.check.range name=hour"),
+            ("{ id = \"h24\"", "{ id = \"h25\"", "layout.check.hours"),
+            ("stars = {", "lines = { color = \"#ffffff\", width = 0 }\nstars = {", "name=lines.width"),
+            ("smallest = 0.2", "smallest = 3", "layout.check.star_sizes"),
+            ("smallest = 0.2", "faintest = 9, smallest = 0.2", "name=faintest"),
         ] {
             assert!(file.contains(from), "{from}");
             let problems = ProductFile::parse(&file.replacen(from, to, 1)).expect_err(to);

@@ -198,6 +198,77 @@ async fn the_form_does_it_all_without_a_script() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fields_of_every_kind_are_added_used_and_taken_away() {
+    let shop = TestShop::start().await;
+    let manager = shop.staff(Role::Manager).await;
+    let person = manager.clone().browsing();
+    let tag = product(&manager, "round-tag").await;
+    let path = layout_of(&tag);
+    let form = format!("{path}/draft?_method=PUT");
+    let first = manager.get(&path).await.ok();
+    let fields = first["layout"]["fields"].as_array().unwrap().len();
+    for (at, button) in ["add-date", "add-place", "add-choice", "add-color"].iter().enumerate() {
+        let version = at.to_string();
+        let added = person.form(&form, &[("version", version.as_str()), ("do", button)]).await;
+        assert_eq!(added.status, 303, "{button}: {}", added.text());
+    }
+    let now = manager.get(&path).await.ok();
+    let list = now["layout"]["fields"].as_array().unwrap();
+    let kinds: Vec<&str> = list[fields..].iter().map(|field| field["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["date", "place", "choice", "color"]);
+    let id = |kind: &str| {
+        list[fields..].iter().find(|field| field["kind"] == kind).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let (color, choice) = (id("color"), id("choice"));
+
+    // What nothing uses yet is told, in the reader's language, and keeps the layout a draft.
+    let page = person.get(&path).await.text();
+    assert!(page.contains("not used yet") && page.contains("recolor."), "the drawing's colours can be replaced");
+    let refused = person.form(&form, &[("version", "4"), ("do", "save")]).await;
+    assert!(refused.status == 422 && refused.text().contains("Nothing on the surface uses this field yet."));
+    let reader = person.clone().with_header("accept-language", "ja");
+    let japanese = reader.form(&form, &[("version", "4"), ("do", "save")]).await;
+    assert!(japanese.text().contains("この項目はまだどこにも使われていません"), "{}", japanese.status);
+    let text = position(&now, "text").to_string();
+    let name = |part: &str| format!("layers.{text}.{part}");
+    let (index, when, from) = (name("index"), name(&format!("when.{choice}[]")), format!("${color}"));
+    let (width, outline) = (name("outline_width"), name("outline.from"));
+    let used = [
+        ("version", "4"),
+        (index.as_str(), text.as_str()),
+        (width.as_str(), "0.2"),
+        (outline.as_str(), from.as_str()),
+        (when.as_str(), ""),
+        (when.as_str(), "one"),
+        ("do", "save"),
+    ];
+    let saved = person.form(&form, &used).await;
+    assert_eq!(saved.status, 303, "{}", saved.text());
+    let sold = product(&manager, "round-tag").await;
+    assert_eq!(sold["layout"]["fields"].as_array().unwrap().len(), fields + 4);
+    let customer = shop.visitor();
+    let design = shop.design_of(&customer, &sold).await;
+    customer.post(&format!("/designs/{}/preview", design["id"].as_str().unwrap()), &json!({})).await.ok();
+
+    for _ in 0..4 {
+        let draft = manager.get(&path).await.ok();
+        let version = draft["version"].to_string();
+        let remove = format!("field-remove.{fields}");
+        assert_eq!(person.form(&form, &[("version", version.as_str()), ("do", remove.as_str())]).await.status, 303);
+    }
+    let bare = manager.get(&path).await.ok();
+    assert_eq!(bare["layout"]["fields"], first["layout"]["fields"]);
+    let layers = |layout: &Value| layout["layout"]["layers"].as_array().unwrap().clone();
+    let mut left = layers(&bare);
+    let at = position(&bare, "text");
+    assert!(left[at].get("when").is_none() && left[at]["outline"]["color"].as_str().unwrap().starts_with('#'));
+    left[at].as_object_mut().unwrap().remove("outline");
+    assert_eq!(left, layers(&first), "nothing else changed");
+    manager.put(&format!("{path}/draft"), &json!({"do": "save"})).await.ok();
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn artwork_from_outside_is_shapes_and_nothing_else() {
     let shop = TestShop::start().await;
     let manager = shop.staff(Role::Manager).await;

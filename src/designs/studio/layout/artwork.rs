@@ -10,6 +10,7 @@ use crate::designs::photos::blocking;
 use crate::kernel::{Code, Message, Refusal};
 use crate::people::May;
 use crate::people::rights::ChangesOrders;
+use crate::render::Color;
 use crate::render::artwork::clean::{Cleaned, Cleaner, MAX_BYTES, Removed, Unclean};
 use crate::web::input::body_problem;
 use crate::web::{Problem, Reply, Visit};
@@ -146,7 +147,7 @@ async fn take_in(visit: &Visit, id: ProductId, body: Multipart) -> Result<(Strin
     }
     let used = file.layout.artwork_files();
     artwork.retain(|name, _| used.contains(&name.as_str()));
-    super::form::check(&file)?;
+    super::form::check_draft(&file)?;
     let surface = super::drawable(id, SurfaceRow::new(file, artwork)).await?;
     let change = Change::of(visit);
     visit.shop.store().write(move |tx| changes::keep_draft(tx, &change, id, surface, seen)).await?;
@@ -209,6 +210,32 @@ fn inside(svg: &str) -> &str {
     svg.get(start..end).unwrap_or_default()
 }
 
+/// So many colours of a drawing can be replaced; one with more is a picture, whose colours nobody tells apart.
+const MAX_COLORS: usize = 16;
+
+/// The colours written in a drawing, in their order there; of many, those that stand there most often.
+pub fn colors_of(svg: &str) -> Vec<Color> {
+    let mut found: Vec<(Color, usize)> = Vec::new();
+    let mut rest = svg;
+    while let Some(at) = rest.find('#') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        let digits = after.bytes().take_while(u8::is_ascii_hexdigit).count();
+        // A reference to a part of the drawing may be called like a colour.
+        let is_reference = before.ends_with("url(") || before.ends_with("href=\"") || before.ends_with("href='");
+        if let (6, false, Ok(color)) = (digits, is_reference, format!("#{}", &after[..digits]).parse::<Color>()) {
+            match found.iter_mut().find(|(known, _)| *known == color) {
+                Some((_, times)) => *times += 1,
+                None => found.push((color, 1)),
+            }
+        }
+        rest = &after[digits..];
+    }
+    let mut often: Vec<usize> = found.iter().map(|(_, times)| *times).collect();
+    often.sort_unstable_by(|a, b| b.cmp(a));
+    let least = often.get(MAX_COLORS - 1).copied().unwrap_or(0);
+    found.into_iter().filter(|(_, times)| *times >= least).take(MAX_COLORS).map(|(color, _)| color).collect()
+}
+
 /// # Errors
 /// 422 where a layer names a file that is not there.
 pub fn check_files(file: &ProductFile, artwork: &BTreeMap<String, String>) -> Result<(), Refusal> {
@@ -245,6 +272,19 @@ mod tests {
         let artwork = Artwork::new(laid.as_bytes()).unwrap();
         assert!((artwork.proportion() - 220.0 / 320.0).abs() < 1e-6);
         assert!(artwork.uses("#123456".parse().unwrap()));
+    }
+
+    #[test]
+    fn colors_are_found_and_references_are_not() {
+        let svg = r##"<svg><g fill="#FBF7EF" stroke="#14183a"/><use href="#facade"/><g fill="url(#c0ffee)" stroke="#fbf7ef"/><g fill="#abc"/></svg>"##;
+        let colors: Vec<String> = colors_of(svg).iter().map(ToString::to_string).collect();
+        assert_eq!(colors, ["#fbf7ef", "#14183a"]);
+        let many: String =
+            (0..40).map(|n| format!("<g fill=\"#0000{n:02x}\"/>").repeat(if n == 39 { 2 } else { 1 })).collect();
+        assert!(colors_of(&many).len() == MAX_COLORS);
+        let rare: String =
+            (0..40).map(|n| format!("<g fill=\"#0000{n:02x}\"/>").repeat(if n >= 30 { 2 } else { 1 })).collect();
+        assert!(colors_of(&rare).len() == MAX_COLORS);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The controls of the form: one row of data each, so that the page is a loop and not a wall.
 
+use super::artwork::colors_of;
+use super::form::layers::{solid, usual_shadow};
 use super::form::{Edit, FieldEdit, LayerEdit, PaintEdit};
 use crate::catalog::layout::{
-    ArcStart, Direction, Field, FieldKind, Layer, Layout, Look, Mask, Paint, PhotoLayer, ProductFile, TextField,
-    TextLayer,
+    ArcStart, ArtworkLayer, Direction, Field, FieldKind, Layer, Layout, Look, Mask, OneOrMore, Paint, PhotoLayer,
+    ProductFile, Show, TextField, TextLayer,
 };
 use crate::catalog::typed::{Typed, number_text};
 use crate::kernel::Lang;
@@ -17,6 +19,8 @@ pub struct Control {
     pub label: String,
     pub hint: Option<String>,
     pub error: Option<String>,
+    /// A colour the label is about.
+    pub swatch: Option<String>,
     pub kind: Kind,
 }
 
@@ -67,11 +71,13 @@ pub struct Maker<'a> {
     pub stem: String,
     pub errors: &'a [(String, String)],
     pub controls: Vec<Control>,
+    /// Those from here on are less often needed.
+    pub more_from: Option<usize>,
 }
 
 impl<'a> Maker<'a> {
     pub fn new(lang: Lang, layout: &'a Layout, stem: String, errors: &'a [(String, String)]) -> Maker<'a> {
-        Maker { lang, layout, stem, errors, controls: Vec::new() }
+        Maker { lang, layout, stem, errors, controls: Vec::new(), more_from: None }
     }
 
     fn t(&self, key: &str) -> String {
@@ -79,10 +85,21 @@ impl<'a> Maker<'a> {
     }
 
     fn add(&mut self, name: &str, label: &str, kind: Kind) {
+        let hint = words::find(self.lang, &format!("{label}_hint")).map(str::to_owned);
+        self.add_called(name, self.t(label), hint, kind);
+    }
+
+    fn add_called(&mut self, name: &str, label: String, hint: Option<String>, kind: Kind) {
         let name = format!("{}{name}", self.stem);
         let error = self.errors.iter().find(|(field, _)| *field == name).map(|(_, message)| message.clone());
-        let hint = words::find(self.lang, &format!("{label}_hint")).map(str::to_owned);
-        self.controls.push(Control { name, label: self.t(label), hint, error, kind });
+        self.controls.push(Control { name, label, hint, error, swatch: None, kind });
+    }
+
+    /// The two halves of the controls.
+    pub fn finish(self) -> (Vec<Control>, Vec<Control>) {
+        let mut first = self.controls;
+        let more = first.split_off(self.more_from.unwrap_or(first.len()).min(first.len()));
+        (first, more)
     }
 
     fn number(&mut self, name: &str, label: &str, value: f64, typed: Option<&Typed>, step: &'static str) {
@@ -117,10 +134,26 @@ impl<'a> Maker<'a> {
     }
 
     fn color(&mut self, name: &str, label: &str, paint: &Paint, typed: Option<&PaintEdit>) {
+        let kind = self.color_kind(paint, typed, None);
+        self.add(name, label, kind);
+    }
+
+    /// `first` is a choice before those of the fields, by its value, its words and whether it is what stands now.
+    fn color_kind(&self, paint: &Paint, typed: Option<&PaintEdit>, first: Option<(&str, String, bool)>) -> Kind {
         let (mut own, mut chosen) = match paint {
+            // The browser's own picker knows no transparency, and would take it away.
+            Paint::Literal(color) if color.alpha < 255 => (solid_text(*color), "=".to_owned()),
             Paint::Literal(color) => (color.to_string(), String::new()),
             Paint::Field(field) => (self.shown(field), format!("${field}")),
             Paint::Mixed { field, .. } => (self.shown(field), "=".to_owned()),
+        };
+        if let Some((value, _, true)) = &first {
+            chosen = (*value).to_owned();
+        }
+        let stays = match paint {
+            Paint::Mixed { .. } => Some("layout.color_mixed"),
+            Paint::Literal(color) if color.alpha < 255 => Some("layout.color_clear"),
+            _ => None,
         };
         if let Some(typed) = typed {
             own.clone_from(&typed.own);
@@ -129,14 +162,15 @@ impl<'a> Maker<'a> {
         let fields = self.layout.fields.iter().filter(|field| matches!(field.kind, FieldKind::Color { .. }));
         let mut from: Vec<(String, String)> =
             fields.map(|field| (format!("${}", field.id), field.label.get(self.lang).to_owned())).collect();
-        if matches!(paint, Paint::Mixed { .. }) {
-            from.push(("=".into(), self.t("layout.color_mixed")));
-        }
-        if !from.is_empty() {
+        from.extend(stays.map(|key| ("=".to_owned(), self.t(key))));
+        if first.is_some() || !from.is_empty() {
             from.insert(0, (String::new(), self.t("layout.color_own")));
         }
+        if let Some((value, label, _)) = first {
+            from.insert(0, (value.to_owned(), label));
+        }
         let from = from.into_iter().map(|(value, label)| Pick { chosen: value == chosen, value, label }).collect();
-        self.add(name, label, Kind::Color { own, from });
+        Kind::Color { own, from }
     }
 
     /// The colour a field shows before anybody chose.
@@ -168,9 +202,14 @@ pub fn of_surface(maker: &mut Maker<'_>, file: &ProductFile, kind: &str, edit: O
     maker.switch("mirror", "layout.mirror", layout.mirror, edit.and_then(|edit| edit.mirror.as_ref()));
 }
 
-pub fn of_layer(maker: &mut Maker<'_>, layer: &Layer, edit: Option<&LayerEdit>) {
+/// `artwork` is the drawing of an artwork layer.
+pub fn of_layer(maker: &mut Maker<'_>, layer: &Layer, artwork: Option<&str>, edit: Option<&LayerEdit>) {
     let frame = match layer {
-        Layer::Artwork(_) => return,
+        Layer::Artwork(artwork_layer) => {
+            of_artwork(maker, artwork_layer, artwork.unwrap_or_default(), edit);
+            maker.more_from = Some(maker.controls.len());
+            return of_when(maker, layer, edit);
+        }
         Layer::Photo(photo) => photo.frame(),
         Layer::Text(text) => text.frame(),
         Layer::Sky(sky) => sky.frame(),
@@ -180,7 +219,8 @@ pub fn of_layer(maker: &mut Maker<'_>, layer: &Layer, edit: Option<&LayerEdit>) 
     maker.number("width", "layout.width", frame.width, edit.map(|edit| &edit.width), "0.1");
     maker.number("height", "layout.height", frame.height, edit.map(|edit| &edit.height), "0.1");
     match layer {
-        Layer::Artwork(_) | Layer::Sky(_) => {}
+        Layer::Artwork(_) => {}
+        Layer::Sky(_) => maker.more_from = Some(maker.controls.len()),
         Layer::Photo(photo) => {
             maker.number("rotation", "layout.rotation", frame.rotation, edit.map(|edit| &edit.rotation), "1");
             let (mask, radius) = match &photo.mask {
@@ -201,13 +241,80 @@ pub fn of_layer(maker: &mut Maker<'_>, layer: &Layer, edit: Option<&LayerEdit>) 
                 None => (0.0, Paint::Literal(Color::WHITE)),
             };
             maker.number("border_width", "layout.border_width", width, edit.map(|edit| &edit.border_width), "0.1");
+            maker.more_from = Some(maker.controls.len() - 1);
             maker.color("border", "layout.border", &color, edit.and_then(|edit| edit.border.as_ref()));
+            of_shadow(maker, photo, edit);
+            of_fade(maker, photo, edit);
         }
         Layer::Text(text) => {
             maker.number("rotation", "layout.rotation", frame.rotation, edit.map(|edit| &edit.rotation), "1");
             of_text(maker, text, edit);
         }
     }
+    of_when(maker, layer, edit);
+}
+
+/// What becomes of each colour of a drawing.
+fn of_artwork(maker: &mut Maker<'_>, layer: &ArtworkLayer, svg: &str, edit: Option<&LayerEdit>) {
+    let mut colors = colors_of(svg);
+    colors.extend(layer.colors.keys().filter(|color| !colors.contains(color)).copied().collect::<Vec<_>>());
+    for color in colors {
+        let digits = color.to_string().trim_start_matches('#').to_owned();
+        let typed = edit.and_then(|edit| edit.recolor.get(&digits));
+        let replaced = layer.colors.get(&color);
+        let now = replaced.cloned().unwrap_or(Paint::Literal(color));
+        let kept = ("-", maker.t("layout.recolor_keep"), replaced.is_none());
+        let kind = maker.color_kind(&now, typed, Some(kept));
+        let label = words::fill(words::text(maker.lang, "layout.recolor"), &[("color", color.to_string())]);
+        maker.add_called(&format!("recolor.{digits}"), label, None, kind);
+        if let Some(control) = maker.controls.last_mut() {
+            control.swatch = Some(color.to_string());
+        }
+    }
+}
+
+fn of_shadow(maker: &mut Maker<'_>, photo: &PhotoLayer, edit: Option<&LayerEdit>) {
+    let on = photo.shadow.is_some();
+    let shadow = photo.shadow.clone().unwrap_or_else(usual_shadow);
+    let (color, percent) = solid(&shadow.color);
+    maker.switch("shadow_on", "layout.shadow_on", on, edit.and_then(|edit| edit.shadow_on.as_ref()));
+    maker.number("shadow_dx", "layout.shadow_dx", shadow.dx, edit.map(|edit| &edit.shadow_dx), "0.5");
+    maker.number("shadow_dy", "layout.shadow_dy", shadow.dy, edit.map(|edit| &edit.shadow_dy), "0.5");
+    maker.number("shadow_blur", "layout.shadow_blur", shadow.blur, edit.map(|edit| &edit.shadow_blur), "0.5");
+    maker.color("shadow", "layout.shadow", &color, edit.and_then(|edit| edit.shadow.as_ref()));
+    maker.number("shadow_opacity", "layout.shadow_opacity", percent, edit.map(|edit| &edit.shadow_opacity), "5");
+}
+
+fn of_fade(maker: &mut Maker<'_>, photo: &PhotoLayer, edit: Option<&LayerEdit>) {
+    let fade = photo.fade.unwrap_or_default();
+    let typed = edit.and_then(|edit| edit.fade.as_ref());
+    maker.number("fade.top", "layout.fade_top", fade.top * 100.0, typed.map(|fade| &fade.top), "5");
+    maker.number("fade.bottom", "layout.fade_bottom", fade.bottom * 100.0, typed.map(|fade| &fade.bottom), "5");
+    maker.number("fade.left", "layout.fade_left", fade.left * 100.0, typed.map(|fade| &fade.left), "5");
+    maker.number("fade.right", "layout.fade_right", fade.right * 100.0, typed.map(|fade| &fade.right), "5");
+}
+
+/// With which choices the layer is shown, for each choice there is.
+fn of_when(maker: &mut Maker<'_>, layer: &Layer, edit: Option<&LayerEdit>) {
+    let layout = maker.layout;
+    for field in &layout.fields {
+        let FieldKind::Choice { choices, .. } = &field.kind else { continue };
+        let now = layer.when().get(&field.id).map(OneOrMore::values).unwrap_or_default();
+        let ticked = edit.and_then(|edit| edit.when.get(&field.id)).map_or(now, Vec::as_slice);
+        let options = choices.iter().map(|choice| Pick {
+            value: choice.id.clone(),
+            label: choice.label.get(maker.lang).to_owned(),
+            chosen: ticked.contains(&choice.id),
+        });
+        let kind = Kind::Several { options: options.collect() };
+        let label = words::fill(words::text(maker.lang, "layout.when"), &[("field", field.label.get(maker.lang))]);
+        let hint = Some(maker.t("layout.when_hint"));
+        maker.add_called(&format!("when.{}", field.id), label, hint, kind);
+    }
+}
+
+fn solid_text(color: Color) -> String {
+    Color { alpha: 255, ..color }.to_string()
 }
 
 /// What corners get when they are first rounded, in millimetres.
@@ -247,6 +354,12 @@ fn of_text(maker: &mut Maker<'_>, text: &TextLayer, edit: Option<&LayerEdit>) {
     maker.words("align", "layout.align", &align, "align", &["left", "center", "right"]);
     let valign = edit.and_then(|edit| edit.valign.clone()).unwrap_or_else(|| now(serde_json::to_value(text.valign)));
     maker.words("valign", "layout.valign", &valign, "valign", &["top", "middle", "bottom"]);
+    if matches!(maker.layout.field(&text.field).map(|field| &field.kind), Some(FieldKind::Place { .. })) {
+        let show = if text.show == Show::Coordinates { "coordinates" } else { "name" };
+        let show = edit.and_then(|edit| edit.show.as_deref()).unwrap_or(show).to_owned();
+        maker.words("show", "layout.show", &show, "show", &["name", "coordinates"]);
+    }
+    maker.more_from = Some(maker.controls.len());
     maker.number("max_lines", "layout.max_lines", f64::from(text.max_lines), edit.map(|edit| &edit.max_lines), "1");
     maker.number("line_height", "layout.line_height", text.line_height, edit.map(|edit| &edit.line_height), "0.05");
     let spacing = edit.map(|edit| &edit.letter_spacing);
@@ -262,6 +375,12 @@ fn of_text(maker: &mut Maker<'_>, text: &TextLayer, edit: Option<&LayerEdit>) {
     let start = if is_below { "bottom" } else { "top" };
     let start = edit.and_then(|edit| edit.arc_start.as_deref()).unwrap_or(start).to_owned();
     maker.words("arc_start", "layout.arc_start", &start, "arc", &["top", "bottom"]);
+    let (width, color) = match &text.outline {
+        Some(outline) => (outline.width, outline.color.clone()),
+        None => (0.0, Paint::Literal(Color::WHITE)),
+    };
+    maker.number("outline_width", "layout.outline_width", width, edit.map(|edit| &edit.outline_width), "0.1");
+    maker.color("outline", "layout.outline", &color, edit.and_then(|edit| edit.outline.as_ref()));
     maker.switch("uppercase", "layout.uppercase", text.uppercase, edit.and_then(|edit| edit.uppercase.as_ref()));
 }
 
@@ -331,7 +450,20 @@ pub fn of_field(maker: &mut Maker<'_>, field: &Field, file: &ProductFile, edit: 
             let value = default.cloned().or_else(|| now.clone()).unwrap_or_default();
             maker.add("default", "layout.default_date", Kind::Date { value });
         }
-        FieldKind::Place { .. } => {}
+        FieldKind::Place { default: now } => {
+            let typed = edit.and_then(|edit| edit.place.as_ref());
+            let name = now.as_ref().map(|place| place.name.as_str()).unwrap_or_default();
+            maker.line("place.name", "layout.default_place", name, typed.map(|place| &place.name), "", 100);
+            let axes = now.as_ref().map(|place| (place.lat, place.lon));
+            let degrees = [
+                ("place.lat", "layout.lat", axes.map(|axes| axes.0), typed.map(|place| &place.lat)),
+                ("place.lon", "layout.lon", axes.map(|axes| axes.1), typed.map(|place| &place.lon)),
+            ];
+            for (name, label, now, typed) in degrees {
+                let value = typed.map_or_else(|| now.map(number_text).unwrap_or_default(), Typed::text);
+                maker.add(name, label, Kind::Number { value, step: "0.1" });
+            }
+        }
     }
     maker.switch("required", "layout.required", field.required, edit.and_then(|edit| edit.required.as_ref()));
 }

@@ -7,6 +7,8 @@ mod inputs;
 mod page;
 mod picture;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod untouched;
 mod versions;
 
@@ -95,7 +97,11 @@ async fn change(visit: &Visit, id: ProductId, edit: &Edit) -> Result<(Option<Str
     let mut file = surface.file;
     form::apply(&mut file, edit)?;
     let next = action.apply(&mut file)?;
-    form::check(&file)?;
+    if action == Action::Save {
+        form::check(&file)?
+    } else {
+        form::check_draft(&file)?
+    }
     let used = file.layout.artwork_files();
     let artwork = surface.artwork.into_iter().filter(|(name, _)| used.contains(&name.as_str())).collect();
     let surface = drawable(id, SurfaceRow::new(file, artwork)).await?;

@@ -161,6 +161,9 @@ struct LayerCard {
     /// When it is shown, if not always.
     when: Option<String>,
     controls: Vec<Control>,
+    /// Those that are less often needed, and whether they are shown at once.
+    more: Vec<Control>,
+    more_open: bool,
     frame: Option<BoxView>,
     is_first: bool,
     is_last: bool,
@@ -198,6 +201,8 @@ struct FieldCard {
     kind: String,
     title: String,
     controls: Vec<Control>,
+    /// Nothing on the page depends on it yet.
+    is_unused: bool,
     is_first: bool,
     is_last: bool,
     is_open: bool,
@@ -309,7 +314,12 @@ pub fn show(visit: &Visit, id: ProductId, told: &Told<'_>) -> Result<Reply, Prob
         let stem = format!("layers.{at}.");
         let typed = told.typed.and_then(|edit| edit.layers.iter().find(|layer| layer.index == i64::try_from(at).ok()));
         let mut maker = Maker::new(lang, layout, stem.clone(), &errors);
-        of_layer(&mut maker, layer, typed);
+        let drawing = match layer {
+            Layer::Artwork(artwork) => draft.surface.artwork.get(&artwork.file).map(String::as_str),
+            _ => None,
+        };
+        of_layer(&mut maker, layer, drawing, typed);
+        let (controls, more) = maker.finish();
         let (kind, icon, frame) = match layer {
             Layer::Artwork(_) => ("artwork", "look", None),
             Layer::Photo(photo) => ("photo", "photo", Some(photo.frame())),
@@ -322,7 +332,9 @@ pub fn show(visit: &Visit, id: ProductId, told: &Told<'_>) -> Result<Reply, Prob
             icon,
             title: title(layer, layout, lang),
             when: when(layer, layout, lang),
-            controls: maker.controls,
+            controls,
+            more_open: more.iter().any(|control| control.error.is_some()),
+            more,
             frame: frame.as_ref().map(BoxView::new),
             is_first: at == 0,
             is_last: at + 1 == layout.layers.len(),
@@ -344,6 +356,7 @@ pub fn show(visit: &Visit, id: ProductId, told: &Told<'_>) -> Result<Reply, Prob
             kind: words::text(lang, &format!("layout.kind.{}", field.kind.name())).to_owned(),
             title: field.label.get(lang).to_owned(),
             controls: maker.controls,
+            is_unused: !layout.uses(&field.id),
             is_first: at == 0,
             is_last: at + 1 == layout.fields.len(),
             is_open: open == format!("field-{at}") || has_error(&stem),

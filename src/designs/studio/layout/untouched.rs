@@ -3,12 +3,13 @@
 use super::actions::Action;
 use super::form::{self, Edit};
 use super::inputs::{Control, Kind, Maker, of_field, of_layer, of_surface};
-use crate::catalog::layout::ProductFile;
-use crate::catalog::starter::bundled;
+use crate::catalog::layout::Layer;
+use crate::catalog::starter::{Bundled, bundled};
 use crate::kernel::Lang;
 use serde_json::{Map, Value, json};
 
-fn controls(file: &ProductFile) -> Vec<(String, Vec<Control>)> {
+fn controls(product: &Bundled) -> Vec<(String, Vec<Control>)> {
+    let file = &product.file;
     let layout = &file.layout;
     let kind = serde_json::to_value(file.mockup).unwrap();
     let maker = |stem: String| Maker::new(Lang::En, layout, stem, &[]);
@@ -18,7 +19,11 @@ fn controls(file: &ProductFile) -> Vec<(String, Vec<Control>)> {
     all.push((String::new(), surface.controls));
     for (at, layer) in layout.layers.iter().enumerate() {
         let mut made = maker(format!("layers.{at}."));
-        of_layer(&mut made, layer, None);
+        let drawing = match layer {
+            Layer::Artwork(layer) => product.artwork.get(&layer.file).map(String::as_str),
+            _ => None,
+        };
+        of_layer(&mut made, layer, drawing, None);
         all.push((format!("layers.{at}."), made.controls));
     }
     for (at, field) in layout.fields.iter().enumerate() {
@@ -61,10 +66,11 @@ fn put(into: &mut Map<String, Value>, name: &str, value: Value) {
 }
 
 /// The form of a layout as it is sent when nothing was touched.
-fn edit(file: &ProductFile) -> Edit {
+fn edit(product: &Bundled) -> Edit {
+    let file = &product.file;
     let mut form = Map::new();
     let (mut layers, mut fields) = (Vec::new(), Vec::new());
-    for (stem, controls) in controls(file) {
+    for (stem, controls) in controls(product) {
         let mut part = Map::new();
         for control in &controls {
             put(&mut part, control.name.strip_prefix(&stem).unwrap(), sent(control));
@@ -90,7 +96,7 @@ fn edit(file: &ProductFile) -> Edit {
 fn what_nobody_touched_stays() {
     for product in bundled().unwrap() {
         let mut file = product.file.clone();
-        form::apply(&mut file, &edit(&product.file)).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", file.slug));
+        form::apply(&mut file, &edit(&product)).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", file.slug));
         assert_eq!(json!(file), json!(product.file), "{}", product.file.slug);
     }
 }
@@ -99,8 +105,15 @@ fn what_nobody_touched_stays() {
 fn every_button_leaves_a_whole_layout() {
     for product in bundled().unwrap() {
         let layers = product.file.layout.layers.len();
-        let buttons =
-            [Action::AddPhoto, Action::AddText, Action::Up(0), Action::Down(layers - 1), Action::FieldDown(0)];
+        let buttons = [
+            Action::AddPhoto,
+            Action::AddText,
+            Action::AddDate,
+            Action::AddPlace,
+            Action::Up(0),
+            Action::Down(layers - 1),
+            Action::FieldDown(0),
+        ];
         for action in buttons.into_iter().chain((0..layers).map(Action::Remove)) {
             let mut file = product.file.clone();
             match action.apply(&mut file) {
