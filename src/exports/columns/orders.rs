@@ -345,6 +345,8 @@ impl Source for PerLine {
             "design_id",
             "line_id",
             "order_id",
+            "delivery_day",
+            "delivery_band",
         ]
     }
 
@@ -385,6 +387,8 @@ impl Source for PerLine {
             sheet.word(&line.design_id);
             sheet.word(&line.id);
             sheet.word(&order.id);
+            sheet.word(order.delivery.day.as_deref().unwrap_or_default());
+            sheet.word(order.delivery.band.as_deref().unwrap_or_default());
             sheet.end_row();
         }
         Ok(())

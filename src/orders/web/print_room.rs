@@ -6,11 +6,13 @@ use super::parts::{LineRow, line_row};
 use crate::catalog::{self, ProductId, VariantId};
 use crate::designs::{self, Design, DesignId};
 use crate::kernel::{Fault, Message, Moment, Refusal};
+use crate::orders::delivery;
 use crate::orders::lists::{self, LinePlace};
-use crate::orders::model::{Line, LineId, Order, OrderId, Production};
+use crate::orders::model::{Line, LineId, Order, OrderId, Production, Wish};
 use crate::orders::table;
 use crate::people::{self, rights};
 use crate::store::Snapshot;
+use crate::web::page::day_text;
 use crate::web::{List, Page, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::Query;
@@ -54,6 +56,8 @@ pub struct PrintLine {
     pub hold_reason: Option<String>,
     /// When the order was paid.
     pub waiting_since: Moment,
+    /// When the customer would like to have the parcel.
+    pub delivery: Wish,
     /// Of the order; give it back with a change.
     pub version: u64,
     pub params_crc32: Option<String>,
@@ -69,6 +73,13 @@ pub struct PrintLine {
     #[serde(skip)]
     #[schema(ignore)]
     pub design: Option<Design>,
+    /// The wish in words, and the last day on which the parcel may leave to fulfil it.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub wish: Option<String>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub send_by: Option<String>,
 }
 
 impl PrintLine {
@@ -253,6 +264,9 @@ fn line_of(tx: &impl Snapshot, visit: &Visit, page: &Page, order: &Order, at: us
         production: line.production,
         hold_reason: row.hold_reason.clone(),
         waiting_since: order.paid_at.unwrap_or(order.created_at),
+        delivery: order.delivery.clone(),
+        wish: delivery::told(order, page.lang),
+        send_by: delivery::send_by(&visit.shop.settings(), order).map(|day| day_text(day, page.lang)),
         version: order.version,
         params_crc32: line.frozen.as_ref().map(|frozen| frozen.params_crc32.clone()),
         picture_url: row.picture.url.clone(),

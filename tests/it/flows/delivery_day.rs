@@ -82,6 +82,28 @@ async fn a_wish_for_a_day_reaches_everybody_who_handles_the_parcel() {
     let slip = manager.get(&format!("/orders/{id}/documents/packing-slip")).await;
     assert!(slip.status == 200 && slip.body.starts_with(b"%PDF"));
     manager.put(&format!("/admin/orders/{id}"), &json!({"status": "processing"})).await.ok();
+
+    // Whoever prints and packs sees it too, on the paper that goes with the piece; and it stands in both files of orders.
+    let printer = shop.staff(Role::Printer).await;
+    let queue = printer.get("/admin/print?state=waiting").await.ok();
+    let ready = printer.get("/admin/print").await.ok();
+    let line =
+        queue["items"].as_array().unwrap().iter().chain(ready["items"].as_array().unwrap()).next().unwrap().clone();
+    assert_eq!(line["delivery"], json!({"day": "2026-05-28", "band": "19-21"}));
+    let pick = format!("{id}/{}", line["line_id"].as_str().unwrap());
+    let ticket = printer.clone().browsing().get(&format!("/admin/print/tickets?lines[]={pick}")).await.text();
+    assert!(ticket.contains("Thu 28 May 2026, 19:00–21:00") && ticket.contains("Wed 27 May 2026"), "{ticket}");
+    for rows in ["per_order", "per_line"] {
+        let begun = manager.post("/admin/exports", &json!({"kind": "orders", "rows": rows})).await.ok();
+        let path = format!("/admin/exports/{}", begun["id"].as_str().unwrap());
+        let done = async || {
+            let export = manager.get(&path).await.ok();
+            (export["status"] == "completed").then_some(())
+        };
+        shop.until("the file is written", done).await;
+        let file = manager.get(&format!("{path}/download")).await.text();
+        assert!(file.contains("delivery_day,delivery_band") && file.contains(",2026-05-28,19-21"), "{rows}: {file}");
+    }
     let labels = manager.get("/admin/parcels/file?carrier=yamato&day=2026-05-27").await;
     let (text, _, _) = encoding_rs::SHIFT_JIS.decode(&labels.body);
     assert!(text.contains("\"2026/05/28\",\"1921\""), "{text}");
