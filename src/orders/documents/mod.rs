@@ -15,7 +15,7 @@ use super::web::parts::{address_lines, total_rows};
 use super::web::view::percent_text;
 use crate::kernel::{Fault, Lang};
 use crate::people::settings::brand::logo_picture;
-use crate::render::Picture;
+use crate::render::{Color, Picture};
 use crate::shop::Shop;
 use crate::web::Page;
 use receipts::Receipt;
@@ -30,6 +30,8 @@ pub struct Paper {
     pub shop_name: String,
     /// Stands in the place of the name.
     pub logo: Option<Arc<Picture>>,
+    /// Of the shop's name and the title; and of what is marked.
+    pub colors: Colors,
     pub title: String,
     pub seller: Seller,
     /// Label and value: number, days, means.
@@ -41,6 +43,13 @@ pub struct Paper {
     pub notes: Vec<String>,
     /// Before the number of a page: the paper's own number.
     pub foot: String,
+}
+
+/// The shop's colours on white paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Colors {
+    pub title: Color,
+    pub mark: Color,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -94,6 +103,13 @@ pub struct Taxes {
 /// A typeface that cannot be taken apart, which is a mistake in the program.
 pub fn draw(paper: &Paper) -> Result<Vec<u8>, Fault> {
     Ok(setting::set(paper).pdf()?)
+}
+
+/// All other words stay dark, whatever the owner's colours: papers are copied, faxed and kept for years.
+fn colors(shop: &Shop) -> Colors {
+    let (title, mark) = shop.settings().brand.on_paper();
+    let color = |[red, green, blue]: [u8; 3]| Color::opaque(red, green, blue);
+    Colors { title: title.map_or(setting::INK, color), mark: color(mark) }
 }
 
 fn page_of(shop: &Shop, order: &Order) -> Page {
@@ -176,6 +192,7 @@ pub fn invoice(shop: &Shop, order: &Order) -> Paper {
         lang: order.lang,
         shop_name: page.shop_name.clone(),
         logo: logo_picture(shop),
+        colors: colors(shop),
         title: page.t("orders.paper_invoice").to_owned(),
         seller: seller(shop, &page, true),
         facts,
@@ -211,6 +228,7 @@ pub fn packing_slip(shop: &Shop, order: &Order) -> Paper {
         lang: order.lang,
         shop_name: page.shop_name.clone(),
         logo: logo_picture(shop),
+        colors: colors(shop),
         title: page.t("orders.paper_slip").to_owned(),
         seller: seller(shop, &page, false),
         facts,
@@ -244,6 +262,7 @@ pub fn receipt(shop: &Shop, order: &Order, receipt: &Receipt) -> Paper {
         lang: order.lang,
         shop_name: page.shop_name.clone(),
         logo: logo_picture(shop),
+        colors: colors(shop),
         title: copy.to_owned(),
         seller: seller(shop, &page, true),
         facts: vec![
@@ -276,6 +295,7 @@ pub fn credit_note(shop: &Shop, order: &Order, refund: &Refund) -> Paper {
         lang: order.lang,
         shop_name: page.shop_name.clone(),
         logo: logo_picture(shop),
+        colors: colors(shop),
         title: page.t("orders.paper_credit").to_owned(),
         seller: seller(shop, &page, true),
         facts: vec![

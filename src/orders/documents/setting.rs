@@ -1,6 +1,6 @@
 //! Where what stands on a paper stands: one column grid on A4, tables that go on on the next page with their head.
 
-use super::{Body, InvoiceRow, Paper, SlipRow, Sum, Taxes};
+use super::{Body, Colors, InvoiceRow, Paper, SlipRow, Sum, Taxes};
 use crate::kernel::Lang;
 use crate::render::Color;
 use crate::render::sheet::{HEIGHT_MM, Ink, Sheet, Side, WIDTH_MM, width, wrapped};
@@ -13,9 +13,8 @@ const MIDDLE: f64 = 118.0;
 const BOTTOM: f64 = 268.0;
 const NEXT_PAGE: f64 = 26.0;
 
-const INK: Color = Color::opaque(0x1B, 0x1F, 0x3B);
+pub(super) const INK: Color = Color::opaque(0x1B, 0x1F, 0x3B);
 const SOFT: Color = Color::opaque(0x5B, 0x5E, 0x74);
-const STAR: Color = Color::opaque(0xE8, 0xB2, 0x3A);
 const MIST: Color = Color::opaque(0xD9, 0xD3, 0xC6);
 const PAPER: Color = Color::opaque(0xFB, 0xF7, 0xEF);
 
@@ -25,7 +24,8 @@ const SMALL: Ink = Ink { size: 2.9, bold: false, color: SOFT };
 
 pub fn set(paper: &Paper) -> Sheet {
     let lang = if paper.lang == Lang::Ja { "ja" } else { "en" };
-    let mut setting = Setting { sheet: Sheet::new(&format!("{} {}", paper.title, paper.foot), lang), y: 0.0 };
+    let sheet = Sheet::new(&format!("{} {}", paper.title, paper.foot), lang);
+    let mut setting = Setting { sheet, y: 0.0, colors: paper.colors };
     setting.letterhead(paper);
     match &paper.body {
         Body::Invoice { amount, head, rows, sums, taxes } => {
@@ -54,6 +54,7 @@ struct Setting {
     sheet: Sheet,
     /// How far down the last page is filled.
     y: f64,
+    colors: Colors,
 }
 
 impl Setting {
@@ -76,8 +77,14 @@ impl Setting {
                 self.sheet.picture(LEFT, 16.0, wide * scale, high * scale, logo.clone());
             }
             None => {
-                self.sheet.star(LEFT + 3.6, 22.2, 4.0, STAR);
-                self.sheet.text(LEFT + 10.0, 24.2, Side::After, &paper.shop_name, Ink { size: 5.4, ..BOLD });
+                self.sheet.star(LEFT + 3.6, 22.2, 4.0, self.colors.mark);
+                self.sheet.text(
+                    LEFT + 10.0,
+                    24.2,
+                    Side::After,
+                    &paper.shop_name,
+                    Ink { size: 5.4, color: self.colors.title, ..BOLD },
+                );
             }
         }
         self.sheet.text(RIGHT, 22.0, Side::Before, &paper.seller.name, BOLD);
@@ -87,8 +94,8 @@ impl Setting {
             y += 4.3;
         }
         self.y = y.max(44.0) + 10.0;
-        self.sheet.text(LEFT, self.y, Side::After, &paper.title, Ink { size: 9.5, ..BOLD });
-        self.sheet.area(LEFT, self.y + 4.6, 24.0, 0.9, STAR);
+        self.sheet.text(LEFT, self.y, Side::After, &paper.title, Ink { size: 9.5, color: self.colors.title, ..BOLD });
+        self.sheet.area(LEFT, self.y + 4.6, 24.0, 0.9, self.colors.mark);
         self.y += 16.0;
     }
 
@@ -117,7 +124,7 @@ impl Setting {
     /// The amount, to be seen at once.
     fn band(&mut self, (label, amount): &(String, String)) {
         self.sheet.area(LEFT, self.y - 4.0, RIGHT - LEFT, 17.0, PAPER);
-        self.sheet.area(LEFT, self.y - 4.0, 1.2, 17.0, STAR);
+        self.sheet.area(LEFT, self.y - 4.0, 1.2, 17.0, self.colors.mark);
         self.sheet.text(LEFT + 7.0, self.y + 6.0, Side::After, label, PLAIN);
         self.sheet.text(RIGHT - 6.0, self.y + 7.0, Side::Before, amount, Ink { size: 7.2, ..BOLD });
         self.y += 24.0;
@@ -266,7 +273,7 @@ impl Setting {
         self.sheet.rule((LEFT, self.y + 3.0), (RIGHT, self.y + 3.0), 0.35, INK);
         self.y += 16.0;
         self.sheet.area(LEFT, self.y - 4.0, RIGHT - LEFT, 26.0, PAPER);
-        self.sheet.area(LEFT, self.y - 4.0, 1.2, 26.0, STAR);
+        self.sheet.area(LEFT, self.y - 4.0, 1.2, 26.0, self.colors.mark);
         self.sheet.text(WIDTH_MM / 2.0, self.y + 13.0, Side::Around, amount, Ink { size: 11.0, ..BOLD });
         self.y += 32.0;
         self.sheet.text(LEFT, self.y, Side::After, purpose, PLAIN);

@@ -254,3 +254,22 @@ async fn what_invoices_lack_is_said_in_the_panel() {
     let settings = room.look("/admin/settings?section=documents", &owner, "en").await;
     assert!(settings.page(200).contains("something is missing on them"));
 }
+
+#[tokio::test]
+async fn papers_wear_the_shops_colours_and_stay_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Room::open();
+    let mika = room.customer();
+    let order = room.papers(&mika, japanese()).await;
+    let draw = || documents::draw(&documents::invoice(&room.shop, &order)).unwrap();
+    let (plain, words) = (draw(), words_of(&draw(), folder.path(), "plain"));
+    let owner = room.staff(Role::Owner).await;
+    let brand = json!({"brand": {"accent": "#2f6b4f", "highlight": "#fff8d0"}});
+    room.send("PUT", "/admin/settings", &owner, brand).await.ok();
+    let (invoice, slip) = (documents::invoice(&room.shop, &order), documents::packing_slip(&room.shop, &order));
+    assert_eq!(invoice.colors, slip.colors);
+    assert_eq!(invoice.colors.title.to_string(), "#2f6b4f");
+    assert_ne!(invoice.colors.mark.to_string(), "#fff8d0", "a mark nobody sees on white is darkened");
+    assert_ne!(draw(), plain);
+    assert_eq!(words_of(&draw(), folder.path(), "brand"), words, "the words are the same");
+}

@@ -56,6 +56,8 @@ const ON_ACTION_BY_NIGHT: Rgb = [0x1d, 0x0f, 0x14];
 const ON_STAR: Rgb = [0x1b, 0x1f, 0x3b];
 /// WCAG 2.2 AA, for words.
 pub const READABLE: f64 = 4.5;
+/// For what is only looked at, as our own star on white paper.
+const SEEN: f64 = 1.8;
 
 /// `#rrggbb`, whatever its case.
 pub fn read(text: &str) -> Option<Rgb> {
@@ -145,6 +147,13 @@ impl Brand {
         self.style_sheet().map(|sheet| format!("/brand/{}.css", hash(sheet.as_bytes())))
     }
 
+    /// The colours of papers: of titles, and of what is marked. Titles stay ours unless the owner chose a colour.
+    pub fn on_paper(&self) -> (Option<Rgb>, Rgb) {
+        let title = read(&self.accent).map(|color| nearest(color, BLACK, |c| contrast(WHITE, c) >= READABLE));
+        let mark = read(&self.highlight).or(read(HIGHLIGHT)).unwrap_or(ON_STAR);
+        (title, nearest(mark, BLACK, |c| contrast(WHITE, c) >= SEEN))
+    }
+
     /// What calls for action, on light grounds.
     pub fn accent(&self) -> Rgb {
         // Mails stand on white, where ours is a little darker than on pages.
@@ -181,6 +190,9 @@ mod tests {
                 }
                 assert!([light, stronger].iter().all(|c| contrast(*c, ON_ACTION_BY_NIGHT) >= READABLE), "{color:?}");
             }
+            let brand = Brand { accent: write(color), highlight: write(color), ..Brand::default() };
+            let (title, mark) = brand.on_paper();
+            assert!(contrast(title.unwrap(), WHITE) >= READABLE && contrast(mark, WHITE) >= SEEN, "{color:?} on paper");
             if let Some((_, better)) = highlight_problem(color) {
                 assert!(highlight_problem(better).is_none(), "{color:?} → {better:?}");
             }
@@ -201,6 +213,15 @@ mod tests {
         for bad in ["2f6b4f", "#2f6b4", "#2f6b4f;}", "red", ""] {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn papers_keep_our_colours_where_there_are_no_others() {
+        assert_eq!(Brand::default().on_paper(), (None, read(HIGHLIGHT).unwrap()));
+        let brand = Brand { accent: "#2f6b4f".into(), highlight: "#ffffff".into(), ..Brand::default() };
+        let (title, mark) = brand.on_paper();
+        assert_eq!(title, read("#2f6b4f"), "what is read well stays as it is");
+        assert_ne!(mark, WHITE, "nothing is marked in white on white");
     }
 
     #[test]
