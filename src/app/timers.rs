@@ -20,6 +20,7 @@ impl Timers {
         timers.with(shop, hour, |shop| async move { forget_old_jobs(&shop).await });
         timers.with(shop, hour, |shop| async move { exports::sweep(&shop).await });
         timers.with(shop, hour, |shop| async move { orders::customers::sweep_photos(&shop).await });
+        timers.with(shop, 24 * hour, |shop| async move { orders::customers::sweep_unordered(&shop).await });
         timers.with(shop, hour, |shop| async move { super::backup::nightly(&shop).await });
         timers.with(shop, hour, |shop| async move { payments::remind(&shop).await });
         let reconcile = Duration::from_secs(shop.config().stripe.reconcile_s);

@@ -10,6 +10,7 @@ use crate::shop::Shop;
 use crate::store::{BlobRef, Snapshot, WriteTx};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 /// What was let go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +109,77 @@ pub struct Kept {
     pub blob: BlobRef,
 }
 
+/// Designs with photos that nobody has touched since `before`, of those behind `after`, in the order they were made; ends with those that
+/// were made later.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn idle_with_photos(
+    tx: &impl Snapshot,
+    before: Moment,
+    after: Option<DesignId>,
+    mut visit: impl FnMut(Design) -> Result<ControlFlow<()>, Fault>,
+) -> Result<(), Fault> {
+    let mut after = after;
+    while let Some(design) = table::next_with_photos(tx, after)? {
+        after = Some(design.id);
+        // The ids of designs sort by their birth.
+        if design.created_at >= before {
+            return Ok(());
+        }
+        if is_idle(tx, &design, before)? && visit(design)?.is_break() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// A photo that came in is a touch as well, whether or not it was put to use.
+fn is_idle(tx: &impl Snapshot, design: &Design, before: Moment) -> Result<bool, Fault> {
+    Ok(design.updated_at < before && table::photos(tx, design.id)?.iter().all(|photo| photo.created_at < before))
+}
+
+/// Deletes the photos of a design that nobody wants any more, and every picture of it; its words stay. One that was touched since `before`
+/// stays whole.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn forget_idle(
+    tx: &WriteTx,
+    shop: &Shop,
+    id: DesignId,
+    pictures: &[Kept],
+    before: Moment,
+    now: Moment,
+) -> Result<Gone, Fault> {
+    let Some(design) = table::design(tx, id)? else { return Ok(Gone::default()) };
+    if !is_idle(tx, &design, before)? {
+        return Ok(Gone::default());
+    }
+    let mut gone = forget_photos(tx, id, None, now)?;
+    if gone.photos > 0 {
+        gone.prints += forget_pictures(tx, shop, &design, pictures)?;
+    }
+    Ok(gone)
+}
+
+/// Deletes previews and print files, as far as no other design shows the same. Gives how many print files went.
+fn forget_pictures(tx: &WriteTx, shop: &Shop, design: &Design, pictures: &[Kept]) -> Result<usize, Fault> {
+    let cached = [LOW_SIDE, HIGH_SIDE].map(|side| preview_name(shop, design.id, &design.key, side));
+    let mut prints = 0;
+    for kept in pictures.iter().filter(|kept| kept.design == design.id) {
+        table::unlist_file(tx, &kept.blob, design.id)?;
+        if !kept.is_print {
+            table::forget_preview(tx, &kept.name)?;
+        } else if !table::blobs_in_use(tx, &kept.blob.sha256)? && table::forget_final(tx, &kept.name)? {
+            prints += 1;
+        }
+    }
+    let shop = shop.clone();
+    tx.after_commit(move || cached.iter().for_each(|name| workshop(&shop).drop_preview(name)));
+    Ok(prints)
+}
+
 /// Deletes all that a customer put into a design: photos, words, pictures, the link to show it. An empty draft is left, which orders name.
 ///
 /// # Errors
@@ -119,18 +191,7 @@ pub fn forget(tx: &WriteTx, shop: &Shop, id: DesignId, pictures: &[Kept], now: M
         table::remove_photo(tx, id, &photo)?;
         gone.photos += 1;
     }
-    let cached = [LOW_SIDE, HIGH_SIDE].map(|side| preview_name(shop, id, &design.key, side));
-    for kept in pictures.iter().filter(|kept| kept.design == id) {
-        table::unlist_file(tx, &kept.blob, id)?;
-        if kept.is_print {
-            if !table::blobs_in_use(tx, &kept.blob.sha256)? {
-                table::forget_final(tx, &kept.name)?;
-                gone.prints += 1;
-            }
-        } else {
-            table::forget_preview(tx, &kept.name)?;
-        }
-    }
+    gone.prints += forget_pictures(tx, shop, &design, pictures)?;
     if let Some(token) = design.share_token.take() {
         table::forget_share(tx, &token)?;
     }
@@ -143,7 +204,5 @@ pub fn forget(tx: &WriteTx, shop: &Shop, id: DesignId, pictures: &[Kept], now: M
     design.sharpness.clear();
     become_draft(&mut design, now);
     table::put_design(tx, &design)?;
-    let shop = shop.clone();
-    tx.after_commit(move || cached.iter().for_each(|name| workshop(&shop).drop_preview(name)));
     Ok(gone)
 }

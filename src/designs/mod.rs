@@ -27,7 +27,7 @@ mod workshop;
 
 pub use crate::web::qr::qr;
 pub use check::{check, sweep};
-pub use forget::{Gone, Kept, forget, forget_photos, photos_of, pictures_of};
+pub use forget::{Gone, Kept, forget, forget_idle, forget_photos, idle_with_photos, photos_of, pictures_of};
 pub use jobs::{OnFinal, handlers};
 pub use lifecycle::{
     Frozen, changeable, check_orderable, copy_for_reorder, final_url, finalize_in, find, freeze, is_changeable, is_own,

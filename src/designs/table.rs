@@ -7,7 +7,7 @@ use crate::kernel::{Fault, Moment};
 use crate::store::{BlobRef, Digest, Index, Order, Snapshot, Table, WriteTx};
 use crate::web::SessionId;
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use uuid::Uuid;
 
 static DESIGNS: Table<DesignId, Design> = Table::new("designs", 1);
@@ -192,6 +192,25 @@ pub fn list_files(tx: &WriteTx) -> Result<u64, Fault> {
         changed += 1;
     }
     Ok(changed)
+}
+
+/// Designs with photos behind `after`, in the order they were made: each is one jump over the photos of the one before.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn next_with_photos(tx: &impl Snapshot, after: Option<DesignId>) -> Result<Option<Design>, Fault> {
+    let mut low = match after {
+        Some(id) => Bound::Excluded((id, PhotoId(Uuid::max()))),
+        None => Bound::Unbounded,
+    };
+    loop {
+        let next = PHOTOS.range(tx, (low, Bound::Unbounded), Order::Rising, 1)?.pop();
+        let Some(((id, _), _)) = next else { return Ok(None) };
+        if let Some(design) = design(tx, id)? {
+            return Ok(Some(design));
+        }
+        low = Bound::Excluded((id, PhotoId(Uuid::max())));
+    }
 }
 
 /// Shows every design.

@@ -1,10 +1,11 @@
 //! Customers as the orders know them: an address, what was ordered with it, and what is left of it when it is erased.
 
+use super::basket;
 use super::model::{Address, Order, OrderId, Status};
 use super::payment::{require, save};
 use super::table::{self, BY_EMAIL, BY_NAME, SEARCHED, folded};
 use crate::catalog;
-use crate::designs::{self, DesignId};
+use crate::designs::{self, Design, DesignId};
 use crate::kernel::lang::Words;
 use crate::kernel::{Error, Fault, Moment, Result};
 use crate::people::audit;
@@ -13,7 +14,8 @@ use crate::shop::Shop;
 use crate::store::{Order as Direction, Snapshot, WriteTx};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Orders of one customer are counted up to here.
@@ -211,4 +213,86 @@ pub async fn sweep_photos(shop: &Shop) -> Result<(), Fault> {
             Err(Error::Refused(refusal)) => return Err(Fault::bug(format!("refused: {}", refusal.detail.key))),
         }
     }
+}
+
+/// Designs looked at in one round; the rest has time until the next one.
+const IDLE_AT_ONCE: usize = 10_000;
+
+/// Whether somebody still means to have the design: it lies in a basket, or in an order that is not over.
+fn is_wanted(tx: &impl Snapshot, design: &Design) -> Result<bool, Fault> {
+    let holds = |order: &Order| match order.status {
+        Status::Cancelled | Status::Refunded => false,
+        // Photos of what was delivered have a time of their own.
+        Status::Delivered => order.photos_gone_at.is_none(),
+        _ => true,
+    };
+    if table::by_design(tx, design.id)?.iter().any(holds) {
+        return Ok(true);
+    }
+    for session in design.also.iter().chain([&design.session]) {
+        if basket::lines(tx, *session)?.iter().any(|(_, line)| line.design_id == design.id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes the photos of designs that nobody ordered and nobody has touched for longer than the owner keeps them. Reads through the designs
+/// with photos, so it comes round once a day.
+///
+/// # Errors
+/// A database that cannot be read or written.
+pub async fn sweep_unordered(shop: &Shop) -> Result<(), Fault> {
+    let Some(days) = shop.settings().privacy.unordered_days else { return Ok(()) };
+    let now = shop.now();
+    let before = now.plus_days(-i64::from(days));
+    let inner = shop.clone();
+    let look = move || {
+        let tx = inner.store().read()?;
+        let mut due = Vec::new();
+        designs::idle_with_photos(&tx, before, None, |design| {
+            if !is_wanted(&tx, &design)? {
+                due.push(design.id);
+            }
+            Ok(if due.len() < IDLE_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        let pictures = match due.is_empty() {
+            true => Vec::new(),
+            false => designs::pictures_of(&tx, &due.iter().copied().collect())?,
+        };
+        Ok::<_, Fault>((due, pictures))
+    };
+    let (due, pictures) = tokio::task::spawn_blocking(look).await.map_err(|error| Fault::bug(error.to_string()))??;
+    let pictures = Arc::new(pictures);
+    for some in due.chunks(50) {
+        let (shop_inside, some, pictures) = (shop.clone(), some.to_vec(), pictures.clone());
+        let forget = move |tx: &WriteTx| {
+            let (mut gone, mut count) = (designs::Gone::default(), 0);
+            for id in some {
+                // It may have been taken up again since it was looked at.
+                let Some(design) = designs::find(tx, id)? else { continue };
+                if is_wanted(tx, &design)? {
+                    continue;
+                }
+                let here = designs::forget_idle(tx, &shop_inside, id, &pictures, before, now)?;
+                count += usize::from(here.photos > 0);
+                gone.add(here);
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            let entry = audit::Entry {
+                actor: audit::Actor::timer(),
+                action: "designs.photos_deleted",
+                target_type: "settings",
+                target_id: "privacy".into(),
+                before: json!({}),
+                after: json!({"designs": count, "photos": gone.photos, "print_files": gone.prints, "days": days}),
+                at: now,
+            };
+            audit::record(tx, entry).map(drop)
+        };
+        shop.store().write(forget).await?;
+    }
+    Ok(())
 }

@@ -164,6 +164,8 @@ pub struct Means {
 pub struct Privacy {
     /// Photos and print files go so many days after the delivery; `None` keeps them.
     pub photos_days: Option<u32>,
+    /// Photos of designs that were never ordered go so many days after the design was last touched; `None` keeps them.
+    pub unordered_days: Option<u32>,
 }
 
 /// Pages the law asks for. Empty ones are shown as missing in the panel.

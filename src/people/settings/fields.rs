@@ -39,6 +39,7 @@ pub struct Fields {
     pub tax_classes: String,
     pub means: MeansFields,
     pub photos_days: String,
+    pub unordered_days: String,
     pub seller_name: String,
     pub seller_address: String,
     pub seller_phone: String,
@@ -132,6 +133,7 @@ impl Fields {
             tax_classes: classes.collect::<Vec<_>>().join("\n"),
             means: MeansFields::of(settings),
             photos_days: settings.privacy.photos_days.map(|days| days.to_string()).unwrap_or_default(),
+            unordered_days: settings.privacy.unordered_days.map(|days| days.to_string()).unwrap_or_default(),
             seller_name: settings.documents.seller_name.clone(),
             seller_address: settings.documents.address.clone(),
             seller_phone: settings.documents.phone.clone(),
@@ -211,6 +213,7 @@ impl Fields {
         }
         self.means.type_in(form);
         text(&form.privacy.photos_days, &mut self.photos_days);
+        text(&form.privacy.unordered_days, &mut self.unordered_days);
         text(&form.documents.seller_name, &mut self.seller_name);
         text(&form.documents.address, &mut self.seller_address);
         text(&form.documents.phone, &mut self.seller_phone);

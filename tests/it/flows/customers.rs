@@ -209,3 +209,72 @@ async fn photos_go_some_time_after_the_delivery() {
     assert_eq!(wrong(&shop), Vec::<String>::new());
     shop.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn photos_of_what_nobody_ordered_go_some_time_after_the_last_touch() {
+    let shop = TestShop::start().await;
+    let owner = shop.staff(Role::Owner).await;
+    let visitors: Vec<Visitor> = (0..5).map(|_| shop.visitor()).collect();
+    let mut designs = Vec::new();
+    for visitor in &visitors {
+        designs.push(shop.design_with_photo(visitor).await);
+    }
+    let id = |at: usize| designs[at]["id"].as_str().unwrap().to_owned();
+    let [idle, touched, basket, draft, paid] = [0, 1, 2, 3, 4].map(id);
+    visitors[2].post("/basket", &json!({"design_id": basket, "quantity": 1})).await.ok();
+    visitors[3].post("/orders", &order_body(&designs[3])).await.ok();
+    let order = visitors[4].post("/orders", &order_body(&designs[4])).await.ok();
+    let checkout =
+        visitors[4].post(&format!("/orders/{}/checkout", order["id"].as_str().unwrap()), &json!({})).await.ok();
+    shop.sandbox().act(checkout["order"]["stripe_checkout_session_id"].as_str().unwrap(), Action::Pay).unwrap();
+    shop.order_in(&visitors[4], order["id"].as_str().unwrap(), "paid").await;
+    shop.design_in(&visitors[4], &paid, "ready").await;
+    let preview = visitors[0].post(&format!("/designs/{idle}/preview"), &json!({})).await.ok();
+    assert_eq!(visitors[0].get(preview["preview_image_url"].as_str().unwrap()).await.status, 200);
+
+    let sweep = async || petstar::orders::customers::sweep_unordered(shop.shop()).await.unwrap();
+    let photos = |id: &str| {
+        let id = petstar::designs::DesignId(id.parse().unwrap());
+        petstar::designs::photos_of(&shop.shop().store().read().unwrap(), id).unwrap().len()
+    };
+    let settings = json!({"privacy": {"unordered_days": 5}});
+    owner.put("/admin/settings", &settings).await.refused(422, "invalid_input");
+    shop.clock.advance_seconds(400 * 24 * 3600);
+    sweep().await;
+    assert_eq!(photos(&idle), 1, "nothing goes unasked");
+    owner.put("/admin/settings", &json!({"privacy": {"unordered_days": "30"}})).await.ok();
+    let page = owner.clone().browsing().get("/admin/settings?section=privacy").await.text();
+    assert!(page.contains("name=\"privacy.unordered_days\"") && page.contains("value=\"30\""), "{page}");
+    assert_eq!(owner.get("/admin/settings").await.ok()["privacy"], json!({"photos_days": null, "unordered_days": 30}));
+    visitors[1]
+        .put(&format!("/designs/{touched}"), &json!({"params": designs[1]["params"], "name": "Mugi"}))
+        .await
+        .ok();
+    sweep().await;
+    assert_eq!(photos(&idle), 0);
+    for (what, id) in [("touched", &touched), ("basket", &basket), ("draft", &draft), ("paid", &paid)] {
+        assert_eq!(photos(id), 1, "{what} stays");
+    }
+    assert_ne!(visitors[0].get(preview["preview_image_url"].as_str().unwrap()).await.status, 200, "nor is it seen");
+    // Its maker finds it, with its words, and may begin again.
+    let left = visitors[0].get(&format!("/designs/{idle}")).await.ok();
+    assert_eq!(left["status"], "draft");
+    assert!(!left["params"].to_string().contains("photo_id"), "{left}");
+    assert_eq!(visitors[0].clone().browsing().get(&format!("/designs/{idle}")).await.status, 200);
+    visitors[0].upload(&format!("/designs/{idle}/photos"), "a.jpg", "image/jpeg", &crate::kit::photo()).await.ok();
+
+    // Days count from the last touch, and what leaves a basket is nobody's any more.
+    shop.clock.advance_seconds(29 * 24 * 3600);
+    sweep().await;
+    assert_eq!((photos(&idle), photos(&touched)), (1, 1), "it is not yet time");
+    let line = visitors[2].get("/basket").await.ok()["lines"][0]["id"].as_str().unwrap().to_owned();
+    visitors[2].delete(&format!("/basket/{line}")).await;
+    shop.clock.advance_seconds(2 * 24 * 3600);
+    sweep().await;
+    assert_eq!([&idle, &touched, &basket, &draft, &paid].map(|id| photos(id)), [0, 0, 0, 1, 1]);
+    let audit = owner.get("/admin/audit?action=designs.photos_deleted").await.ok();
+    let told: Vec<&Value> = audit["items"].as_array().unwrap().iter().map(|entry| &entry["after"]["designs"]).collect();
+    assert_eq!(told, [&json!(3), &json!(1)]);
+    assert_eq!(wrong(&shop), Vec::<String>::new());
+    shop.app.stop().await;
+}
