@@ -44,9 +44,12 @@ pub fn sample(shop: &Shop, order: &Order, kind: &texts::Kind, text: &MailText) -
     let said = text.fill(&values(shop, order, &page));
     let body = match kind.name {
         "order_paid" => paid_body(shop, order, &page, &said),
+        "order_paid_door" => door_body(shop, order, &page, &said),
+        "order_placed" => placed_body(shop, order, &page, &said),
         "order_shipped" => shipped_body(shop, order, &page, &said),
         "order_delivered" => delivered_body(shop, order, &page, &said),
         "order_refunded" | "order_refunded_part" => refunded_body(shop, order, &page, &said),
+        "order_refunded_hand" | "order_refunded_part_hand" => refunded_by_hand(shop, order, &page, &said),
         "change_asked" => change_body(shop, order, &page, 0, page.t("panel.mail_text_sample_message"), &said),
         "sign_in" => customers::letter(order.lang, &said, &format!("{}/sign-in", shop.public_url())),
         _ => paying_body(shop, order, &page, &said),
@@ -57,21 +60,17 @@ pub fn sample(shop: &Shop, order: &Order, kind: &texts::Kind, text: &MailText) -
 /// The confirmation to the customer and the notice to the owner.
 pub fn post_paid(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
-    let said = said(tx, shop, order, &page, "order_paid")?;
-    let body = match order.shipped_at {
-        // It was paid at the door: nothing is made any more.
-        Some(_) => paid_at_the_door(shop, order, &page),
-        None => paid_body(shop, order, &page, &said),
-    };
+    // What is paid at the door was sent before: nothing is made any more.
+    let at_the_door = order.shipped_at.is_some();
+    let said = said(tx, shop, order, &page, if at_the_door { "order_paid_door" } else { "order_paid" })?;
+    let body = if at_the_door { door_body(shop, order, &page, &said) } else { paid_body(shop, order, &page, &said) };
     let body = body.note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
     post(tx, shop, order, to_customer(order, "order_paid", said.subject, body), now)?;
     post_notice(tx, shop, order, now)
 }
 
-fn paid_at_the_door(shop: &Shop, order: &Order, page: &Page) -> LetterBody {
-    let name = [("name", &order.shipping_address.name)];
-    let mut body =
-        LetterBody::new(page.t("orders.mail_paid_door_heading")).paragraph(page.f("orders.mail_paid_door_text", &name));
+fn door_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    let mut body = opening(said);
     if let Some(picture) = picture(shop, order) {
         body = body.picture(picture, order.lines[0].title.get(order.lang));
     }
@@ -93,24 +92,13 @@ fn paid_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> Letter
 /// The order is placed, and its money does not come through Stripe: to the customer how it does, and to the owner that it waits.
 pub fn post_placed(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
-    let values = [
-        ("name", order.shipping_address.name.clone()),
-        ("number", order.order_number.clone()),
-        ("amount", order.amount().show()),
-    ];
-    let mut body = LetterBody::new(page.t("orders.mail_placed_heading"))
-        .preview(page.f("orders.mail_placed_preview", &values))
-        .paragraph(page.f("orders.mail_placed_text", &values));
-    if let Some((sentence, besides)) = means::told(shop, order, &page) {
-        body = body.paragraph(sentence);
-        if let Some(besides) = besides {
-            body = body.paragraph(besides);
-        }
-    }
-    let body = with_sums(body, &page, order)
-        .button(page.t("orders.mail_see_order"), link(shop, order.id))
-        .note(page.f1("orders.mail_history", "url", history_link(shop, order, now)));
-    let letter = to_customer(order, "order_placed", page.f("orders.mail_placed_subject", &values), body);
+    let said = said(tx, shop, order, &page, "order_placed")?;
+    let body = placed_body(shop, order, &page, &said).note(page.f1(
+        "orders.mail_history",
+        "url",
+        history_link(shop, order, now),
+    ));
+    let letter = to_customer(order, "order_placed", said.subject, body);
     // A customer may change the order and place it once more.
     post_keyed(tx, shop, order, letter, format!("order:{}:order_placed:{}", order.id, order.revision), now)?;
 
@@ -123,6 +111,15 @@ pub fn post_placed(tx: &WriteTx, shop: &Shop, order: &Order, now: Moment) -> Res
         .button(page.t("orders.mail_notice_button"), format!("{}/admin/orders/{}", shop.public_url(), order.id));
     let letter = Letter { kind: "order_waits", to, lang, subject: page.f("orders.mail_waits_subject", &values), body };
     post_keyed(tx, shop, order, letter, format!("order:{}:order_waits:{}", order.id, order.revision), now)
+}
+
+fn placed_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    let values = [("number", order.order_number.clone()), ("amount", order.amount().show())];
+    let mut body = opening(said).preview(page.f("orders.mail_placed_preview", &values));
+    if let Some((sentence, besides)) = means::told(shop, order, page) {
+        body = besides.into_iter().fold(body.paragraph(sentence), LetterBody::paragraph);
+    }
+    with_sums(body, page, order).button(page.t("orders.mail_see_order"), link(shop, order.id))
 }
 
 /// The line items, sums and the place they go to.
@@ -295,15 +292,19 @@ fn paying_body(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> Lett
 pub fn post_refunded(tx: &WriteTx, shop: &Shop, order: &Order, refund: &Refund, now: Moment) -> Result<(), Fault> {
     let page = Page::new(shop, order.lang, "/");
     let is_whole = order.payment_status == PaymentStatus::Refunded;
-    let kind = if is_whole { "order_refunded" } else { "order_refunded_part" };
+    let by_hand = refund.intent.is_none();
+    let kind = match (is_whole, by_hand) {
+        (true, false) => "order_refunded",
+        (false, false) => "order_refunded_part",
+        (true, true) => "order_refunded_hand",
+        (false, true) => "order_refunded_part_hand",
+    };
     let mut values = values(shop, order, &page);
     values.retain(|(name, _)| *name != "amount");
     values.push(("amount", refund.money().show()));
     let said = texts::say(tx, kind, order.lang, &values)?;
-    let body = match refund.intent {
-        Some(_) => refunded_body(shop, order, &page, &said),
-        None => refunded_by_hand(shop, order, &page, is_whole, &values),
-    };
+    let body =
+        if by_hand { refunded_by_hand(shop, order, &page, &said) } else { refunded_body(shop, order, &page, &said) };
     let body = match &refund.note_number {
         Some(note) => {
             let query = key_query(shop, order.id);
@@ -317,11 +318,9 @@ pub fn post_refunded(tx: &WriteTx, shop: &Shop, order: &Order, refund: &Refund, 
 }
 
 /// Money that goes back another way than it came.
-fn refunded_by_hand(shop: &Shop, order: &Order, page: &Page, is_whole: bool, values: &[(&str, String)]) -> LetterBody {
-    let text = if is_whole { "orders.mail_refunded_all_hand" } else { "orders.mail_refunded_part_hand" };
-    LetterBody::new(page.f("orders.mail_refunded_heading", values))
-        .preview(page.f("orders.mail_refunded_hand_preview", values))
-        .paragraph(page.f(text, values))
+fn refunded_by_hand(shop: &Shop, order: &Order, page: &Page, said: &MailText) -> LetterBody {
+    opening(said)
+        .preview(&said.heading)
         .paragraph(page.t("orders.mail_refunded_hand"))
         .button(page.t("orders.mail_see_order"), link(shop, order.id))
 }

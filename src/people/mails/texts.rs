@@ -38,6 +38,20 @@ pub const KINDS: &[Kind] = &[
         in_text: &[],
     },
     Kind {
+        name: "order_placed",
+        keys: ["orders.mail_placed_subject", "orders.mail_placed_heading", "orders.mail_placed_text"],
+        places: &["name", "number", "amount", "shop"],
+        in_subject: NUMBER,
+        in_text: &["amount"],
+    },
+    Kind {
+        name: "order_paid_door",
+        keys: ["orders.mail_paid_door_subject", "orders.mail_paid_door_heading", "orders.mail_paid_door_text"],
+        places: &["name", "number", "amount", "shop"],
+        in_subject: NUMBER,
+        in_text: &[],
+    },
+    Kind {
         name: "order_shipped",
         keys: ["orders.mail_shipped_subject", "orders.mail_shipped_heading", "orders.mail_shipped_text"],
         places: &["name", "number", "shop"],
@@ -82,6 +96,20 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "order_refunded_part",
         keys: ["orders.mail_refunded_subject", "orders.mail_refunded_heading", "orders.mail_refunded_part"],
+        places: &["name", "number", "amount", "shop"],
+        in_subject: NUMBER,
+        in_text: &["amount"],
+    },
+    Kind {
+        name: "order_refunded_hand",
+        keys: ["orders.mail_refunded_subject", "orders.mail_refunded_heading", "orders.mail_refunded_all_hand"],
+        places: &["name", "number", "amount", "shop"],
+        in_subject: NUMBER,
+        in_text: &["amount"],
+    },
+    Kind {
+        name: "order_refunded_part_hand",
+        keys: ["orders.mail_refunded_subject", "orders.mail_refunded_heading", "orders.mail_refunded_part_hand"],
         places: &["name", "number", "amount", "shop"],
         in_subject: NUMBER,
         in_text: &["amount"],

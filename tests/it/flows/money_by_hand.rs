@@ -57,6 +57,16 @@ async fn money_by_bank_and_at_a_stall_is_recorded_by_name() {
     let page = owner.clone().with_header("accept", "text/html").get("/admin/settings?section=means").await.text();
     assert!(page.contains("Green Bank") && page.contains("value=\"330\""), "{page}");
 
+    // The owner's own words stand in these mails as in all others.
+    for (kind, text) in [
+        ("order_refunded_part_hand", "A little comes back: {amount}, says {shop}."),
+        ("order_refunded_hand", "All of it comes back: {amount}."),
+    ] {
+        owner
+            .put(&format!("/admin/mail-texts/{kind}/en"), &json!({"heading": "Money for {name}", "text": text}))
+            .await
+            .ok();
+    }
     for method in ["bank_transfer", "stall"] {
         let order = draft(&shop, &customer, method).await;
         assert_eq!((order["payment_method"].as_str(), order["payment_fee"].as_i64()), (Some(method), Some(0)));
@@ -113,10 +123,15 @@ async fn money_by_bank_and_at_a_stall_is_recorded_by_name() {
         customer.get(&format!("/orders/{id}/documents/credit-note-CN-000009")).await.refused(404, "not_found");
         let mails = owner.get(&format!("/admin/orders/{id}")).await.ok()["mails"].clone();
         let mails = mails.as_array().unwrap().iter().filter(|mail| mail["kind"] == "order_refunded");
+        let mut told = String::new();
         for (mail, note) in mails.zip(&notes) {
             let mail = owner.get(&format!("/admin/mails/{}", mail["id"].as_str().unwrap())).await.text();
             assert!(mail.contains(&format!("credit-note-{note}?key=")), "{mail}");
+            assert!(mail.contains("Money for") && mail.contains("the account the money came from"), "{mail}");
+            told += &mail;
         }
+        assert!(told.contains("A little comes back: ¥100, says petstar.") && told.contains("All of it comes back: ¥"));
+        assert!(!told.contains("Dear ") && !told.contains("the way it came"), "{told}");
     }
     let audit = owner.get("/admin/audit?limit=100").await.ok();
     let recorded =
@@ -131,6 +146,15 @@ async fn what_is_paid_at_the_door_is_made_and_sent_before() {
     let shop = TestShop::start().await;
     let owner = with_means(&shop).await;
     let customer = shop.visitor();
+    for (kind, words) in [
+        ("order_placed", json!({"text": "Yours is {number} for {amount}."})),
+        (
+            "order_paid_door",
+            json!({"subject": "{number} is all yours", "text": "Your {amount} arrived.\n\nPurr, {shop}"}),
+        ),
+    ] {
+        owner.put(&format!("/admin/mail-texts/{kind}/en"), &words).await.ok();
+    }
     let order = draft(&shop, &customer, "cash_on_delivery").await;
     assert_eq!(order["payment_fee"], 330);
     let parts = ["subtotal_after_discount", "shipping_fee", "payment_fee", "tax_added"];
@@ -176,6 +200,18 @@ async fn what_is_paid_at_the_door_is_made_and_sent_before() {
     assert_eq!(states(&customer.get(&format!("/orders/{id}")).await.ok()), ("pending_payment", "pending"));
     let paid = owner.post(&format!("{path}/payments"), &json!({})).await.ok();
     assert_eq!(states(&paid), ("shipped", "succeeded"));
+    let mails = owner.get(&path).await.ok()["mails"].clone();
+    let mail = async |kind: &str| {
+        let row = mails.as_array().unwrap().iter().find(|mail| mail["kind"] == kind).unwrap();
+        let mail = owner.get(&format!("/admin/mails/{}", row["id"].as_str().unwrap())).await.ok();
+        (mail["subject"].as_str().unwrap().to_owned(), mail["text"].as_str().unwrap().to_owned())
+    };
+    let number = order["order_number"].as_str().unwrap();
+    let (subject, text) = mail("order_placed").await;
+    assert!(subject.contains(number) && text.contains(&format!("Yours is {number} for ¥")), "{subject}: {text}");
+    let (subject, text) = mail("order_paid").await;
+    assert_eq!(subject, format!("{number} is all yours"));
+    assert!(text.contains("arrived.\n\nPurr, petstar") && !text.contains("Invoice and receipt"), "{text}");
     owner.put(&path, &json!({"status": "delivered"})).await.ok();
     assert_eq!(customer.get(&format!("/orders/{id}/documents/invoice")).await.status, 200);
 
