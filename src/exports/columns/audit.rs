@@ -1,6 +1,6 @@
 //! The audit log with its seals, so that whoever holds the file can follow the chain.
 
-use super::{Slab, Source, Text, unreadable};
+use super::{Sifted, Slab, Source, Text, count_wanted, read_wanted, unreadable};
 use crate::exports::model::{Place, Wish};
 use crate::exports::sheet::Sheet;
 use crate::kernel::{Fault, Moment};
@@ -51,6 +51,19 @@ impl Audit {
     pub fn new(wish: &Wish) -> Audit {
         Audit { wish: wish.clone() }
     }
+}
+
+impl Sifted for Audit {
+    type Key = u64;
+
+    fn walk(
+        &self,
+        tx: &ReadTx,
+        after: Option<u64>,
+        visit: impl FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Fault>,
+    ) -> Result<ControlFlow<()>, Fault> {
+        audit::each_stored(tx, after, visit)
+    }
 
     fn wants(&self, json: &[u8]) -> Result<bool, Fault> {
         if self.wish.is_everything() {
@@ -58,6 +71,17 @@ impl Audit {
         }
         let row: Narrow<'_> = serde_json::from_slice(json).map_err(|error| unreadable("an audit entry", &error))?;
         Ok(Moment::parse(&row.at).is_some_and(|at| self.wish.covers(at)))
+    }
+
+    fn place(number: u64) -> Place {
+        Place::Entry(number)
+    }
+
+    fn key(place: &Place) -> Option<u64> {
+        match place {
+            Place::Entry(number) => Some(*number),
+            _ => None,
+        }
     }
 }
 
@@ -84,25 +108,11 @@ impl Source for Audit {
         if self.wish.is_everything() {
             return audit::count(tx);
         }
-        let mut count = 0;
-        let _ = audit::each_stored(tx, None, |_, json| {
-            count += u64::from(self.wants(json)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(count)
+        count_wanted(self, tx)
     }
 
     fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-        let after = match after {
-            Some(Place::Entry(number)) => Some(*number),
-            _ => None,
-        };
-        let how = audit::each_stored(tx, after, |number, json| {
-            slab.last = Some(Place::Entry(number));
-            Ok(if self.wants(json)? { slab.push(json) } else { ControlFlow::Continue(()) })
-        })?;
-        slab.is_end = how.is_continue();
-        Ok(())
+        read_wanted(self, tx, after, slab)
     }
 
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! Designs, without what customers wrote on them and without their photos.
 
-use super::{Slab, Source, Text, unreadable};
+use super::{Sifted, Slab, Source, Text, count_wanted, read_wanted, unreadable};
 use crate::catalog;
 use crate::designs::{self, DesignId};
 use crate::exports::model::{Place, Wish};
@@ -75,6 +75,23 @@ impl Designs {
         Ok(Designs { wish: wish.clone(), names })
     }
 
+    fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.names.get(id).map_or(id, String::as_str)
+    }
+}
+
+impl Sifted for Designs {
+    type Key = DesignId;
+
+    fn walk(
+        &self,
+        tx: &ReadTx,
+        after: Option<DesignId>,
+        visit: impl FnMut(DesignId, &[u8]) -> Result<ControlFlow<()>, Fault>,
+    ) -> Result<ControlFlow<()>, Fault> {
+        designs::each_stored(tx, after, visit)
+    }
+
     fn wants(&self, json: &[u8]) -> Result<bool, Fault> {
         if self.wish.is_everything() {
             return Ok(true);
@@ -85,8 +102,15 @@ impl Designs {
             && Moment::parse(&row.created_at).is_some_and(|at| self.wish.covers(at)))
     }
 
-    fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.names.get(id).map_or(id, String::as_str)
+    fn place(id: DesignId) -> Place {
+        Place::Design(id.0)
+    }
+
+    fn key(place: &Place) -> Option<DesignId> {
+        match place {
+            Place::Design(id) => Some(DesignId(*id)),
+            _ => None,
+        }
     }
 }
 
@@ -113,25 +137,11 @@ impl Source for Designs {
         if self.wish.is_everything() {
             return designs::count(tx);
         }
-        let mut count = 0;
-        let _ = designs::each_stored(tx, None, |_, json| {
-            count += u64::from(self.wants(json)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(count)
+        count_wanted(self, tx)
     }
 
     fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-        let after = match after {
-            Some(Place::Design(id)) => Some(DesignId(*id)),
-            _ => None,
-        };
-        let how = designs::each_stored(tx, after, |id, json| {
-            slab.last = Some(Place::Design(id.0));
-            Ok(if self.wants(json)? { slab.push(json) } else { ControlFlow::Continue(()) })
-        })?;
-        slab.is_end = how.is_continue();
-        Ok(())
+        read_wanted(self, tx, after, slab)
     }
 
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {

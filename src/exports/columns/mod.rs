@@ -45,6 +45,43 @@ pub fn source(shop: &Shop, wish: &Wish) -> Result<Box<dyn Source>, Fault> {
     })
 }
 
+/// Records that are read one after the other, some of which are not wanted: no index knows which.
+trait Sifted {
+    type Key;
+
+    /// Hands the records behind `after` to `visit` until it breaks; gives `Continue` when there are no more.
+    fn walk(
+        &self,
+        tx: &ReadTx,
+        after: Option<Self::Key>,
+        visit: impl FnMut(Self::Key, &[u8]) -> Result<ControlFlow<()>, Fault>,
+    ) -> Result<ControlFlow<()>, Fault>;
+
+    fn wants(&self, json: &[u8]) -> Result<bool, Fault>;
+
+    fn place(key: Self::Key) -> Place;
+
+    fn key(place: &Place) -> Option<Self::Key>;
+}
+
+fn count_wanted<S: Sifted>(source: &S, tx: &ReadTx) -> Result<u64, Fault> {
+    let mut count = 0;
+    let _ = source.walk(tx, None, |_, json| {
+        count += u64::from(source.wants(json)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(count)
+}
+
+fn read_wanted<S: Sifted>(source: &S, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
+    let how = source.walk(tx, after.and_then(S::key), |key, json| {
+        slab.last = Some(S::place(key));
+        Ok(if source.wants(json)? { slab.push(json) } else { ControlFlow::Continue(()) })
+    })?;
+    slab.is_end = how.is_continue();
+    Ok(())
+}
+
 /// A few thousand records as JSON, one behind the other.
 #[derive(Default)]
 pub struct Slab {
