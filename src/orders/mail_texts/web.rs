@@ -268,12 +268,8 @@ async fn change_mail_text(
             let url = format!("{}?saved=yes", view.url());
             visit.done(&view, &url)
         }
-        Err(Error::Refused(refusal))
-            if !visit.face.is_json() && matches!(refusal.code, Code::InvalidInput | Code::StaleVersion) =>
-        {
-            let mut page = edit_page(&visit, kind, lang, Some(typed))?;
-            page.mistakes = Mistakes::of(&refusal, visit.lang);
-            Ok(visit.reply(&page)?.status(refusal.code.status()))
+        Err(Error::Refused(refusal)) if matches!(refusal.code, Code::InvalidInput | Code::StaleVersion) => {
+            again(&visit, kind, lang, typed, &refusal, false)
         }
         Err(error) => Err(error.into()),
     }
@@ -315,18 +311,17 @@ async fn preview_mail_text(
 ) -> Result<Reply, Problem> {
     let (kind, lang) = place(&kind, &lang)?;
     let typed = form.typed();
-    let checked = texts::check(kind, lang, &typed);
+    // Who types is shown the letter alone.
+    let only_letter = visit.face == Face::Fragment;
+    if let Err(refusal) = texts::check(kind, lang, &typed) {
+        return again(&visit, kind, lang, typed, &refusal, only_letter);
+    }
     if visit.face.is_json() {
-        checked?;
         let letter = Letter::new(&visit.shop, kind, lang, &whole(kind, lang, &typed), visit.now)?;
         return Ok(Reply::json(&letter)?);
     }
     let mut page = edit_page(&visit, kind, lang, Some(typed))?;
-    page.only_letter = visit.face == Face::Fragment;
-    if let Err(refusal) = checked {
-        page.mistakes = Mistakes::of(&refusal, visit.lang);
-        return Ok(visit.reply(&page)?.status(422));
-    }
+    page.only_letter = only_letter;
     visit.reply(&page)
 }
 
@@ -342,7 +337,7 @@ async fn test_mail_text(
     let (kind, lang) = place(&kind, &lang)?;
     let typed = form.typed();
     if let Err(refusal) = texts::check(kind, lang, &typed) {
-        return again(&visit, kind, lang, typed, &refusal);
+        return again(&visit, kind, lang, typed, &refusal, false);
     }
     let shop = visit.shop.clone();
     let to = match &form.to {
@@ -353,7 +348,8 @@ async fn test_mail_text(
         }
     };
     if !looks_like_email(&to) {
-        return again(&visit, kind, lang, typed, &Refusal::field("to", Message::new("people.email_form")));
+        let refusal = Refusal::field("to", Message::new("people.email_form"));
+        return again(&visit, kind, lang, typed, &refusal, false);
     }
     let order = sample::order(&shop, lang, visit.now)?;
     let (subject, body) = letters::sample(&shop, &order, kind, &whole(kind, lang, &typed));
@@ -373,12 +369,20 @@ async fn test_mail_text(
 }
 
 /// The page with what was typed and what is wrong with it; scripts are told the same as a problem.
-fn again(visit: &Visit, kind: &'static Kind, lang: Lang, typed: MailText, refusal: &Refusal) -> Result<Reply, Problem> {
+fn again(
+    visit: &Visit,
+    kind: &'static Kind,
+    lang: Lang,
+    typed: MailText,
+    refusal: &Refusal,
+    only_letter: bool,
+) -> Result<Reply, Problem> {
     if visit.face.is_json() {
         return Err(refusal.clone().into());
     }
     let mut page = edit_page(visit, kind, lang, Some(typed))?;
     page.mistakes = Mistakes::of(refusal, visit.lang);
+    page.only_letter = only_letter;
     Ok(visit.reply(&page)?.status(refusal.code.status()))
 }
 
