@@ -105,6 +105,22 @@ struct Row {
     state: &'static str,
 }
 
+/// A coupon's form, on either page.
+struct Editing {
+    form: Fields,
+    mistakes: Mistakes,
+    may_change: bool,
+    currency: String,
+}
+
+impl Editing {
+    fn new(visit: &Visit, form: Fields, mistakes: Mistakes) -> Result<Editing, Problem> {
+        let staff = require(visit, rights::reads_panel)?;
+        let currency = visit.shop.settings().currency.code().to_owned();
+        Ok(Editing { form, mistakes, may_change: rights::changes_settings(staff.role), currency })
+    }
+}
+
 #[derive(Template, Serialize)]
 #[template(path = "orders/coupons.html", blocks = ["content"])]
 struct CouponsPage {
@@ -115,13 +131,7 @@ struct CouponsPage {
     #[serde(skip)]
     rows: Vec<Row>,
     #[serde(skip)]
-    form: Fields,
-    #[serde(skip)]
-    mistakes: Mistakes,
-    #[serde(skip)]
-    may_change: bool,
-    #[serde(skip)]
-    currency: String,
+    edit: Editing,
     #[serde(skip)]
     saved: bool,
 }
@@ -140,13 +150,7 @@ struct CouponPage {
     #[serde(flatten)]
     coupon: CouponView,
     #[serde(skip)]
-    form: Fields,
-    #[serde(skip)]
-    mistakes: Mistakes,
-    #[serde(skip)]
-    may_change: bool,
-    #[serde(skip)]
-    currency: String,
+    edit: Editing,
     #[serde(skip)]
     used: String,
 }
@@ -166,7 +170,7 @@ async fn list_coupons(visit: Visit, Query(paging): Query<Paging>) -> Result<Repl
 }
 
 fn coupons_page(visit: &Visit, paging: &Paging, form: Fields, mistakes: Mistakes) -> Result<CouponsPage, Problem> {
-    let staff = require(visit, rights::reads_panel)?;
+    let edit = Editing::new(visit, form, mistakes)?;
     let limit = paging.limit()?;
     let tx = visit.shop.store().read()?;
     let after = paging.after(|id| Ok(table::get(&tx, id)?.map(|coupon| coupon.id)))?;
@@ -175,16 +179,7 @@ fn coupons_page(visit: &Visit, paging: &Paging, form: Fields, mistakes: Mistakes
     let views = coupons.iter().map(|coupon| CouponView::of(&tx, visit, coupon)).collect::<Result<Vec<_>, _>>()?;
     let list = List::of(views, limit, |view: &CouponView| view.id.to_string());
     let rows = list.items.iter().map(|view| row(visit, &page, view)).collect();
-    Ok(CouponsPage {
-        list,
-        rows,
-        form,
-        mistakes,
-        may_change: rights::changes_settings(staff.role),
-        currency: visit.shop.settings().currency.code().to_owned(),
-        saved: visit.query.split('&').any(|pair| pair == "saved=yes"),
-        page,
-    })
+    Ok(CouponsPage { list, rows, edit, saved: visit.query.split('&').any(|pair| pair == "saved=yes"), page })
 }
 
 fn row(visit: &Visit, page: &Page, view: &CouponView) -> Row {
@@ -249,7 +244,7 @@ async fn show_coupon(visit: Visit, Path(id): Path<String>) -> Result<Reply, Prob
 }
 
 fn coupon_page(visit: &Visit, id: CouponId, refused: Option<(&Refusal, &CouponInput)>) -> Result<CouponPage, Problem> {
-    let staff = require(visit, rights::reads_panel)?;
+    require(visit, rights::reads_panel)?;
     let tx = visit.shop.store().read()?;
     let coupon = table::get(&tx, id)?.ok_or_else(Problem::not_found)?;
     let view = CouponView::of(&tx, visit, &coupon)?;
@@ -260,15 +255,8 @@ fn coupon_page(visit: &Visit, id: CouponId, refused: Option<(&Refusal, &CouponIn
         Some((refusal, input)) => (stored.typed(input), Mistakes::of(refusal, visit.lang)),
         None => (stored, Mistakes::default()),
     };
-    Ok(CouponPage {
-        page: visit.page(),
-        used: used(&view),
-        coupon: view,
-        form,
-        mistakes,
-        may_change: rights::changes_settings(staff.role),
-        currency: settings.currency.code().to_owned(),
-    })
+    let edit = Editing::new(visit, form, mistakes)?;
+    Ok(CouponPage { page: visit.page(), used: used(&view), coupon: view, edit })
 }
 
 /// Change a coupon
