@@ -297,6 +297,8 @@ fn of_fade(maker: &mut Maker<'_>, photo: &PhotoLayer, edit: Option<&LayerEdit>) 
 /// With which choices the layer is shown, for each choice there is.
 fn of_when(maker: &mut Maker<'_>, layer: &Layer, edit: Option<&LayerEdit>) {
     let layout = maker.layout;
+    // Said once, over all of them.
+    let mut hint = Some(maker.t("layout.when_hint"));
     for field in &layout.fields {
         let FieldKind::Choice { choices, .. } = &field.kind else { continue };
         let now = layer.when().get(&field.id).map(OneOrMore::values).unwrap_or_default();
@@ -308,8 +310,7 @@ fn of_when(maker: &mut Maker<'_>, layer: &Layer, edit: Option<&LayerEdit>) {
         });
         let kind = Kind::Several { options: options.collect() };
         let label = words::fill(words::text(maker.lang, "layout.when"), &[("field", field.label.get(maker.lang))]);
-        let hint = Some(maker.t("layout.when_hint"));
-        maker.add_called(&format!("when.{}", field.id), label, hint, kind);
+        maker.add_called(&format!("when.{}", field.id), label, hint.take(), kind);
     }
 }
 

@@ -156,6 +156,8 @@ impl VersionLine {
 struct LayerCard {
     at: usize,
     kind: &'static str,
+    /// What it shows: of a text also a date or a place.
+    shows: &'static str,
     icon: &'static str,
     title: String,
     /// When it is shown, if not always.
@@ -326,9 +328,14 @@ pub fn show(visit: &Visit, id: ProductId, told: &Told<'_>) -> Result<Reply, Prob
             Layer::Text(text) => ("text", "text", Some(text.frame())),
             Layer::Sky(sky) => ("sky", "star", Some(sky.frame())),
         };
+        let shows = match layer {
+            Layer::Text(text) => layout.field(&text.field).map_or(kind, |field| field.kind.name()),
+            _ => kind,
+        };
         LayerCard {
             at,
             kind,
+            shows,
             icon,
             title: title(layer, layout, lang),
             when: when(layer, layout, lang),

@@ -77,7 +77,7 @@ pub fn usual_shadow() -> Shadow {
 pub fn solid(paint: &Paint) -> (Paint, f64) {
     match paint {
         Paint::Literal(color) => {
-            let percent = (f64::from(color.alpha) / 2.55).round();
+            let percent = (f64::from(color.alpha) * 100.0 / 255.0).round();
             (Paint::Literal(Color { alpha: 255, ..*color }), percent)
         }
         other => (other.clone(), 100.0),
@@ -97,7 +97,7 @@ fn apply_shadow(reader: &mut Reader<'_>, at: usize, change: &LayerEdit, photo: &
     reader.number(field("shadow_opacity"), &change.shadow_opacity, 0.0, 100.0, &mut percent);
     if (&color, percent) != (&before.0, before.1) {
         shadow.color = match color {
-            Paint::Literal(color) => Paint::Literal(Color { alpha: (percent * 2.55).round() as u8, ..color }),
+            Paint::Literal(color) => Paint::Literal(Color { alpha: (percent * 255.0 / 100.0).round() as u8, ..color }),
             other => other,
         };
     }
