@@ -7,12 +7,17 @@ use redb::Database;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How many writes share a commit at most: enough that the disk's syncs no longer count, few enough that nobody waits
 /// long for the others.
 const BATCH: usize = 256;
 /// How many writes may wait. More than that is a machine that cannot keep up, and the newest are told so.
 const WAITING: usize = 8192;
+/// From so many writes in the last commit on, the next one waits for those who were just answered.
+const CROWD: usize = 8;
+/// But no longer than this: a fraction of what a commit takes.
+const GATHERING: Duration = Duration::from_micros(200);
 
 /// The writes that are waiting.
 #[derive(Default)]
@@ -25,6 +30,8 @@ pub(super) struct Inbox {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Box<dyn Request>>,
+    /// How many writes are expected to come together.
+    expected: usize,
     closed: bool,
 }
 
@@ -71,7 +78,7 @@ impl Inbox {
             return Err(Fault::Stopping);
         }
         state.waiting.push_back(Box::new(Write { work: Some(work), result: None, reply }));
-        if state.waiting.len() == 1 {
+        if state.waiting.len() == 1 || state.waiting.len() == state.expected {
             self.filled.notify_one();
         }
         Ok(())
@@ -81,10 +88,18 @@ impl Inbox {
     fn next(&self) -> Option<Vec<Box<dyn Request>>> {
         let is_idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
         let mut state = self.filled.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        if state.waiting.len() < state.expected {
+            // Many who write all the time come back a moment after their answer. Without this pause the first of them would have a commit
+            // to himself, and the others would wait for two.
+            let is_gathering = |state: &mut State| state.waiting.len() < state.expected && !state.closed;
+            let waited = self.filled.wait_timeout_while(state, GATHERING, is_gathering);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
         let count = state.waiting.len().min(BATCH);
         if count == 0 {
             return None;
         }
+        state.expected = if count >= CROWD { count * 3 / 4 } else { 0 };
         let batch = state.waiting.drain(..count).collect();
         self.drained.notify_all();
         Some(batch)
