@@ -1,7 +1,7 @@
 //! The job that makes a file: in parts, each of them safe on the disk before the row says so, so that a restart goes on where the last
 //! part ended.
 
-use super::model::{Export, ExportId, KEPT_DAYS, Reached};
+use super::model::{Export, ExportId, KEPT_DAYS, Kind, Reached};
 use super::table;
 use super::write::Work;
 use crate::kernel::{Fault, Moment};
@@ -194,6 +194,22 @@ pub fn begin(tx: &WriteTx, export: &Export) -> Result<(), Fault> {
     table::put(tx, export)?;
     let job = queue::NewJob::new(&EXPORT_RUN, json!({"export_id": export.id}), export.created_at).about(export.id);
     queue::enqueue(tx, queue::NewJob { id: export.job_id, ..job }).map(drop)
+}
+
+/// Deletes every file that may name a customer or what they made, those that are being made too, and says how many. The audit log names none.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn forget_people(tx: &WriteTx, shop: &Shop, now: Moment) -> Result<usize, Fault> {
+    let mut count = 0;
+    for export in table::list(tx, None, usize::MAX)?.iter().filter(|export| export.wish.kind != Kind::Audit) {
+        queue::cancel(tx, export.job_id, now)?;
+        table::remove(tx, export.id)?;
+        let path = path(shop, export.id);
+        tx.after_commit(move || _ = std::fs::remove_file(path));
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// Forgets files that were kept long enough, and removes what lies in the folder without a row.

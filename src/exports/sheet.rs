@@ -63,7 +63,7 @@ impl Sheet {
         self.separate();
         let bytes = text.as_bytes();
         let is_formula = match bytes.first() {
-            Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => true,
+            Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => true,
             // Japanese Excel takes the wide forms for the same.
             Some(0xEF) => text.starts_with(['＝', '＋', '－', '＠']),
             _ => false,
@@ -361,7 +361,7 @@ mod tests {
             prop_assert_eq!(cells.len(), 2);
             for (cell, text) in cells.iter().zip([&one, &two]) {
                 prop_assert!(cell == text || cell.strip_prefix('\'') == Some(text), "{cell:?} {text:?}");
-                prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']));
+                prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']));
             }
         }
 

@@ -23,6 +23,11 @@ pub fn list(tx: &impl Snapshot, after: Option<ExportId>, limit: usize) -> Result
     Ok(EXPORTS.page(tx, page)?.into_iter().map(|(_, export)| export).collect())
 }
 
+/// Forgets one.
+pub fn remove(tx: &WriteTx, id: ExportId) -> Result<(), Fault> {
+    EXPORTS.remove(tx, &id).map(drop)
+}
+
 /// Forgets what was asked for before a moment, and says what that was.
 pub fn forget(tx: &WriteTx, before: Moment, limit: usize) -> Result<Vec<ExportId>, Fault> {
     let oldest = EXPORTS.page(tx, Page::first(Order::Rising, limit))?;

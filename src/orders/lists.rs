@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::Notify;
 
-/// Lines that are paid, or paid at the door, and not sent, by their state and then by how long they have waited.
+/// Lines that are paid, or paid at the door, and not sent, or printed once more after that, by their state and then by how long they have waited.
 const LINES: Index<(String, Moment, OrderId, LineId)> = Index::new("orders.lines");
 /// The same, one product after another.
 const LINES_OF: Index<(String, ProductId, Moment, OrderId, LineId)> = Index::new("orders.lines_of_product");
@@ -69,8 +69,7 @@ struct Entries {
 
 impl Entries {
     fn of(order: &Order) -> Entries {
-        let is_open = order.is_in_work();
-        let lines = order.lines.iter().filter(|_| is_open);
+        let lines = order.lines.iter().filter(|line| order.is_to_make(line));
         Entries {
             status: order.status.name(),
             products: order.lines.iter().map(|line| line.product_id).collect(),
@@ -98,7 +97,7 @@ pub(super) fn keep(tx: &WriteTx, before: Option<&Order>, after: &Order) -> Resul
     let (old, new) = (before.map(Entries::of), Entries::of(after));
     if old.as_ref() != Some(&new) {
         if let Some((order, old)) = before.zip(old) {
-            let since = order.paid_at.unwrap_or(created);
+            let since = order.waiting_since();
             for (state, product, line) in &old.lines {
                 LINES.remove(tx, &((*state).to_owned(), since, id, *line))?;
                 LINES_OF.remove(tx, &((*state).to_owned(), *product, since, id, *line))?;
@@ -113,7 +112,7 @@ pub(super) fn keep(tx: &WriteTx, before: Option<&Order>, after: &Order) -> Resul
                 WITH_PHOTOS.remove(tx, &(at, id))?;
             }
         }
-        let since = after.paid_at.unwrap_or(created);
+        let since = after.waiting_since();
         for (state, product, line) in &new.lines {
             LINES.put(tx, &((*state).to_owned(), since, id, *line))?;
             LINES_OF.put(tx, &((*state).to_owned(), *product, since, id, *line))?;
@@ -160,7 +159,7 @@ fn reads_differently(before: &Order, after: &Order) -> bool {
 /// Names the rows the lists hold for an order, but for the sums.
 pub(super) fn follow(order: &Order, visit: &mut derived::Visit<'_>) -> Result<(), Fault> {
     let (id, created, entries) = (order.id, order.created_at, Entries::of(order));
-    let since = order.paid_at.unwrap_or(created);
+    let since = order.waiting_since();
     for (state, product, line) in &entries.lines {
         visit(LINES.derived(&((*state).to_owned(), since, id, *line)))?;
         visit(LINES_OF.derived(&((*state).to_owned(), *product, since, id, *line)))?;

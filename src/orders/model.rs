@@ -204,6 +204,16 @@ impl Order {
         }
     }
 
+    /// Since when its pieces wait to be made.
+    pub fn waiting_since(&self) -> Moment {
+        self.paid_at.unwrap_or(self.created_at)
+    }
+
+    /// The print room has something to do with this line: the order is in work, or the line is printed once more after its parcel has left.
+    pub fn is_to_make(&self, line: &Line) -> bool {
+        self.is_in_work() || line.again && self.may_be_made()
+    }
+
     /// It was bought, or called off: the same can be ordered again.
     pub fn can_be_repeated(&self) -> bool {
         self.paid_at.is_some() || self.status == Status::Cancelled
@@ -254,6 +264,9 @@ pub struct Line {
     /// Per cent in hundredths: 1000 is 10 %.
     pub tax_rate_bp: u32,
     pub production: Production,
+    /// The print room has it again although its parcel has left: it is printed once more.
+    #[serde(default)]
+    pub again: bool,
     /// Why it is on hold.
     pub hold: Option<Hold>,
     /// What the params were when the line was priced.

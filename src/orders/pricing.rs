@@ -131,6 +131,7 @@ fn price_line(tx: &impl Snapshot, shop: &Shop, design: &Design, quantity: u32, f
         discount: 0,
         tax_rate_bp: shop.settings().rate_of(&product.tax_class),
         production: Production::Waiting,
+        again: false,
         hold: None,
         priced_crc32: design.params_crc32.clone(),
         blanks: None,

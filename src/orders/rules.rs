@@ -228,6 +228,8 @@ pub fn move_production(
         Production::ReadyToPrint | Production::Waiting => Production::Waiting,
         other => other,
     };
+    // Packed, nothing is left to do with it: its parcel is sent from the order's page.
+    line.again = !order.is_in_work() && line.production != Production::Packed;
     Ok(line)
 }
 

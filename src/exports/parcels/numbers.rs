@@ -101,6 +101,7 @@ pub fn look(tx: &impl Snapshot, lang: Lang, rows: &[Said]) -> Result<Vec<Outcome
         let no = |key: &str| ("refused", words::text(lang, key).to_owned());
         let (result, message) = match &order {
             _ if clean_line(&row.number, 60).map_or(true, |number| number.is_empty()) => no("exports.number_form"),
+            _ if is_rounded(&row.number) => no("exports.number_rounded"),
             None => no("exports.order_unknown"),
             Some(order) if order.tracking.iter().any(|parcel| parcel.number == row.number) => {
                 ("already", String::new())
@@ -118,6 +119,12 @@ pub fn look(tx: &impl Snapshot, lang: Lang, rows: &[Said]) -> Result<Vec<Outcome
         outcomes.push(outcome(row, id, result, message));
     }
     Ok(outcomes)
+}
+
+/// `1.11122E+11`: what a spreadsheet makes of a long number. Its last digits are lost.
+fn is_rounded(number: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    number.to_ascii_uppercase().split_once("E+").is_some_and(|(head, tail)| is_number(head) && is_number(tail))
 }
 
 fn outcome(row: &Said, order_id: Option<OrderId>, result: &'static str, message: String) -> Outcome {
@@ -173,6 +180,14 @@ mod tests {
         let headless = format!("PS-000004,0,,77{}", ",".repeat(40));
         assert_eq!(read(&headless, None), [said(1, "PS-000004", "ヤマト運輸", "77")]);
         assert_eq!(read("PS-000005,9", Some(Carrier::Sagawa)), [said(1, "PS-000005", "佐川急便", "9")]);
+    }
+
+    #[test]
+    fn numbers_that_a_spreadsheet_rounded_are_known() {
+        assert!(is_rounded("1.11122E+11") && is_rounded("4e+11"));
+        assert!(
+            !is_rounded("111122223333") && !is_rounded("EE123456789JP") && !is_rounded("12E34") && !is_rounded("E+1")
+        );
     }
 
     #[test]

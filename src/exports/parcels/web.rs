@@ -5,24 +5,27 @@ use super::numbers::{self, MOST_ROWS, Outcome};
 use super::read;
 use crate::kernel::text::clean_line;
 use crate::kernel::{Error, Fault, Message, Refusal};
-use crate::orders::{self, Order, OrderId, Production, Status};
+use crate::orders::{self, Order, OrderId, PaymentMethod, Production, Status};
 use crate::people::form::Mistakes;
 use crate::people::rights::{ChangesOrders, ChangesSettings};
 use crate::people::{self, May, audit, rights};
 use crate::shop::Shop;
 use crate::shop::settings::Sender;
 use crate::store::{self, ReadTx};
-use crate::web::{Input, Page, Problem, Reply, Role, View, Visit, input};
+use crate::web::{Input, List, Page, Paging, Problem, Reply, Role, View, Visit, input};
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::{FromRequest, Multipart, Query, Request};
 use axum::http::{Response, header};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
-/// Orders shown, and put into one file where none is chosen.
-const MOST_ORDERS: usize = 500;
+/// Orders on one page.
+const ON_A_PAGE: usize = 200;
+/// Packed lines read at once, to find those of orders that are paid at the door.
+const READ: usize = 200;
 
 pub fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new()
@@ -71,8 +74,9 @@ impl ParcelView {
 #[derive(Template, Serialize)]
 #[template(path = "exports/parcels.html", blocks = ["content"])]
 struct ParcelsPage {
-    /// Orders being worked on, oldest first.
-    items: Vec<ParcelView>,
+    /// Packed orders that are paid at the door, then orders being worked on, each oldest first.
+    #[serde(flatten)]
+    list: List<ParcelView>,
     sender: Sender,
     /// What a file of numbers says, where one was read.
     tracking: Option<Vec<Outcome>>,
@@ -88,8 +92,6 @@ struct ParcelsPage {
     mistakes: Mistakes,
     #[serde(skip)]
     may_change: bool,
-    #[serde(skip)]
-    has_more: bool,
 }
 
 impl View for ParcelsPage {
@@ -136,24 +138,48 @@ fn today(visit: &Visit) -> String {
     now.to_zoned(visit.shop.settings().zone()).strftime("%Y-%m-%d").to_string()
 }
 
-fn waiting(tx: &ReadTx, limit: usize) -> Result<Vec<Order>, Fault> {
-    let mut found = orders::in_status(tx, Status::Processing, None, store::Order::Rising, limit)?;
-    // Those that are paid at the door leave when they are packed, whatever their state says about the money.
-    for (_, id, _) in orders::lists::lines(tx, Production::Packed, None, None, limit)? {
-        let is_new = found.iter().all(|order| order.id != id);
-        found.extend(orders::find(tx, id)?.filter(|order| is_new && order.pays_at_door()));
+/// Orders that wait for their parcel, behind `after`: first those that are paid at the door, which leave when they are packed, whatever
+/// their state says about the money; then those being worked on.
+fn waiting(tx: &ReadTx, after: Option<&Order>, limit: usize) -> Result<Vec<Order>, Fault> {
+    let is_at_door = |order: &Order| order.payment_method == PaymentMethod::CashOnDelivery && order.paid_at.is_none();
+    let mut found: Vec<Order> = Vec::new();
+    if after.is_none_or(is_at_door) {
+        let last_line = orders::LineId(Uuid::max());
+        let mut place = after.map(|order| (order.waiting_since(), order.id, last_line));
+        loop {
+            let lines = orders::lists::lines(tx, Production::Packed, None, place, READ)?;
+            place = lines.last().copied();
+            for (_, id, _) in &lines {
+                // Lines of one order stand beside each other.
+                if found.last().is_none_or(|last| last.id != *id) {
+                    found.extend(orders::find(tx, *id)?.filter(Order::pays_at_door));
+                }
+            }
+            if found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+            if lines.len() < READ {
+                break;
+            }
+        }
     }
-    found.truncate(limit);
+    let behind = after.filter(|order| !is_at_door(order)).map(|order| (order.created_at, order.id));
+    let rest = limit - found.len();
+    found.extend(orders::in_status(tx, Status::Processing, behind, store::Order::Rising, rest)?);
     Ok(found)
 }
 
-fn parcels_page(visit: &Visit) -> Result<ParcelsPage, Problem> {
+fn parcels_page(visit: &Visit, paging: &Paging) -> Result<ParcelsPage, Problem> {
     let role = people::require(visit, may_look)?.role;
     let settings = visit.shop.settings();
-    let orders = waiting(&visit.shop.store().read()?, MOST_ORDERS + 1)?;
-    let items = orders.iter().take(MOST_ORDERS).map(|order| ParcelView::new(order, &settings.shipping.home_country));
+    let limit = if paging.limit.is_some() { paging.limit()? } else { ON_A_PAGE };
+    let tx = visit.shop.store().read()?;
+    let after = paging.after(|id: OrderId| Ok(orders::find(&tx, id)?))?;
+    let orders = waiting(&tx, after.as_ref(), limit + 1)?;
+    let items = orders.iter().map(|order| ParcelView::new(order, &settings.shipping.home_country)).collect();
     Ok(ParcelsPage {
-        items: items.collect(),
+        list: List::of(items, limit, |parcel: &ParcelView| parcel.id.to_string()),
         sender: settings.sender.clone(),
         tracking: None,
         applied: false,
@@ -162,20 +188,21 @@ fn parcels_page(visit: &Visit) -> Result<ParcelsPage, Problem> {
         plain: String::new(),
         mistakes: Mistakes::default(),
         may_change: role.changes_orders(),
-        has_more: orders.len() > MOST_ORDERS,
     })
 }
 
 /// Orders that wait for their parcel
-#[utoipa::path(get, path = "/admin/parcels", tag = "admin", responses((status = 200, body = Vec<ParcelView>), (status = 401), (status = 403)))]
-async fn list_parcels(visit: Visit) -> Result<Reply, Problem> {
-    visit.reply(&parcels_page(&visit)?)
+#[utoipa::path(get, path = "/admin/parcels", tag = "admin", params(Paging),
+    responses((status = 200, body = List<ParcelView>), (status = 401), (status = 403)))]
+async fn list_parcels(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
+    visit.reply(&parcels_page(&visit, &paging)?)
 }
 
 /// A file for a carrier's label program: `carrier` (`yamato`, `sagawa` or `japan_post`), `day` of leaving (`2026-05-21`), and any number of
-/// `order` ids; without one, every order being worked on
+/// `order` ids; without one, every order that waits for its parcel. With `chosen` only what is named, and 422 where nothing is
 #[utoipa::path(get, path = "/admin/parcels/file", tag = "admin",
-    params(("carrier" = String, Query), ("day" = Option<String>, Query), ("order" = Option<Vec<String>>, Query)),
+    params(("carrier" = String, Query), ("day" = Option<String>, Query), ("order" = Option<Vec<String>>, Query),
+        ("chosen" = Option<bool>, Query)),
     responses((status = 200, content_type = "text/csv"), (status = 401), (status = 403), (status = 422)))]
 async fn download_labels(visit: Visit) -> Result<Reply, Problem> {
     people::require(&visit, may_look)?;
@@ -192,12 +219,17 @@ async fn download_labels(visit: Visit) -> Result<Reply, Problem> {
     let tx = visit.shop.store().read()?;
     let chosen = asked.iter().filter(|(name, _)| name == "order").map(|(_, id)| id.as_str());
     let mut found = Vec::new();
-    for id in chosen.take(MOST_ORDERS) {
+    for id in chosen {
         let order = id.parse().ok().map(|id| orders::find(&tx, id)).transpose()?.flatten();
         found.push(order.ok_or_else(|| Refusal::field("order", Message::new("exports.order_unknown")))?);
     }
+    if found.is_empty() && !value("chosen").is_empty() {
+        // On the page every tick was taken away, which does not mean all of them.
+        let refusal = Refusal::field("order", Message::new("exports.none_chosen"));
+        return refused(&visit, refusal);
+    }
     if found.is_empty() {
-        found = waiting(&tx, MOST_ORDERS)?;
+        found = waiting(&tx, None, usize::MAX)?;
     }
     found.retain(|order| order.shipping_address.country == settings.shipping.home_country);
     let bytes = carrier.file(&found, &settings.sender, &day);
@@ -256,12 +288,7 @@ async fn read_numbers(_: May<ChangesOrders>, visit: Visit, request: Request) -> 
         _ => Some("exports.too_many_rows"),
     };
     if let Some(key) = wrong {
-        let refusal = Refusal::field("csv", Message::new(key));
-        if visit.face.is_json() {
-            return Err(refusal.into());
-        }
-        let page = ParcelsPage { mistakes: Mistakes::of(&refusal, visit.lang), ..parcels_page(&visit)? };
-        return Ok(visit.reply(&page)?.status(422));
+        return refused(&visit, Refusal::field("csv", Message::new(key)));
     }
     let outcomes = match form.apply {
         true => numbers::apply(&visit, &rows).await?,
@@ -271,9 +298,19 @@ async fn read_numbers(_: May<ChangesOrders>, visit: Visit, request: Request) -> 
         tracking: Some(outcomes),
         applied: form.apply,
         plain: if form.apply { String::new() } else { numbers::plain(&rows) },
-        ..parcels_page(&visit)?
+        ..parcels_page(&visit, &Paging::default())?
     };
     visit.reply(&page)
+}
+
+/// A person sees the page with what is wrong; scripts are told as always.
+fn refused(visit: &Visit, refusal: Refusal) -> Result<Reply, Problem> {
+    if visit.face.is_json() {
+        return Err(refusal.into());
+    }
+    let mistakes = Mistakes::of(&refusal, visit.lang);
+    let page = ParcelsPage { mistakes, ..parcels_page(visit, &Paging::default())? };
+    Ok(visit.reply(&page)?.status(refusal.code.status()))
 }
 
 /// Change who sends the parcels
@@ -282,10 +319,7 @@ async fn read_numbers(_: May<ChangesOrders>, visit: Visit, request: Request) -> 
 async fn change_sender(_: May<ChangesSettings>, visit: Visit, Input(form): Input<Sender>) -> Result<Reply, Problem> {
     match save_sender(&visit, form).await {
         Ok(sender) => visit.done(&sender, "/admin/parcels"),
-        Err(Error::Refused(refusal)) if !visit.face.is_json() => {
-            let page = ParcelsPage { mistakes: Mistakes::of(&refusal, visit.lang), ..parcels_page(&visit)? };
-            Ok(visit.reply(&page)?.status(refusal.code.status()))
-        }
+        Err(Error::Refused(refusal)) => refused(&visit, refusal),
         Err(error) => Err(error.into()),
     }
 }

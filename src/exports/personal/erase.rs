@@ -32,6 +32,8 @@ pub struct Erased {
     pub designs: usize,
     pub photos: usize,
     pub mails: usize,
+    /// Exported files of orders, customers and designs, of everybody: nobody looks through them for one person.
+    pub exports: usize,
 }
 
 /// Looks up what there is. Reads several tables through.
@@ -94,6 +96,7 @@ pub fn erase(tx: &WriteTx, shop: &Shop, id: OrderId, found: &Found, actor: Actor
         designs: own.len(),
         photos: gone.photos,
         mails: found.mails.len(),
+        exports: crate::exports::jobs::forget_people(tx, shop, now)?,
     };
     // The log says that somebody was erased, and not who.
     let entry = Entry {

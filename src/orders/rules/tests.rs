@@ -78,6 +78,7 @@ fn a_line(production: Production) -> Line {
         discount: 0,
         tax_rate_bp: 1000,
         production,
+        again: false,
         hold: None,
         priced_crc32: "00000000".into(),
         blanks: None,
@@ -193,6 +194,17 @@ fn a_line_goes_through_the_print_room() {
     assert!(go(&ready, Production::OnHold, "", true).is_err());
     let held = go(&ready, Production::OnHold, "photo too dark", true).unwrap();
     assert_eq!(held.hold, Some(Hold::Staff { reason: "photo too dark".into() }));
+
+    // Printed once more after its parcel has left, it is in the print room until it is packed.
+    let mut shipped = an_order(Status::Shipped, PaymentStatus::Succeeded, 5000);
+    assert!(!shipped.is_to_make(&packed));
+    let once_more = move_production(&shipped, &packed, Production::ReadyToPrint, "torn on the way", true).unwrap();
+    let printed_again = move_production(&shipped, &once_more, Production::Printed, "", true).unwrap();
+    assert!(shipped.is_to_make(&once_more) && shipped.is_to_make(&printed_again));
+    let done = move_production(&shipped, &printed_again, Production::Packed, "", true).unwrap();
+    assert!(!shipped.is_to_make(&done));
+    shipped.payment_status = PaymentStatus::Refunded;
+    assert!(!shipped.is_to_make(&once_more), "what was given back is not made");
 
     // Let go, it waits for its print file or is ready, whichever is true.
     assert_eq!(go(&held, Production::Waiting, "", true).unwrap().production, Production::ReadyToPrint);

@@ -232,7 +232,7 @@ fn moves(state: Production, page: &Page) -> Vec<(&'static str, String, bool)> {
 fn place(tx: &impl Snapshot, text: &str) -> Result<Option<LinePlace>, Fault> {
     let Some((order, line, _)) = line_pick(text) else { return Ok(None) };
     let order = table::get(tx, order)?;
-    Ok(order.and_then(|order| Some((order.paid_at?, order.id, line))))
+    Ok(order.map(|order| (order.waiting_since(), order.id, line)))
 }
 
 /// One line with what the print room needs to know; nothing where it does not exist.
@@ -263,7 +263,7 @@ fn line_of(tx: &impl Snapshot, visit: &Visit, page: &Page, order: &Order, at: us
         quantity: line.quantity,
         production: line.production,
         hold_reason: row.hold_reason.clone(),
-        waiting_since: order.paid_at.unwrap_or(order.created_at),
+        waiting_since: order.waiting_since(),
         delivery: order.delivery.clone(),
         wish: delivery::told(order, page.lang),
         send_by: delivery::send_by(&visit.shop.settings(), order).map(|day| day_text(day, page.lang)),

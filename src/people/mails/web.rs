@@ -176,7 +176,7 @@ struct MailPage {
     may_change: bool,
     #[serde(flatten)]
     mail: MailView,
-    /// What the mail says; `null` where it holds a private link.
+    /// What the mail says, with the keys of its links left out; `null` where it is nothing but a private link.
     text: Option<String>,
 }
 
@@ -192,9 +192,28 @@ impl View for MailPage {
 async fn show_mail(visit: Visit, Path(id): Path<Uuid>) -> Result<Reply, Problem> {
     let may_change = rights::changes_settings(rights::require(&visit, rights::reads_panel)?.role);
     let row = super::find(&visit.shop.store().read()?, MailId(id))?.ok_or_else(Problem::not_found)?;
-    // A sign-in link opens a customer's orders to whoever has it.
-    let text = (row.kind != crate::people::customers::MAIL_KIND).then(|| row.text.clone());
+    let text = (row.kind != crate::people::customers::MAIL_KIND).then(|| without_keys(&row.text));
     visit.reply(&MailPage { page: visit.page(), may_change, mail: MailView::of(&row, visit.lang), text })
+}
+
+/// A text without the keys of its links. Whoever has a key is the customer: could pay, change and call off, and no log would say who it
+/// was. So nobody on the staff is shown one, whatever their rights; what they may do they do in the panel under their own name.
+fn without_keys(text: &str) -> String {
+    let mut parts = text.split("key=");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_of_link = shown.ends_with(['?', '&']);
+        shown.push_str("key=");
+        if !is_of_link {
+            shown.push_str(part);
+            continue;
+        }
+        shown.push('…');
+        shown.push_str(
+            part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '%' | '=')),
+        );
+    }
+    shown
 }
 
 /// Where a browser goes after a button of a list.
@@ -291,4 +310,19 @@ async fn send_test_mail(
     let view = MailView::of(&row, lang);
     let next = crate::people::own_path(form.next.as_deref()).unwrap_or("/admin/mails");
     Ok(if visit.face.is_json() { Reply::json(&view)?.status(201) } else { visit.done(&view, next)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_keys;
+
+    #[test]
+    fn links_lose_their_keys_and_nothing_else() {
+        let text =
+            "See your order:\nhttps://shop.example/orders/1?key=aZ_9-x\n(all: /orders?of=1&until=2&key=b&x=1) a key=5.";
+        let shown =
+            "See your order:\nhttps://shop.example/orders/1?key=…\n(all: /orders?of=1&until=2&key=…&x=1) a key=5.";
+        assert_eq!(without_keys(text), shown);
+        assert_eq!(without_keys("nothing"), "nothing");
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::kernel::Moment;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 
 /// Tries that cost nothing.
@@ -46,7 +46,7 @@ impl Throttle {
                 oldest.map(|key| pairs.remove(&key));
             }
         }
-        let tries = pairs.entry((account.to_owned(), address)).or_insert(Tries { wrong: 0, last: now });
+        let tries = pairs.entry((account.to_owned(), counted(address))).or_insert(Tries { wrong: 0, last: now });
         if now.millis_since(tries.last) >= MEMORY_S * 1000 {
             tries.wrong = 0;
         }
@@ -62,8 +62,16 @@ impl Throttle {
     /// Forgets the pair after the right password.
     pub fn succeeded(&self, account: &str, address: IpAddr) {
         if let Ok(mut pairs) = self.0.lock() {
-            pairs.remove(&(account.to_owned(), address));
+            pairs.remove(&(account.to_owned(), counted(address)));
         }
+    }
+}
+
+/// The address as it is counted: of IPv6 the network, since everybody there has as many addresses as they like.
+fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(long) => Ipv6Addr::from_bits(long.to_bits() >> 64 << 64).into(),
+        short => short,
     }
 }
 
@@ -91,6 +99,19 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         assert_eq!(throttle.begin("mika", AWAY, now), Ok(()), "another address is not made to wait");
         assert_eq!(throttle.begin("ken", HOME, now), Ok(()), "nor another account");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let throttle = Throttle::default();
+        let now = Moment::from_unix_seconds(1_000_000);
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        for host in 0..FREE {
+            assert_eq!(throttle.begin("mika", at(&format!("2001:db8:1:2::{host}")), now), Ok(()));
+        }
+        assert!(throttle.begin("mika", at("2001:db8:1:2:ffff::9"), now).is_err());
+        assert_eq!(throttle.begin("mika", at("2001:db8:1:3::1"), now), Ok(()), "another network");
+        assert_eq!(counted(at("::ffff:192.0.2.1")), HOME);
     }
 
     #[test]

@@ -108,7 +108,15 @@ async fn a_customer_is_handed_the_data_and_erased() {
     let _ = session;
     let picture = order_picture(&shop, &id);
     assert_eq!(customer.get(&picture).await.status, 200);
+    let file = owner.post("/admin/exports", &json!({"kind": "orders"})).await.ok();
+    let file = format!("/admin/exports/{}", file["id"].as_str().unwrap());
+    let is_made = async || (owner.get(&file).await.ok()["status"] == "completed").then_some(());
+    shop.until("the exported file", is_made).await;
     let erased = owner.post(&erase, &wish).await.ok();
+    assert_eq!(erased["exports"], 1);
+    owner.get(&format!("{file}/download")).await.refused(404, "not_found");
+    let folder = shop.folder.data().join("exports");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "nor does it lie on the disk");
     assert_eq!((erased["orders"].as_i64(), erased["invoices_kept"].as_i64()), (Some(3), Some(1)), "{erased}");
     assert!(erased["photos"].as_i64() >= Some(1) && erased["mails"].as_i64() >= Some(3), "{erased}");
     owner.post(&erase, &wish).await.refused(404, "not_found");

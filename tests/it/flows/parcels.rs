@@ -2,6 +2,7 @@
 
 use crate::kit::{TestShop, orders};
 use petstar::kernel::Moment;
+use petstar::orders::{PaymentMethod, PaymentStatus, Status};
 use petstar::web::Role;
 use serde_json::{Value, json};
 
@@ -40,16 +41,20 @@ async fn labels_are_printed_and_numbers_come_back() {
     let (text, _, _) = encoding_rs::SHIFT_JIS.decode(&one.body);
     assert!(text.contains(numbers[0]) && !text.contains(numbers[1]));
     staff.get("/admin/parcels/file?carrier=owl").await.refused(422, "invalid_input");
+    staff.get("/admin/parcels/file?carrier=yamato&chosen=true").await.refused(422, "invalid_input");
+    let none = staff.clone().browsing().get("/admin/parcels/file?carrier=yamato&chosen=true").await;
+    assert!(none.status == 422 && none.text().contains("No order is chosen"), "{}", none.text());
 
     // What B2 gives back, in its own encoding: two good rows, one order twice, one paid only, one unknown.
     let csv = format!(
-        "お客様管理番号,送り状種類,クール区分,伝票番号\r\n{},0,,111122223333\r\n{},0,,111122224444\r\n{},0,,5\r\nPS-000001,0,,6\r\nPS-999999,0,,7\r\n",
-        numbers[0], numbers[1], numbers[0]
+        "お客様管理番号,送り状種類,クール区分,伝票番号\r\n{},0,,111122223333\r\n{},0,,111122224444\r\n{},0,,5\r\n{},0,,1.11122E+11\r\nPS-000001,0,,6\r\nPS-999999,0,,7\r\n",
+        numbers[0], numbers[1], numbers[0], numbers[2]
     );
     let bytes = encoding_rs::SHIFT_JIS.encode(&csv).0.into_owned();
     let looked = staff.upload("/admin/parcels/tracking", "b2.csv", "text/csv", &bytes).await.ok();
-    let expected = ["will_ship", "will_ship", "refused", "refused", "refused"];
+    let expected = ["will_ship", "will_ship", "refused", "refused", "refused", "refused"];
     assert_eq!(results(&looked).into_iter().map(|(_, result)| result).collect::<Vec<_>>(), expected, "{looked}");
+    assert!(looked["tracking"][3]["message"].as_str().unwrap().contains("as text"), "{looked}");
     let path = format!("/admin/orders/{}", waiting[0]["id"].as_str().unwrap());
     assert_eq!(staff.get(&path).await.ok()["status"], "processing", "a look changes nothing");
 
@@ -72,5 +77,44 @@ async fn labels_are_printed_and_numbers_come_back() {
     let viewer = shop.staff(Role::Viewer).await;
     viewer.post("/admin/parcels/tracking", &json!({"csv": csv})).await.refused(403, "forbidden");
     shop.staff(Role::Printer).await.get("/admin/parcels").await.refused(403, "forbidden");
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_paid_at_the_door_are_on_the_pages_too() {
+    let shop = shop().await;
+    let put = |tx: &petstar::store::WriteTx| {
+        for number in [1, 2, 3] {
+            let mut order = petstar::orders::table::by_number(tx, &format!("PS-{number:06}"))?.expect("an order");
+            order.status = Status::PendingPayment;
+            order.payment_status = PaymentStatus::Pending;
+            order.payment_method = PaymentMethod::CashOnDelivery;
+            (order.paid_at, order.shipped_at) = (None, None);
+            petstar::orders::table::put(tx, &order)?;
+        }
+        Ok::<_, petstar::kernel::Fault>(())
+    };
+    shop.shop().store().write_blocking(put).unwrap();
+    let staff = shop.staff(Role::Viewer).await;
+    let numbers = |page: &Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|item| item["order_number"].as_str().unwrap().to_owned()).collect()
+    };
+    for start in ["/admin/parcels?limit=2", "/admin/print?state=packed&limit=2"] {
+        let (mut all, mut path) = (Vec::new(), start.to_owned());
+        loop {
+            let page = staff.get(&path).await.ok();
+            all.extend(numbers(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            path = format!("{start}&after={next}");
+        }
+        let whole = staff.get(&start.replace("limit=2", "limit=100")).await.ok();
+        assert_eq!(all, numbers(&whole), "{start}");
+        assert!(
+            ["PS-000001", "PS-000002", "PS-000003"].iter().all(|number| all.iter().any(|one| one == number)),
+            "{all:?}"
+        );
+    }
+    let first = staff.clone().browsing().get("/admin/parcels?limit=2").await.text();
+    assert!(first.contains("/admin/parcels?after="), "{first}");
     shop.app.stop().await;
 }

@@ -100,5 +100,30 @@ async fn two_orders_go_through_the_print_room_together() {
     // What was sent is no longer in the queue.
     let left = printer.get("/admin/print").await.ok();
     assert!(left["items"].as_array().unwrap().iter().all(|line| line["order_id"] != ids[0]), "{left}");
+
+    // A parcel was torn: its line is printed once more, and the print room has it until it is packed.
+    let order = ids[0].as_str().unwrap();
+    let line = orders[0]["lines"][0]["id"].as_str().unwrap();
+    let go = json!({"production": "printed"});
+    printer.put(&format!("/admin/orders/{order}/lines/{line}"), &go).await.ok();
+    let key = format!("{order}/{line}");
+    let to = async |production: &str| {
+        let body = json!({"lines": [key], "production": production, "reason": "torn on the way"});
+        let done = printer.post("/admin/print", &body).await.ok();
+        assert_eq!(done["results"][0]["state"], production, "{done}");
+    };
+    let has = async |state: &str| {
+        let list = printer.get(&format!("/admin/print?state={state}")).await.ok();
+        list["items"].as_array().unwrap().iter().any(|line| line["order_id"] == ids[0])
+    };
+    to("packed").await;
+    assert!(!has("packed").await, "nothing is left to do with it");
+    to("ready_to_print").await;
+    assert!(has("ready_to_print").await && !has("packed").await);
+    let ticket = printer.get(&format!("/admin/print/tickets?lines[]={order}/{line}")).await.ok();
+    assert_eq!(ticket["items"][0]["order_id"], ids[0]);
+    to("printed").await;
+    assert!(has("printed").await);
+    assert_eq!(manager.get(&format!("/admin/orders/{order}")).await.ok()["status"], "shipped");
     shop.app.stop().await;
 }
