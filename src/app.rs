@@ -31,7 +31,7 @@ use crate::stripe::sandbox::{self, Sandbox, SandboxConfig};
 use crate::stripe::{Stripe, StripeConfig};
 use crate::web::{self, Kit};
 use crate::{catalog, designs, exports, orders, payments, people};
-use axum::Router;
+use axum::{Extension, Router};
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::middleware::from_fn_with_state;
@@ -278,7 +278,11 @@ fn service(kit: &Kit) -> Router {
         .route("/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], document) }))
         .route("/assets/{*name}", get(web::assets::serve))
         .fallback(|| async { web::Problem::not_found() })
-        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(Extension(people::audit::web::ByName(|tx, name| {
+            let order = orders::by_number(tx, &name.to_uppercase())?;
+            Ok(order.map(|order| order.id.0))
+        })));
     let shop = kit.shop.clone();
     kit.wrap(router, move |router| {
         people::identify(router.layer(from_fn_with_state(shop.clone(), orders::basket::count_lines)), shop)

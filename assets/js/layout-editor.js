@@ -304,7 +304,7 @@
   let newest = picture.getAttribute("src");
 
   function show(draft) {
-    for (const input of document.querySelectorAll("#layout-form [name=version], #artwork-form [name=version]")) input.value = draft.version;
+    for (const input of document.querySelectorAll("#layout-form [name=version], #artwork-form [name=version], #discard [name=version]")) input.value = draft.version;
     document.getElementById("discard").hidden = draft.version === 0;
     state.textContent = say("Saved");
     const { width_mm, height_mm, bleed_mm, safe_margin_mm } = draft.layout;

@@ -1,12 +1,13 @@
 //! `petstar check`: configuration, database, files, audit chain, Stripe and mail, in plain words.
 
 use super::backup;
-use super::commands::Outcome;
+use super::commands::{self, Outcome};
 use crate::kernel::{Error, Fault};
 use crate::shop::{DATABASE, Shop};
 use crate::store::derived::{self, Difference};
 use crate::store::{BlobRef, ReadTx, WriteTx, integrity};
 use crate::{catalog, designs, mail, orders, payments, people, queue};
+use serde_json::json;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
@@ -136,6 +137,7 @@ fn differences(tx: &ReadTx) -> Result<Vec<Difference>, Fault> {
 fn mend(tx: &WriteTx) -> Result<u64, Fault> {
     let mut changed = designs::list_files(tx)?;
     changed += derived::mend(tx, orders::table::FOLLOWING, |visit| orders::table::follow(tx, visit))?;
+    changed += derived::mend(tx, orders::coupons::table::FOLLOWING, |visit| orders::coupons::table::follow(tx, visit))?;
     changed += derived::mend(tx, orders::refunds::FOLLOWING, |visit| orders::refunds::follow(tx, visit))?;
     changed += derived::mend(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?;
     changed += derived::mend(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?;
@@ -171,6 +173,8 @@ fn repair_all(shop: &Shop) -> Result<Vec<String>, Fault> {
     }
     let (products, orders) = (catalog::reindex(shop)?, orders::finding::reindex(shop)?);
     done.push(format!("The search index was built anew, with {products} products and {orders} orders."));
+    let told = done.clone();
+    shop.store().write_blocking(move |tx| commands::record(tx, "shop.repaired", json!({"done": told}), now))?;
     Ok(done)
 }
 

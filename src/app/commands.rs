@@ -2,11 +2,14 @@
 
 use crate::exports::model::Filters;
 use crate::exports::{Encoding, Kind, Rows, Wish};
-use crate::kernel::{Error, Fault, Lang};
+use crate::kernel::{Error, Fault, Lang, Moment};
 use crate::people;
+use crate::people::audit::{self, Actor, Entry};
 use crate::shop::Shop;
+use crate::store::WriteTx;
 use crate::web::{Role, words};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// A command that needs the database.
@@ -105,6 +108,17 @@ pub async fn run(shop: &Shop, command: Command) -> Outcome {
         Command::Reindex => reindex(shop).await.map_err(Error::from),
     };
     done.unwrap_or_else(|error| Outcome::failed(format!("{}\n", tell(&error))))
+}
+
+/// Whoever may use the command line may do everything, so what they did is written down.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn record(tx: &WriteTx, action: &'static str, after: Value, at: Moment) -> Result<(), Fault> {
+    let (target_type, target_id) = ("shop", "shop".to_owned());
+    let (actor, before) = (Actor::command_line(), Value::Null);
+    audit::record(tx, Entry { actor, action, target_type, target_id, before, after, at })?;
+    Ok(())
 }
 
 async fn reindex(shop: &Shop) -> Result<Outcome, Fault> {

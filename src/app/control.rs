@@ -101,11 +101,14 @@ async fn send_export(
     writer: &mut OwnedWriteHalf,
 ) -> io::Result<Outcome> {
     let work = {
-        let shop = shop.clone();
+        let (shop, wish) = (shop.clone(), wish.clone());
         move |pieces| Ok(exports::write(&shop, &wish.read(&shop)?, BufWriter::with_capacity(1 << 18, pieces))?)
     };
     Ok(match send_file(0, work, reader, writer).await? {
-        Ok(told) => export::tell(&told),
+        Ok(told) => match export::record(shop, &wish, told.records).await {
+            Ok(()) => export::tell(&told),
+            Err(fault) => Outcome::failed(format!("{}\n", commands::tell(&fault.into()))),
+        },
         Err(error) => Outcome::failed(format!("{}\n", commands::tell(&error))),
     })
 }

@@ -69,7 +69,8 @@ const COUNTED: usize = 100;
 /// Decisions named one by one; the rest are a list of their own.
 const NAMED: usize = 4;
 
-fn needs(shop: &Shop, tx: &ReadTx, page: &Page, todo: &Todo) -> Result<Vec<Need>, Fault> {
+/// Each entry leads to where it is cured, and only to pages that whoever reads it may open.
+fn needs(shop: &Shop, tx: &ReadTx, page: &Page, role: Role, todo: &Todo) -> Result<Vec<Need>, Fault> {
     let mut needs = Vec::new();
     for order in todo.attention.iter().take(NAMED) {
         for entry in orders::view(order, page.lang).attention {
@@ -129,6 +130,24 @@ fn needs(shop: &Shop, tx: &ReadTx, page: &Page, todo: &Todo) -> Result<Vec<Need>
             action: "panel.begin",
         });
     }
+    if todo.at_door > 0 {
+        needs.push(Need {
+            kind: "warn",
+            title: page.n("panel.need.at_door", todo.at_door),
+            detail: page.t("panel.need.at_door_detail").into(),
+            url: "/admin/print".into(),
+            action: "panel.begin",
+        });
+    }
+    if todo.packed > 0 {
+        needs.push(Need {
+            kind: "warn",
+            title: page.n("panel.need.packed", todo.packed),
+            detail: page.t("panel.need.packed_detail").into(),
+            url: "/admin/parcels".into(),
+            action: "panel.see_parcels",
+        });
+    }
     let backup = backup::standing(shop, tx)?;
     if backup.is_late || backup.trouble.is_some() {
         let last = backup.last.map(|at| page.f1("app.backup_last", "time", page.time(&at)));
@@ -140,7 +159,7 @@ fn needs(shop: &Shop, tx: &ReadTx, page: &Page, todo: &Todo) -> Result<Vec<Need>
             action: "panel.see_backups",
         });
     }
-    if let Some(warning) = payments::warning(shop) {
+    if let Some(warning) = payments::warning(shop).filter(|_| role.is_owner()) {
         needs.push(Need {
             kind: "bad",
             title: page.t("app.need.stripe_warning").into(),
@@ -165,27 +184,38 @@ fn needs(shop: &Shop, tx: &ReadTx, page: &Page, todo: &Todo) -> Result<Vec<Need>
             kind: "note",
             title: page.t("app.need.setup").into(),
             detail: list.join(" · "),
-            url: "/admin/settings".into(),
+            url: missing.first().map(|key| cure_of(key)).unwrap_or_default().into(),
             action: "panel.finish_it",
         });
     }
-    if shop.is_sandbox() {
+    // Whoever else reads this is told by the strip on every page.
+    if shop.is_sandbox() && role.is_owner() {
         needs.push(Need {
             kind: "note",
             title: page.t("app.need.stripe").into(),
             detail: page.t("app.need.stripe_detail").into(),
-            url: "/admin/settings".into(),
+            url: "/admin/stripe".into(),
             action: "app.look",
         });
     }
     Ok(needs)
 }
 
+/// Where a thing is filled in that the set-up misses.
+fn cure_of(missing: &str) -> &'static str {
+    match missing.strip_prefix("people.missing.").unwrap_or(missing) {
+        "shop_name" | "contact_email" => "/admin/settings?section=shop",
+        key if key.starts_with("legal") => "/admin/settings?section=legal",
+        _ => "/admin/setup",
+    }
+}
+
 /// What needs somebody now
 #[utoipa::path(get, path = "/admin", tag = "admin", responses((status = 200, body = Dashboard)))]
 async fn show_dashboard(visit: Visit) -> Result<Reply, Problem> {
     // The print room begins with its queue.
-    if visit.staff()?.role == Role::Printer && !visit.face.is_json() {
+    let role = visit.staff()?.role;
+    if role == Role::Printer && !visit.face.is_json() {
         return Ok(Reply::see_other(visit.face, "/admin/print"));
     }
     people::require(&visit, rights::reads_panel)?;
@@ -193,7 +223,7 @@ async fn show_dashboard(visit: Visit) -> Result<Reply, Problem> {
     // Everything on the page is of one moment.
     let tx = visit.shop.store().read()?;
     let todo = orders::todo(&tx)?;
-    let needs = needs(&visit.shop, &tx, &page, &todo)?;
+    let needs = needs(&visit.shop, &tx, &page, role, &todo)?;
     let figures = visit.shop.queue().figures()?;
     let mails_waiting = mails::figures(&tx)?.waiting;
     let jobs_waiting = figures.quick.waiting + figures.heavy.waiting;

@@ -140,12 +140,18 @@ pub fn keep_draft(tx: &WriteTx, change: &Change, id: ProductId, surface: Surface
     Ok(draft)
 }
 
-/// Throws the draft away. Nothing in the shop changes.
+/// Throws the draft away. Nothing in the shop changes. `seen` is the version that was looked at, where that matters.
 ///
 /// # Errors
-/// A database that cannot be written.
-pub fn discard_draft(tx: &WriteTx, id: ProductId) -> Result<bool, Fault> {
-    table::remove_draft(tx, id)
+/// `stale_version` when somebody else changed it meanwhile.
+pub fn discard_draft(tx: &WriteTx, change: &Change, id: ProductId, seen: Option<u64>) -> Result<()> {
+    let Some(draft) = table::draft(tx, id)? else { return Ok(()) };
+    if seen.is_some_and(|seen| seen != draft.version) {
+        return Err(Refusal::new(Code::StaleVersion, "layout.stale").into());
+    }
+    table::remove_draft(tx, id)?;
+    let before = json!({"draft": draft.version, "by": draft.by, "based_on": draft.based_on});
+    Ok(change.record(tx, "product.draft_discarded", id, before, Value::Null)?)
 }
 
 /// Makes `surface` the layout that new designs begin with; designs there are keep theirs. Any draft is done with.

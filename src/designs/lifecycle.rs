@@ -9,6 +9,7 @@ use super::table;
 use super::workshop::{LOW_SIDE, preview_name, preview_url, workshop};
 use crate::catalog::{self, Product, ProductId, VariantId};
 use crate::kernel::{Code, Fault, Lang, Message, Moment, Refusal, Result};
+use crate::people::audit;
 use crate::queue::{self, JobId, JobRow, NewJob};
 use crate::shop::Shop;
 use crate::store::{Snapshot, WriteTx};
@@ -39,6 +40,29 @@ pub fn find(tx: &impl Snapshot, id: DesignId) -> Result<Option<Design>, Fault> {
 /// True for the customer whose design it is, and for staff.
 pub fn is_own(design: &Design, visit: &Visit) -> bool {
     visit.caller.staff.is_some() || visit.session().is_some_and(|session| design.belongs_to(session))
+}
+
+/// What somebody of the staff did to a customer's design stands in the audit log; what is done to one's own does not. No words and no
+/// names: the log is for good.
+///
+/// # Errors
+/// A database that cannot be written.
+pub(super) fn note_staff(
+    tx: &WriteTx,
+    visit: &Visit,
+    action: &'static str,
+    before: &Design,
+    after: Value,
+) -> Result<(), Fault> {
+    if visit.session().is_some_and(|session| before.belongs_to(session)) {
+        return Ok(());
+    }
+    audit::by_staff(tx, visit, action, ("design", before.id.0), noted(before), after)
+}
+
+/// What the audit log keeps of a design.
+pub(super) fn noted(design: &Design) -> Value {
+    json!({"version": design.version, "variant_id": design.variant_id, "params_crc32": design.params_crc32})
 }
 
 /// True for the customer whose design it is, and for staff who may change what customers ordered.

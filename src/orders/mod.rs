@@ -44,7 +44,7 @@ pub use table::{
     Place, Span, by_address, by_intent, by_number, by_stripe_session, count, each_stored, get as find, history,
     in_status, of_address, record, with_stored,
 };
-pub use web::admin_change::ship;
+pub use web::admin_change::{Typed, ship, told_on_the_page};
 pub use web::routes;
 pub use web::view::{OrderView, view};
 
@@ -91,6 +91,10 @@ pub struct Todo {
     pub unpaid: usize,
     /// Oldest first, at most 20.
     pub on_hold: Vec<Order>,
+    /// Paid at the door and ready to be made, counted up to 1000.
+    pub at_door: usize,
+    /// Every piece is packed, and the parcel has not left; counted up to 1000.
+    pub packed: usize,
     /// Oldest first, at most 20.
     pub attention: Vec<Order>,
 }
@@ -104,8 +108,25 @@ pub fn todo(tx: &impl Snapshot) -> Result<Todo, Fault> {
         paid: table::count_in_status(tx, Status::Paid, 1000)?,
         unpaid: table::count_in_status(tx, Status::PendingPayment, 1000)?,
         on_hold: table::on_hold(tx, 20)?,
+        at_door: count_orders(tx, Production::ReadyToPrint, Order::pays_at_door)?,
+        packed: count_orders(tx, Production::Packed, |order| {
+            let is_whole = order.lines.iter().all(|line| line.production == Production::Packed);
+            is_whole && (order.status == Status::Processing || order.pays_at_door())
+        })?,
         attention: table::with_attention(tx, 20)?,
     })
+}
+
+/// Orders that fit among those with a line in this state. So many lines are looked at.
+fn count_orders(tx: &impl Snapshot, state: Production, fits: impl Fn(&Order) -> bool) -> Result<usize, Fault> {
+    let (mut count, mut last) = (0, None);
+    for (_, id, _) in lists::lines(tx, state, None, None, 1000)? {
+        // Lines of one order stand beside each other.
+        if last.replace(id) != Some(id) {
+            count += usize::from(table::get(tx, id)?.is_some_and(|order| fits(&order)));
+        }
+    }
+    Ok(count)
 }
 
 #[cfg(test)]

@@ -16,11 +16,12 @@ use crate::designs::{self, Design, DesignId, DesignView};
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{TextProblem, clean_block, looks_like_email};
 use crate::kernel::{Code, Error, Message, Refusal, Result};
-use crate::people::customers;
+use crate::people::{audit, customers};
 use crate::shop::settings::Settings;
 use crate::store::{Snapshot, WriteTx};
 use crate::web::{Made, SessionId, Visit, input};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// So many pieces of a design.
@@ -315,9 +316,39 @@ pub async fn update(visit: &Visit, id: OrderId, input: OrderInput) -> Result<Ord
             if access.is_customer() {
                 open_designs(tx, &asker, &old)?;
             }
-            update_in(tx, &asker, &input, old)
+            let before = old.clone();
+            let order = update_in(tx, &asker, &input, old)?;
+            if !access.is_customer() {
+                let (was, now_is) = audited(&before, &order);
+                audit::by_staff(tx, &asker, "order.changed", ("order", id.0), was, now_is)?;
+            }
+            Ok(order)
         })
         .await
+}
+
+/// What the audit log keeps of a changed draft: of what names the customer only that it was changed.
+fn audited(before: &Order, after: &Order) -> (Value, Value) {
+    let told = |order: &Order| {
+        let lines = order.lines.iter().map(|line| (line.design_id.to_string(), json!(line.quantity)));
+        json!({
+            "amount": order.totals.amount,
+            "lines": lines.collect::<serde_json::Map<_, _>>(),
+            "coupon": order.coupon,
+            "payment_method": order.payment_method,
+            "delivery": order.delivery,
+        })
+    };
+    let (was, mut now_is) = audit::changes(&told(before), &told(after));
+    let private = [
+        ("email", before.email != after.email),
+        ("shipping_address", before.shipping_address != after.shipping_address),
+        ("note", before.note != after.note),
+    ];
+    for (name, _) in private.into_iter().filter(|(_, is_changed)| *is_changed) {
+        now_is[name] = json!("changed");
+    }
+    (was, now_is)
 }
 
 /// Lets a customer who came back to an order on another device change its designs there as well.
@@ -420,6 +451,10 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
             insert(tx, &asker, &order)?;
             let entry = HistoryEntry::new(asker.now, actor(&asker, &order), "repeats").with("number", old.order_number);
             table::record(tx, order.id, &entry)?;
+            if !access.is_customer() {
+                let after = json!({"order": order.id});
+                audit::by_staff(tx, &asker, "order.repeated", ("order", id.0), json!({}), after)?;
+            }
             asker.keep(tx, || made_again(&asker, &order, &copies))?;
             Ok((order, copies))
         })

@@ -4,7 +4,7 @@ use super::{checkout, refund, settle, unavailable};
 use crate::kernel::text::clean_line;
 use crate::kernel::{Code, Error, Message, Moment, Money, Refusal};
 use crate::orders::refunds::{self, Asked, Refund, RefundId, RefundState};
-use crate::orders::{self, Order, OrderId, PaidBy, PaymentMethod, Received, Status, Taken};
+use crate::orders::{self, Order, OrderId, PaidBy, PaymentMethod, Received, Status, Taken, Typed};
 use crate::people::audit::{self, Actor, Entry};
 use crate::people::rights::ChangesOrders;
 use crate::people::settings::{Amount, minor_units};
@@ -121,6 +121,25 @@ async fn give_back(
 ) -> Result<Reply, Problem> {
     let staff = people::require(&visit, |role| role.changes_orders())?.name.clone();
     let id: OrderId = orders::read_id(&id)?;
+    let refund_amount = form.amount.as_ref().map(as_typed).unwrap_or_default();
+    let typed = Typed { refund_amount, refund_reason: form.reason.clone(), ..Typed::default() };
+    match write_down(&visit, id, form, staff).await {
+        Ok((row, made)) => {
+            refund::try_now(&visit.shop, row.order, row.id).await;
+            Ok(made.reply(visit.face))
+        }
+        Err(error) => orders::told_on_the_page(&visit, id, error, typed),
+    }
+}
+
+fn as_typed(amount: &Amount) -> String {
+    match amount {
+        Amount::Minor(minor) => minor.to_string(),
+        Amount::Text(text) => text.clone(),
+    }
+}
+
+async fn write_down(visit: &Visit, id: OrderId, form: RefundForm, staff: String) -> Result<(Refund, Made), Error> {
     let order = orders::find(&visit.shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
     let amount = match form.amount.filter(|amount| !matches!(amount, Amount::Text(text) if text.trim().is_empty())) {
         None => None,
@@ -140,7 +159,7 @@ async fn give_back(
         version: form.version,
     };
     let asker = visit.clone();
-    let (row, made) = visit
+    visit
         .shop
         .store()
         .write(move |tx| {
@@ -152,9 +171,7 @@ async fn give_back(
             asker.keep(tx, || Ok::<_, Error>(made.clone()))?;
             Ok::<_, Error>((row, made))
         })
-        .await?;
-    refund::try_now(&visit.shop, row.order, row.id).await;
-    Ok(made.reply(visit.face))
+        .await
 }
 
 /// The answer is the refund as it was written down, so that a repeated request is given the same bytes.
@@ -324,6 +341,14 @@ async fn record_payment(
 ) -> Result<Reply, Problem> {
     let by = people::require(&visit, |role| role.changes_orders())?.name.clone();
     let id: OrderId = orders::read_id(&id)?;
+    let typed = Typed { payment_note: form.note.clone(), ..Typed::default() };
+    match take(&visit, id, form, by).await {
+        Ok(order) => visit.done(&orders::view(&order, visit.lang), &format!("/admin/orders/{id}")),
+        Err(error) => orders::told_on_the_page(&visit, id, error, typed),
+    }
+}
+
+async fn take(visit: &Visit, id: OrderId, form: PaymentForm, by: String) -> Result<Order, Error> {
     let order = orders::find(&visit.shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
     orders::rules::check_version(&order, form.version)?;
     let amount = match form.amount.filter(|amount| !matches!(amount, Amount::Text(text) if text.trim().is_empty())) {
@@ -346,11 +371,22 @@ async fn record_payment(
     if order.status == Status::PendingPayment {
         checkout::close_all(&visit.shop, id).await?;
     }
+    // Closing pages may change the order and takes a while; what was agreed to must be the same before and after.
+    let closed = orders::find(&visit.shop.store().read()?, id)?.ok_or_else(Refusal::not_found)?;
+    if closed.totals != order.totals || closed.revision != order.revision {
+        return Err(Refusal::new(Code::StaleVersion, "orders.stale").into());
+    }
+    let seen = form.version.and(i64::try_from(closed.version).ok());
     let asker = visit.clone();
-    let order = visit
+    visit
         .shop
         .store()
         .write(move |tx| {
+            let now_is = orders::find(tx, id)?.ok_or_else(Refusal::not_found)?;
+            orders::rules::check_version(&now_is, seen)?;
+            if now_is.totals != closed.totals {
+                return Err(Refusal::new(Code::StaleVersion, "orders.stale").into());
+            }
             let taken = Taken { by, method, note, at: asker.now };
             let order = orders::means::record(tx, &asker.shop, id, taken, asker.now)?;
             // The note may name somebody, and the log is for good.
@@ -358,6 +394,5 @@ async fn record_payment(
             record(tx, &asker, id, "order.payment_recorded", after)?;
             Ok::<_, Error>(order)
         })
-        .await?;
-    visit.done(&orders::view(&order, visit.lang), &format!("/admin/orders/{id}"))
+        .await
 }

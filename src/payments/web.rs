@@ -4,6 +4,7 @@ use super::checkout::{self, Next};
 use super::{doctor, inbox, settle};
 use crate::kernel::{Code, Error, Refusal, failpoint};
 use crate::orders::{self, OrderView};
+use crate::people::audit;
 use crate::shop::Shop;
 use crate::stripe::Event;
 use crate::stripe::probe::PROBE_KIND;
@@ -13,6 +14,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::Serialize;
+use serde_json::json;
 use std::time::Duration;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -45,7 +47,7 @@ struct Checkout {
               (status = 503, description = "payments_unavailable")))]
 async fn check_out(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
     let id = orders::read_id(&id)?;
-    let access = changing_access(&visit, id)?;
+    let (before, access) = changing_access(&visit, id)?;
     let begun = checkout::begin(&visit.shop, id, &access).await;
     if let Err(Error::Refused(refusal)) = &begun
         && matches!(refusal.code, Code::OrderChanged | Code::CouponInvalid | Code::OutOfStock)
@@ -60,7 +62,10 @@ async fn check_out(visit: Visit, Path(id): Path<String>) -> Result<Reply, Proble
         let mark = if confirm.contains('?') { '&' } else { '?' };
         return Ok(Reply::see_other(visit.face, &format!("{confirm}{mark}changed=1")));
     }
-    match begun? {
+    let begun = begun?;
+    let (Next::Pay { order, .. } | Next::Placed(order) | Next::Paid(order)) = &begun;
+    note_staff(&visit, &access, "order.checked_out", &before, order).await?;
+    match begun {
         Next::Pay { url, order } => match visit.face {
             Face::Json => {
                 let order = orders::view(&order, visit.lang);
@@ -115,14 +120,34 @@ async fn come_back(visit: Visit, Path(id): Path<String>) -> Result<Reply, Proble
     responses((status = 200, body = OrderView), (status = 409, description = "order_not_payable: it is paid already")))]
 async fn reopen_order(visit: Visit, Path(id): Path<String>) -> Result<Reply, Problem> {
     let id = orders::read_id(&id)?;
-    let access = changing_access(&visit, id)?;
+    let (before, access) = changing_access(&visit, id)?;
     let order = checkout::reopen(&visit.shop, id).await?;
+    note_staff(&visit, &access, "order.reopened", &before, &order).await?;
     visit.done(&orders::view(&order, visit.lang), &format!("/orders/{id}/edit{}", access.query()))
 }
 
-fn changing_access(visit: &Visit, id: orders::OrderId) -> Result<orders::Access, Problem> {
-    let (_, access) = orders::owned(visit, &visit.shop.store().read()?, id)?;
-    if access.changes() { Ok(access) } else { Err(Problem::new(Code::Forbidden, "problem.forbidden")) }
+fn changing_access(visit: &Visit, id: orders::OrderId) -> Result<(orders::Order, orders::Access), Problem> {
+    let (order, access) = orders::owned(visit, &visit.shop.store().read()?, id)?;
+    if access.changes() { Ok((order, access)) } else { Err(Problem::new(Code::Forbidden, "problem.forbidden")) }
+}
+
+/// What staff moved for a customer stands in the audit log. It is written behind the change, which goes by way of Stripe.
+async fn note_staff(
+    visit: &Visit,
+    access: &orders::Access,
+    action: &'static str,
+    before: &orders::Order,
+    after: &orders::Order,
+) -> Result<(), Problem> {
+    if access.is_customer() || before.version == after.version {
+        return Ok(());
+    }
+    let (asker, id) = (visit.clone(), after.id.0);
+    let (was, now_is) = (json!({"status": before.status}), json!({"status": after.status}));
+    let write = move |tx: &crate::store::WriteTx| {
+        audit::by_staff(tx, &asker, action, ("order", id), was.clone(), now_is.clone())
+    };
+    Ok(visit.shop.store().write(write).await?)
 }
 
 /// Stripe's webhook

@@ -145,6 +145,27 @@ pub fn record(tx: &WriteTx, entry: Entry) -> Result<AuditId, Fault> {
     Ok(row.id)
 }
 
+/// Records what a member of the staff, or a token, did by a way that customers have too. Nothing where nobody of the staff asks: what
+/// customers do for themselves is not in this log.
+///
+/// # Errors
+/// A database that cannot be written.
+pub fn by_staff(
+    tx: &WriteTx,
+    visit: &Visit,
+    action: &'static str,
+    target: (&'static str, Uuid),
+    before: Value,
+    after: Value,
+) -> Result<(), Fault> {
+    if visit.caller.staff.is_none() {
+        return Ok(());
+    }
+    let (target_type, target_id) = (target.0, target.1.to_string());
+    record(tx, Entry { actor: Actor::of(visit), action, target_type, target_id, before, after, at: visit.now })?;
+    Ok(())
+}
+
 /// The members in which two objects differ, as they were and as they are.
 pub fn changes(before: &Value, after: &Value) -> (Value, Value) {
     let (Value::Object(old), Value::Object(new)) = (before, after) else { return (before.clone(), after.clone()) };
@@ -222,7 +243,7 @@ pub fn of_target(tx: &impl Snapshot, kind: &str, id: &str, limit: usize) -> Resu
 /// What the log is narrowed to. Empty members do not narrow.
 #[derive(Clone, Debug, Default)]
 pub struct Sought {
-    /// The whole name of whoever did it, in letters of any size.
+    /// The beginning of the name of whoever did it, in letters of any size.
     pub actor: String,
     /// `order.changed`, or the noun alone: `order`.
     pub action: String,
@@ -236,13 +257,32 @@ impl Sought {
     fn fits(&self, row: &AuditRow) -> bool {
         let is = |wanted: &str, given: &str| wanted.is_empty() || wanted == given;
         let noun = |action: &str| action.split('.').next() == Some(self.action.as_str());
-        (self.actor.is_empty() || row.actor.to_lowercase() == self.actor.to_lowercase())
+        (self.actor.is_empty() || row.actor.to_lowercase().starts_with(&self.actor.to_lowercase()))
             && (is(&self.action, &row.action) || noun(&row.action))
             && is(&self.target_type, &row.target_type)
             && is(&self.target_id, &row.target_id)
             && self.from.is_none_or(|from| row.at >= from)
             && self.until.is_none_or(|until| row.at < until)
     }
+}
+
+/// Names looked for at once; a beginning that more have is too short to be of use.
+const NAMES: usize = 50;
+
+/// The names of those who did something that begin so, in small letters.
+fn actors(tx: &impl Snapshot, beginning: &str) -> Result<Vec<String>, Fault> {
+    let beginning = beginning.to_lowercase();
+    let mut names: Vec<String> = Vec::new();
+    // From the last entry of one name to the first of the next.
+    let mut from = (beginning.clone(), 0);
+    while let Some((name, _)) = BY_ACTOR.range(tx, from.clone().., Order::Rising, 1)?.pop() {
+        if !name.starts_with(&beginning) || names.len() == NAMES {
+            break;
+        }
+        from = (name.clone(), u64::MAX);
+        names.push(name);
+    }
+    Ok(names)
 }
 
 /// Entries looked at for one page, where one index alone does not answer.
@@ -273,6 +313,7 @@ pub fn seek(
         None => u64::MAX,
     };
     let mut high = after.map_or(until, |after| after.min(until));
+    let names = if sought.actor.is_empty() { Vec::new() } else { actors(tx, &sought.actor)? };
     let mut found = Vec::new();
     let mut looked = 0;
     while high > low && found.len() < limit && looked < LOOKED_AT {
@@ -282,9 +323,15 @@ pub fn seek(
             let keys = BY_ID.range(tx, key(low)..key(high), Order::Falling, at_once)?;
             keys.into_iter().map(|(_, number)| number).collect()
         } else if !sought.actor.is_empty() {
-            let key = |number| (sought.actor.to_lowercase(), number);
-            let keys = BY_ACTOR.range(tx, key(low)..key(high), Order::Falling, at_once)?;
-            keys.into_iter().map(|(_, number)| number).collect()
+            let mut numbers = Vec::new();
+            for name in &names {
+                let key = |number| (name.clone(), number);
+                let keys = BY_ACTOR.range(tx, key(low)..key(high), Order::Falling, at_once)?;
+                numbers.extend(keys.into_iter().map(|(_, number)| number));
+            }
+            numbers.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+            numbers.truncate(at_once);
+            numbers
         } else if sought.action.contains('.') {
             let key = |number| (sought.action.clone(), number);
             let keys = BY_ACTION.range(tx, key(low)..key(high), Order::Falling, at_once)?;
@@ -482,7 +529,8 @@ mod tests {
         let any = Sought::default;
         assert_eq!(look(any()), fits(&|_| true));
         assert_eq!(look(Sought { actor: "mika".into(), ..any() }), fits(&|at| at % 2 == 0));
-        assert_eq!(look(Sought { actor: "Mik".into(), ..any() }), Vec::<u64>::new(), "whole names");
+        assert_eq!(look(Sought { actor: "Mik".into(), ..any() }), fits(&|at| at % 2 == 0), "a beginning is enough");
+        assert_eq!(look(Sought { actor: "ika".into(), ..any() }), Vec::<u64>::new());
         assert_eq!(look(Sought { action: "product.changed".into(), ..any() }), fits(&|at| at % 10 == 9));
         assert_eq!(look(Sought { action: "order".into(), ..any() }), fits(&|at| at % 10 != 9));
         let target = |id: &str| Sought { target_type: "order".into(), target_id: id.into(), ..any() };

@@ -231,7 +231,7 @@ const MAX_LEGAL: usize = 50_000;
 /// 412 when somebody else changed the settings since, 422 naming every field that does not fit.
 pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
     if form.version.is_some_and(|version| u64::try_from(version) != Ok(old.version)) {
-        return Err(Refusal::new(Code::StaleVersion, "people.stale"));
+        return Err(Refusal::new(Code::StaleVersion, "people.settings_stale"));
     }
     let mut new = old.clone();
     let mut mistakes = Mistakes::new();

@@ -24,6 +24,7 @@ use crate::catalog::{self, ProductId, Shelf, VariantId};
 use crate::kernel::{Code, Error, Fault, Message, Refusal};
 use crate::queue::{self, JobRow};
 use crate::shop::Shop;
+use crate::store::WriteTx;
 use crate::web::input::{number, optional_id, optional_number, optional_text};
 use crate::web::{Face, Input, Made, Problem, Reply, Visit};
 use axum::extract::Path;
@@ -240,7 +241,7 @@ async fn save(visit: &Visit, shelf: &Arc<Shelf>, design: &Design, change: Design
     let params = change.params.unwrap_or_else(|| Value::Object(design.params.clone()));
     let assessed = look_at(&visit.shop, shelf, design, variant_id, params).await?.1;
     let seen = change.version.map(|version| version.unsigned_abs());
-    let (id, now) = (design.id, visit.now);
+    let (id, now, asker) = (design.id, visit.now, visit.clone());
     visit
         .shop
         .store()
@@ -249,6 +250,7 @@ async fn save(visit: &Visit, shelf: &Arc<Shelf>, design: &Design, change: Design
             let (after, dropped) = rules::changed(&before, assessed, name, seen, now)?;
             if after != before {
                 table::put_design(tx, &after)?;
+                lifecycle::note_staff(tx, &asker, "design.changed", &before, lifecycle::noted(&after))?;
             }
             if let Some(job) = dropped {
                 queue::cancel(tx, job, now)?;
@@ -292,9 +294,15 @@ struct Finalized {
 async fn finalize_design(visit: Visit, Path(id): Path<DesignId>) -> Result<Reply, Problem> {
     let design = lifecycle::changeable(&visit.shop.store().read()?, &visit, id)?;
     lifecycle::keep_seen(&visit.shop, vec![id]).await?;
-    let (shop, now) = (visit.shop.clone(), visit.now);
-    let result: Result<(Design, JobRow), Error> =
-        visit.shop.store().write(move |tx| lifecycle::finalize(tx, &shop, id, true, now)).await;
+    let (asker, before) = (visit.clone(), design.clone());
+    let write = move |tx: &WriteTx| {
+        let (after, job) = lifecycle::finalize(tx, &asker.shop, id, true, asker.now)?;
+        if after != before {
+            lifecycle::note_staff(tx, &asker, "design.finalized", &before, lifecycle::noted(&after))?;
+        }
+        Ok((after, job))
+    };
+    let result: Result<(Design, JobRow), Error> = visit.shop.store().write(write).await;
     let (design, job) = match result {
         Ok(done) => done,
         Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput && !visit.face.is_json() => {

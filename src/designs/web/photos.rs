@@ -72,11 +72,12 @@ async fn take_in(visit: &Visit, design: &Design, mut body: Multipart) -> Result<
     let original = original.ok_or_else(|| Refusal::field("file", Message::new("designs.photo_absent")))?;
     let developing = shop.clone();
     let photo = blocking(move || develop(&developing, original)).await?;
-    let (asker, stored) = (visit.clone(), photo.clone());
+    let (asker, stored, design) = (visit.clone(), photo.clone(), design.clone());
     shop.store()
         .write(move |tx| {
             check_room(tx, id)?;
             table::put_photo(tx, id, &stored)?;
+            lifecycle::note_staff(tx, &asker, "design.photo_added", &design, json!({ "photo": stored.id }))?;
             asker.keep(tx, || made(id, &stored))
         })
         .await?;

@@ -7,6 +7,7 @@ use crate::orders::access::{Access, order_address, owned, read_id};
 use crate::orders::model::{Actor, HistoryEntry, Order, OrderId};
 use crate::orders::refunds::{self, Refund, RefundState};
 use crate::orders::table;
+use crate::people::audit;
 use crate::shop::Shop;
 use crate::store::Snapshot;
 use crate::web::{Input, Page, Problem, Reply, Visit};
@@ -14,6 +15,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{Response, header};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -170,6 +172,11 @@ async fn issue_receipt(
                 };
                 let entry = HistoryEntry::new(asker.now, actor, "receipt").with("number", &receipt.number);
                 table::record(tx, id, &entry)?;
+                if !access.is_customer() {
+                    // The name it is made out to is the customer's.
+                    let after = json!({"number": receipt.number, "amount": receipt.amount});
+                    audit::by_staff(tx, &asker, "order.receipt_issued", ("order", id.0), json!({}), after)?;
+                }
             }
             Ok((receipt, access))
         })

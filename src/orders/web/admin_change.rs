@@ -84,20 +84,49 @@ pub struct Typed {
     pub carrier: String,
     pub number: String,
     pub note: String,
+    /// The line that reason or message are about, and where it was to go.
+    pub line: Option<LineId>,
+    pub production: String,
+    pub reason: String,
+    /// To the customer.
+    pub message: String,
+    pub refund_amount: String,
+    pub refund_reason: String,
+    pub payment_note: String,
+}
+
+impl Typed {
+    /// The reason for moving this line there.
+    pub(super) fn reason_for(&self, line: &LineId, to: &str) -> &str {
+        if self.line == Some(*line) && self.production == to { &self.reason } else { "" }
+    }
+
+    /// What is written to the customer about this line.
+    pub(super) fn message_about(&self, line: &LineId) -> &str {
+        if self.line == Some(*line) { &self.message } else { "" }
+    }
+
+    pub(super) fn has_refund(&self) -> bool {
+        !(self.refund_amount.is_empty() && self.refund_reason.is_empty())
+    }
 }
 
 impl Typed {
     fn of(form: &StaffForm) -> Typed {
         let parcel = form.tracking.clone();
         let (carrier, number) = parcel.map(|parcel| (parcel.carrier, parcel.number)).unwrap_or_default();
-        Typed { carrier, number, note: form.note.clone().unwrap_or_default() }
+        Typed { carrier, number, note: form.note.clone().unwrap_or_default(), ..Typed::default() }
     }
 }
 
 /// A person whose change was refused sees the order as it is now, why it was refused, and what was typed; scripts are told as always.
-fn told_on_the_page(visit: &Visit, id: OrderId, error: Error, typed: Typed) -> Result<Reply, Problem> {
+///
+/// # Errors
+/// What a page of the order does not cure.
+pub fn told_on_the_page(visit: &Visit, id: OrderId, error: Error, typed: Typed) -> Result<Reply, Problem> {
     let Error::Refused(refusal) = error else { return Err(error.into()) };
-    let codes = [Code::StaleVersion, Code::InvalidStatusTransition, Code::InvalidInput, Code::Conflict];
+    let codes =
+        [Code::StaleVersion, Code::InvalidStatusTransition, Code::InvalidInput, Code::Conflict, Code::OrderNotPayable];
     if visit.face.is_json() || !codes.contains(&refusal.code) {
         return Err(refusal.into());
     }
@@ -263,9 +292,13 @@ pub async fn change_production(
 ) -> Result<Reply, Problem> {
     let (id, line): (OrderId, LineId) = (read_id(&id)?, read_id(&line)?);
     let asker = visit.clone();
+    let (production, reason) = (form.production.clone(), form.reason.clone());
     let order = match visit.shop.store().write(move |tx| move_line(tx, &asker, id, line, &form)).await {
         Ok(order) => order,
-        Err(error) => return told_on_the_page(&visit, id, error, Typed::default()),
+        Err(error) => {
+            let typed = Typed { line: Some(line), production, reason, ..Typed::default() };
+            return told_on_the_page(&visit, id, error, typed);
+        }
     };
     let document = order_page(&visit.shop.store().read()?, &visit, &order)?;
     visit.done(&document, &format!("/admin/orders/{id}"))

@@ -1,6 +1,6 @@
 //! Pieces opened again after they were paid: staff ask, the customer changes and approves.
 
-use super::admin_change::{audited, record_change};
+use super::admin_change::{Typed, audited, record_change, told_on_the_page};
 use super::admin_order::order_page;
 use super::parts::Picture;
 use super::view::{OrderView, StaffOrder, view};
@@ -46,6 +46,16 @@ pub async fn open_line(
 ) -> Result<Reply, Problem> {
     let by = people::require(&visit, |role| role.changes_orders())?.name.clone();
     let (id, line): (OrderId, LineId) = (read_id(&id)?, read_id(&line)?);
+    let typed = Typed { line: Some(line), message: form.message.clone(), ..Typed::default() };
+    let order = match ask_customer(&visit, id, line, form, by).await {
+        Ok(order) => order,
+        Err(error) => return told_on_the_page(&visit, id, error, typed),
+    };
+    let document = order_page(&visit.shop.store().read()?, &visit, &order)?;
+    visit.done(&document, &format!("/admin/orders/{id}#line-{line}"))
+}
+
+async fn ask_customer(visit: &Visit, id: OrderId, line: LineId, form: OpenForm, by: String) -> Result<Order, Error> {
     let message = clean_block(&form.message, MAX_MESSAGE)
         .map_err(|_| Refusal::field("message", Message::new("orders.too_long").with("max", MAX_MESSAGE)))?;
     if message.trim().is_empty() {
@@ -59,9 +69,7 @@ pub async fn open_line(
         record_change(tx, &asker, &order, audited(&before), audited(&order))?;
         Ok::<_, Error>(order)
     };
-    let order = visit.shop.store().write(open).await?;
-    let document = order_page(&visit.shop.store().read()?, &visit, &order)?;
-    visit.done(&document, &format!("/admin/orders/{id}#line-{line}"))
+    visit.shop.store().write(open).await
 }
 
 /// A piece that waits for its customer.

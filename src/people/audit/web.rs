@@ -2,11 +2,12 @@
 
 use super::Sought;
 use super::{AuditId, AuditRow};
-use crate::kernel::Moment;
-use crate::kernel::{Message, Refusal};
+use crate::kernel::{Fault, Message, Moment, Refusal};
 use crate::people::rights;
+use crate::store::ReadTx;
 use crate::web::{List, Page, Paging, Problem, Reply, View, Visit};
 use askama::Template;
+use axum::Extension;
 use axum::extract::Query;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,6 +110,10 @@ fn short(id: &str) -> String {
     format!("…{}", &id[id.len().saturating_sub(4)..])
 }
 
+/// Gives the id of what is known by another name; the rooms that know such names are behind this one.
+#[derive(Clone, Copy)]
+pub struct ByName(pub fn(&ReadTx, &str) -> Result<Option<Uuid>, Fault>);
+
 #[derive(Template, Serialize)]
 #[template(path = "people/audit.html", blocks = ["content"])]
 struct AuditPage {
@@ -130,13 +135,13 @@ struct AuditPage {
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 struct Filter {
-    /// The whole name of a member of the staff, a token, or `command line`.
+    /// The name of a member of the staff, a token, or `command line`, or its beginning.
     actor: String,
     /// `order.changed`, or everything about a noun: `order`.
     action: String,
     /// What was changed: `order`, `product`, `staff` …
     target_type: String,
-    /// Its id.
+    /// Its id, or an order's number.
     target_id: String,
     /// On this day or later, in the shop's time zone, or RFC 3339.
     from: String,
@@ -191,13 +196,19 @@ impl View for AuditPage {
     responses((status = 200, body = List<AuditView>), (status = 401), (status = 403), (status = 422)))]
 async fn list_audit(
     visit: Visit,
+    by_name: Option<Extension<ByName>>,
     Query(filter): Query<Filter>,
     Query(paging): Query<Paging>,
 ) -> Result<Reply, Problem> {
     rights::require(&visit, rights::reads_panel)?;
     let limit = paging.limit()?;
-    let sought = filter.sought(&visit)?;
+    let mut sought = filter.sought(&visit)?;
     let tx = visit.shop.store().read()?;
+    if let Some(Extension(ByName(find))) = by_name
+        && let Some(id) = find(&tx, &sought.target_id)?
+    {
+        sought.target_id = id.to_string();
+    }
     let after = paging.after(|id| Ok(super::number(&tx, id)?))?;
     let (rows, goes_on) = super::seek(&tx, &sought, after, limit + 1)?;
     let items = rows.into_iter().map(AuditView::from).collect();

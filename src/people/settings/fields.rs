@@ -159,6 +159,9 @@ impl Fields {
             Amount::Minor(minor) => minor.to_string(),
             Amount::Text(text) => text.clone(),
         };
+        // What was typed stands over what the form was made from, so it is sent with that version again. With the version that is stored
+        // now, a second press would put the old values over what somebody else has saved.
+        self.version = form.version.and_then(|version| u64::try_from(version).ok()).unwrap_or(self.version);
         text(&form.shop_name, &mut self.shop_name);
         text(&form.currency, &mut self.currency);
         text(&form.time_zone, &mut self.time_zone);

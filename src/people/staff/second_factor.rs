@@ -3,8 +3,8 @@
 use super::totp::{self, SecondFactor};
 use super::web::{LogIns, StaffView, own_account};
 use super::{StaffRow, sessions};
-use crate::kernel::{Error, Message, Refusal, Result as Ruled};
-use crate::people::audit::Actor;
+use crate::kernel::{Error, Fault, Message, Refusal, Result as Ruled};
+use crate::people::audit::{self, Actor};
 use crate::people::form::Mistakes;
 use crate::shop::Shop;
 use crate::web::qr::qr;
@@ -15,6 +15,7 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -165,10 +166,17 @@ async fn turn_off(visit: &Visit, log_ins: &LogIns, row: &StaffRow, form: OffForm
 async fn end_session(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Result<Reply, Problem> {
     let row = own_account(&visit)?;
     let own = cookie::value(&headers, cookie::STAFF).unwrap_or_default().to_owned();
-    let staff = row.id;
-    let ended = visit.shop.store().write(move |tx| match id.as_str() {
-        "others" => sessions::end_others(tx, staff, &own).map(|()| true),
-        id => sessions::end_one(tx, staff, id),
+    let (staff, asker) = (row.id, visit.clone());
+    let ended = visit.shop.store().write(move |tx| {
+        let (which, ended) = match id.as_str() {
+            "others" => ("others", sessions::end_others(tx, staff, &own).map(|()| true)?),
+            id => ("one", sessions::end_one(tx, staff, id)?),
+        };
+        if ended {
+            let after = json!({"sessions": which});
+            audit::by_staff(tx, &asker, "staff.session_ended", ("staff", staff.0), json!({}), after)?;
+        }
+        Ok::<_, Fault>(ended)
     });
     if !ended.await? {
         return Err(Problem::not_found());

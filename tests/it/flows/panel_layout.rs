@@ -43,6 +43,11 @@ async fn a_new_version_is_for_new_designs_only() {
     assert_eq!(kept["layout"]["layers"][text]["x"], 1.5);
     assert_eq!(product(&customer, "round-tag").await["layout"], tag["layout"], "a draft is in nobody's way");
     manager.put(&draft, &wish).await.refused(412, "stale_version");
+    let discard = async |version: u64| {
+        let body = json!({ "version": version }).to_string().into_bytes();
+        manager.send("DELETE", &draft, Some("application/json"), body).await
+    };
+    discard(7).await.refused(412, "stale_version");
     assert_ne!(kept["picture_url"], first["picture_url"]);
     let picture = manager.get(kept["picture_url"].as_str().unwrap()).await;
     assert_eq!((picture.status, picture.header("content-type")), (200, "image/jpeg"));
@@ -80,12 +85,14 @@ async fn a_new_version_is_for_new_designs_only() {
     let version = manager.get(&format!("{path}/versions/1")).await.ok();
     assert_eq!(version["layout"], first["layout"]);
     manager.get(&format!("{path}/versions/9")).await.refused(404, "not_found");
-    let back = manager.post(&format!("{path}/versions/1/restore"), &json!({})).await.ok();
+    let restore = format!("{path}/versions/1/restore");
+    manager.post(&restore, &json!({"version": 1})).await.refused(412, "stale_version");
+    let back = manager.post(&restore, &json!({"version": 2})).await.ok();
     assert_eq!(
         (&back["layout_version"], &back["taken_from"], &back["layout"]),
         (&json!(3), &json!(1), &first["layout"])
     );
-    let again = manager.post(&format!("{path}/versions/1/restore"), &json!({})).await.ok();
+    let again = manager.post(&restore, &json!({"version": 2})).await.ok();
     assert_eq!(again["layout_version"], 3, "the same wish twice is one version");
     assert_eq!(product(&customer, "round-tag").await["layout"], tag["layout"]);
     let audit = shop.staff(Role::Owner).await.get("/admin/audit?limit=100").await.ok();

@@ -1,6 +1,7 @@
 //! The panel's front page: what needs somebody now, each with the place where it is cured; then what was taken.
 
 use crate::kit::TestShop;
+use petstar::orders::{PaymentMethod, PaymentStatus, Production, Status};
 use petstar::web::Role;
 use serde_json::{Value, json};
 
@@ -37,6 +38,28 @@ async fn the_front_page_says_what_to_do_and_what_was_taken() {
     assert!(urls(&held).contains(&"/admin/print?state=on_hold"), "{held}");
     let queue = viewer.get("/admin/print?state=on_hold").await.ok();
     assert_eq!(queue["items"][0]["hold_reason"], "ink");
+
+    // What is made before it is paid is work too, and what is packed waits for its parcel. Nobody is led where they may not go.
+    let put = |tx: &petstar::store::WriteTx| {
+        for (number, production) in [(101, Production::ReadyToPrint), (102, Production::Packed)] {
+            let mut order = crate::kit::orders::order(number, petstar::kernel::Moment(1_767_225_600_000));
+            order.status = Status::PendingPayment;
+            order.payment_status = PaymentStatus::Pending;
+            order.payment_method = PaymentMethod::CashOnDelivery;
+            (order.paid_at, order.shipped_at) = (None, None);
+            order.lines.iter_mut().for_each(|line| line.production = production);
+            petstar::orders::table::put(tx, &order)?;
+        }
+        Ok::<_, petstar::kernel::Fault>(())
+    };
+    shop.shop().store().write_blocking(put).unwrap();
+    let more = viewer.get("/admin").await.ok();
+    let found = urls(&more);
+    assert!(found.contains(&"/admin/print") && found.contains(&"/admin/parcels"), "{found:?}");
+    for url in found {
+        assert_eq!(viewer.clone().browsing().get(url).await.status, 200, "{url}");
+    }
+    assert!(urls(&shop.staff(Role::Owner).await.get("/admin").await.ok()).contains(&"/admin/stripe"));
 
     // Tomorrow is another day of the same month.
     shop.clock.advance_seconds(86_400);

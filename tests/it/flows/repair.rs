@@ -73,7 +73,14 @@ async fn work_whose_job_is_gone_gets_one_again() {
     for words in ["1 mails that waited", "1 designs that waited", "1 events of Stripe that waited"] {
         assert!(told(&repaired).contains(words), "{}", told(&repaired));
     }
+    let file = folder.path().join("orders.csv");
+    let written = run(&folder, &["export", "orders", "-o", file.to_str().unwrap()], "");
+    assert_eq!(written.status.code(), Some(0), "{}", told(&written));
     let shop = TestShop::start_on(folder, Clock::fixed(START.plus_days(1)), &[]).await;
+    // Both were done by whoever may use the command line, and are written down.
+    let entries = petstar::people::audit::list(&shop.shop().store().read().unwrap(), None, 2).unwrap();
+    let done: Vec<_> = entries.iter().map(|row| (row.actor.as_str(), row.action.as_str())).collect();
+    assert_eq!(done, [("command line", "export.written"), ("command line", "shop.repaired")]);
     shop.until("the work to be done", async || {
         let tx = shop.shop().store().read().unwrap();
         let mails = MAILS.range(&tx, .., Order::Rising, 100).unwrap();

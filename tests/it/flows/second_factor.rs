@@ -72,6 +72,8 @@ async fn after_the_password_the_code_is_asked_for() {
     ken.delete("/admin/account/sessions/0000000000000000").await.refused(404, "not_found");
     other.delete(&format!("/admin/account/sessions/{}", sessions[1]["id"].as_str().unwrap())).await;
     ken.delete("/admin/account/sessions/others").await.ok();
+    let last = petstar::people::audit::list(&shop.shop().store().read().unwrap(), None, 1).unwrap();
+    assert_eq!((last[0].action.as_str(), &last[0].after["sessions"]), ("staff.session_ended", &json!("others")));
     other.get("/admin/account").await.refused(401, "unauthorized");
     assert_eq!(ken.get("/admin/account").await.ok()["sessions"].as_array().unwrap().len(), 1);
 

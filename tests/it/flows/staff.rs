@@ -1,6 +1,6 @@
 //! The staff's day: an order is seen, printed, sent, and every change is written down.
 
-use crate::kit::{TestShop, Visitor};
+use crate::kit::{TestShop, Visitor, order_body};
 use petstar::web::Role;
 use serde_json::json;
 
@@ -89,4 +89,76 @@ async fn log_in_again(shop: &TestShop) {
     assert_eq!(person.get("/admin/orders").await.status, 200);
     person.form("/admin/logout", &[]).await;
     assert_eq!(person.get("/admin/orders").await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_staff_do_for_customers_is_written_down_by_order_number_and_name() {
+    let shop = TestShop::start().await;
+    let (customer, manager) = (shop.visitor(), shop.staff(Role::Manager).await);
+    let design = shop.design(&customer).await;
+    let order = customer.post("/orders", &order_body(&design)).await.ok();
+    let path = format!("/orders/{}", order["id"].as_str().unwrap());
+    let piece = format!("/designs/{}", design["id"].as_str().unwrap());
+    customer.put(&path, &json!({"note": "by the customer"})).await.ok();
+    manager.put(&path, &json!({"note": "Ring twice"})).await.ok();
+    manager.put(&piece, &json!({"params": design["params"], "name": "Momo"})).await.ok();
+    manager.upload(&format!("{piece}/photos"), "a.jpg", "image/jpeg", &crate::kit::photo()).await.ok();
+    manager.post(&format!("{piece}/finalize"), &json!({})).await.ok();
+    manager.post(&format!("{path}/checkout"), &json!({})).await.ok();
+    manager.post(&format!("{path}/reopen"), &json!({})).await.ok();
+    let paid = shop.paid_order(&customer).await;
+    let of_paid = format!("/orders/{}", paid["id"].as_str().unwrap());
+    manager.post(&format!("{of_paid}/receipts"), &json!({"addressee": "佐藤"})).await.ok();
+    manager.post(&format!("{of_paid}/reorder"), &json!({})).await.ok();
+
+    let actions = |list: &serde_json::Value| -> Vec<String> {
+        let items = list["items"].as_array().unwrap().iter();
+        items.rev().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect()
+    };
+    let by_number =
+        |order: &serde_json::Value| format!("/admin/audit?target_id={}", order["order_number"].as_str().unwrap());
+    let of_order = manager.get(&by_number(&order)).await.ok();
+    assert_eq!(actions(&of_order), ["order.changed", "order.checked_out", "order.reopened"], "{of_order}");
+    assert_eq!(of_order["items"][2]["after"]["note"], "changed", "the log does not say what it says");
+    assert_eq!(actions(&manager.get(&by_number(&paid)).await.ok()), ["order.receipt_issued", "order.repeated"]);
+    let search = format!("/admin/audit?action=design&actor=TE&target_id={}", design["id"].as_str().unwrap());
+    let of_design = manager.get(&search).await.ok();
+    assert_eq!(actions(&of_design), ["design.changed", "design.photo_added", "design.finalized"]);
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_comes_back_with_a_refusal() {
+    let shop = TestShop::start().await;
+    let order = shop.paid_order(&shop.visitor()).await;
+    let path = format!("/admin/orders/{}", order["id"].as_str().unwrap());
+    let line = format!("{path}/lines/{}", order["lines"][0]["id"].as_str().unwrap());
+    let person = shop.staff(Role::Manager).await.browsing();
+    let old = ("version", "1");
+    let forms: [(String, &[(&str, &str)], u16); 4] = [
+        (format!("{line}/open"), &[old, ("message", "Her ears are cut off")], 412),
+        (format!("{line}?_method=PUT"), &[old, ("production", "on_hold"), ("reason", "No red ink")], 412),
+        (format!("{path}/refunds"), &[("amount", "a lot"), ("reason", "Torn box")], 422),
+        (format!("{path}/payments"), &[("note", "In an envelope"), ("method", "stall")], 409),
+    ];
+    for (path, fields, status) in forms {
+        let page = person.form(&path, fields).await;
+        assert_eq!(page.status, status, "{path}: {}", page.text());
+        let text = page.text();
+        assert!(text.contains("role=\"alert\""), "{path}");
+        let typed = fields.iter().filter(|(name, _)| ["message", "reason", "amount"].contains(name));
+        for (_, typed) in typed {
+            assert!(text.contains(typed), "{typed} is lost: {text}");
+        }
+    }
+
+    // Settings that somebody else has changed are not overwritten by pressing the button a second time.
+    let settings = person.form("/admin/settings?_method=PUT", &[("section", "shop"), ("shop_name", "Theirs")]).await;
+    assert!(settings.status < 400, "{}", settings.text());
+    let form = [("section", "shop"), ("version", "0"), ("shop_name", "Mine")];
+    let page = person.form("/admin/settings?_method=PUT", &form).await;
+    let text = page.text();
+    assert!(page.status == 412 && text.contains("Mine"), "{text}");
+    assert!(text.contains("name=\"version\" value=\"0\"") && text.contains("load the page again"), "{text}");
+    shop.app.stop().await;
 }

@@ -23,7 +23,7 @@ use crate::people::rights::ChangesOrders;
 use crate::people::{May, require, rights};
 use crate::shop::Shop;
 use crate::web::input::optional_number;
-use crate::web::{Face, Input, Problem, Reply, Role, Visit};
+use crate::web::{Face, Input, Problem, Reply, Visit};
 use actions::Action;
 use axum::extract::{DefaultBodyLimit, Path};
 use form::Edit;
@@ -133,15 +133,43 @@ async fn drawable(id: ProductId, surface: SurfaceRow) -> Result<SurfaceRow, Erro
 
 /// Throws the draft away. The layout in the shop is what it was.
 #[utoipa::path(delete, path = "/admin/products/{id}/layout/draft", tag = "admin", params(("id" = String, Path)),
-    responses((status = 204), (status = 404)))]
-async fn discard_draft(visit: Visit, Path(id): Path<ProductId>) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
+    request_body = Seen, responses((status = 204), (status = 404), (status = 412, description = "stale_version")))]
+async fn discard_draft(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path(id): Path<ProductId>,
+    Input(seen): Input<Seen>,
+) -> Result<Reply, Problem> {
     catalog::product(&visit.shop.store().read()?, id)?.ok_or_else(Problem::not_found)?;
-    visit.shop.store().write(move |tx| changes::discard_draft(tx, id)).await?;
+    let change = Change::of(&visit);
+    let write = visit.shop.store().write(move |tx| changes::discard_draft(tx, &change, id, seen.version()));
+    match write.await {
+        Ok(()) => {}
+        Err(Error::Refused(refusal)) if refusal.code == Code::StaleVersion && !visit.face.is_json() => {
+            return page::show(&visit, id, &page::Told::refused(&refusal, None));
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(match visit.face {
         Face::Json => Reply::no_content(),
         face => Reply::see_other(face, &format!("/admin/products/{id}/layout")),
     })
+}
+
+/// What was looked at before something is thrown away or taken back.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct Seen {
+    /// Of the draft, or of the layout in the shop; another one is refused with `stale_version`. Whoever names none does not mind.
+    #[serde(default, deserialize_with = "optional_number")]
+    #[schema(value_type = Option<u64>)]
+    version: Option<i64>,
+}
+
+impl Seen {
+    /// What no version can be is none there is.
+    fn version(&self) -> Option<u64> {
+        self.version.map(|version| u64::try_from(version).unwrap_or(u64::MAX))
+    }
 }
 
 /// A whole layout, as `GET` gives it. What is left out stays.

@@ -1,13 +1,15 @@
 //! Older versions of a layout: looked at, and taken back.
 
+use super::Seen;
 use super::page::{self, LayoutDocument, VersionLine};
 use crate::catalog::admin::refresh_index_soon;
 use crate::catalog::changes::{self, Change};
 use crate::catalog::layout::{FieldKind, ProductFile};
 use crate::catalog::{self, ProductId};
 use crate::kernel::{Code, Error, Message, Refusal};
-use crate::people::{require, rights};
-use crate::web::{Page, Problem, Reply, Role, View, Visit};
+use crate::people::rights::ChangesOrders;
+use crate::people::{May, require, rights};
+use crate::web::{Input, Page, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::extract::Path;
 use serde::Serialize;
@@ -29,6 +31,9 @@ struct VersionPage {
     picture: page::Picture,
     #[serde(skip)]
     may_change: bool,
+    /// The version in the shop.
+    #[serde(skip)]
+    current: u32,
 }
 
 impl View for VersionPage {
@@ -52,6 +57,7 @@ pub async fn show_version(visit: Visit, Path((id, version)): Path<(ProductId, St
         name: product.name.get(visit.lang).to_owned(),
         picture: page::Picture::new(id, Some(version), &row),
         line: VersionLine::new(&visit, id, version, &row, product.layout_version),
+        current: product.layout_version,
         may_change: staff.role.changes_orders() && version != product.layout_version,
         document: LayoutDocument::new(&row),
     };
@@ -60,10 +66,15 @@ pub async fn show_version(visit: Visit, Path((id, version)): Path<(ProductId, St
 
 /// Makes an older version the present one, as a new version. A draft is thrown away.
 #[utoipa::path(post, path = "/admin/products/{id}/layout/versions/{version}/restore", tag = "admin",
-    params(("id" = String, Path), ("version" = u32, Path)),
-    responses((status = 200, body = page::LayoutView), (status = 404), (status = 422, description = "A size that is sold does not fit")))]
-pub async fn take_back_version(visit: Visit, Path((id, version)): Path<(ProductId, String)>) -> Result<Reply, Problem> {
-    require(&visit, Role::changes_orders)?;
+    params(("id" = String, Path), ("version" = u32, Path)), request_body = Seen,
+    responses((status = 200, body = page::LayoutView), (status = 404), (status = 412, description = "stale_version"),
+        (status = 422, description = "A size that is sold does not fit")))]
+pub async fn take_back_version(
+    _: May<ChangesOrders>,
+    visit: Visit,
+    Path((id, version)): Path<(ProductId, String)>,
+    Input(seen): Input<Seen>,
+) -> Result<Reply, Problem> {
     let version: u32 = version.parse().map_err(|_| Problem::not_found())?;
     let change = Change::of(&visit);
     let write = visit.shop.store().write(move |tx| {
@@ -71,13 +82,18 @@ pub async fn take_back_version(visit: Visit, Path((id, version)): Path<(ProductI
         // The same wish twice is carried out once.
         let newest = catalog::table::surface(tx, id, now)?;
         if now != version && newest.is_none_or(|newest| newest.taken_from != Some(version)) {
+            if seen.version().is_some_and(|seen| seen != u64::from(now)) {
+                return Err(Refusal::new(Code::StaleVersion, "layout.stale").into());
+            }
             changes::take_back(tx, &change, id, version)?;
         }
         Ok::<_, Error>(())
     });
     match write.await {
         Ok(()) => {}
-        Err(Error::Refused(refusal)) if refusal.code == Code::InvalidInput && !visit.face.is_json() => {
+        Err(Error::Refused(refusal))
+            if matches!(refusal.code, Code::InvalidInput | Code::StaleVersion) && !visit.face.is_json() =>
+        {
             return page::show(&visit, id, &page::Told::refused(&refusal, None));
         }
         Err(error) => return Err(error.into()),
