@@ -119,31 +119,26 @@ pub fn rows(tx: &ReadTx, is_whole: &dyn Fn(&BlobRef) -> bool) -> Result<Vec<Stri
     Ok(wrong)
 }
 
+/// Does `$work` with every group of tables that only repeat others.
+macro_rules! in_every_list {
+    ($tx:ident, $work:path) => {
+        in_every_list!(
+            $tx, $work: orders::table, orders::coupons::table, orders::refunds, payments, people::mails, people::audit, queue
+        )
+    };
+    ($tx:ident, $work:path: $($($room:ident)::+),+) => {
+        [$($work($tx, $($room)::+::FOLLOWING, |visit| $($room)::+::follow($tx, visit))?),+]
+    };
+}
+
 /// How the tables that only repeat others differ from those.
 fn differences(tx: &ReadTx) -> Result<Vec<Difference>, Fault> {
-    let mut found = derived::compare(tx, orders::table::FOLLOWING, |visit| orders::table::follow(tx, visit))?;
-    found.extend(derived::compare(tx, orders::coupons::table::FOLLOWING, |visit| {
-        orders::coupons::table::follow(tx, visit)
-    })?);
-    found.extend(derived::compare(tx, orders::refunds::FOLLOWING, |visit| orders::refunds::follow(tx, visit))?);
-    found.extend(derived::compare(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?);
-    found.extend(derived::compare(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?);
-    found.extend(derived::compare(tx, people::audit::FOLLOWING, |visit| people::audit::follow(tx, visit))?);
-    found.extend(derived::compare(tx, queue::FOLLOWING, |visit| queue::follow(tx, visit))?);
-    Ok(found)
+    Ok(in_every_list!(tx, derived::compare).into_iter().flatten().collect())
 }
 
 /// Makes them fit, and lists every file that is in use. All of it follows from rows that stay as they are. Gives the number of rows changed.
 fn mend(tx: &WriteTx) -> Result<u64, Fault> {
-    let mut changed = designs::list_files(tx)?;
-    changed += derived::mend(tx, orders::table::FOLLOWING, |visit| orders::table::follow(tx, visit))?;
-    changed += derived::mend(tx, orders::coupons::table::FOLLOWING, |visit| orders::coupons::table::follow(tx, visit))?;
-    changed += derived::mend(tx, orders::refunds::FOLLOWING, |visit| orders::refunds::follow(tx, visit))?;
-    changed += derived::mend(tx, payments::FOLLOWING, |visit| payments::follow(tx, visit))?;
-    changed += derived::mend(tx, people::mails::FOLLOWING, |visit| people::mails::follow(tx, visit))?;
-    changed += derived::mend(tx, people::audit::FOLLOWING, |visit| people::audit::follow(tx, visit))?;
-    changed += derived::mend(tx, queue::FOLLOWING, |visit| queue::follow(tx, visit))?;
-    Ok(changed)
+    Ok(designs::list_files(tx)? + in_every_list!(tx, derived::mend).into_iter().sum::<u64>())
 }
 
 /// What is safe to repair: nothing that anybody wrote is changed or lost.

@@ -24,6 +24,7 @@ use crate::kernel::{Fault, Moment};
 use crate::store::{Counter, Store, WriteTx};
 use desk::Desk;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -132,7 +133,9 @@ impl Queue {
             }
         }
         let hall = hall.clone();
-        std::thread::Builder::new().name("queue clock".into()).spawn(move || clock::tick(&hall, begun, &runtime))?;
+        std::thread::Builder::new()
+            .name("queue clock".into())
+            .spawn(move || indispensable(&hall.clone(), || clock::tick(&hall, begun, &runtime)))?;
         Ok(())
     }
 
@@ -266,6 +269,13 @@ impl Hall {
             Some(lease) => JobRow { progress: lease.progress.load(Ordering::Acquire), ..job },
             None => job,
         }
+    }
+}
+
+/// Does the work of a thread without which no job would go on. A panic of it ends the process, and the next start finds everything.
+fn indispensable(hall: &Hall, work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        hall.store.give_up("a thread of the queue panicked; the log says where");
     }
 }
 

@@ -305,9 +305,18 @@ pub(super) fn bring_back(tx: &WriteTx, id: JobId, now: Moment) -> Result<(), Fau
     }
 }
 
-/// At most `limit` jobs that are being worked on, or were when the program stopped. A damaged row is left out.
-pub(super) fn processing(tx: &impl Snapshot, limit: usize) -> Result<Vec<JobRow>, Fault> {
-    let keys = STATE.prefix(tx, &JobStatus::Processing, None, Order::Rising, limit)?;
+/// A place among the jobs by state.
+pub(super) type Place = (JobStatus, String, JobId);
+
+/// At most `limit` jobs behind `after` that are being worked on, or were when the program stopped, and where the search ended; `None` at the
+/// end. A damaged row is left out.
+pub(super) fn processing(
+    tx: &impl Snapshot,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<(Vec<JobRow>, Option<Place>), Fault> {
+    let keys = STATE.prefix(tx, &JobStatus::Processing, after, Order::Rising, limit)?;
+    let last = keys.last().cloned();
     let row = |(_, _, id)| match job(tx, id) {
         Err(Fault::Corrupt(reason)) => {
             tracing::error!(job = %id, reason, "an interrupted job cannot be read");
@@ -315,7 +324,8 @@ pub(super) fn processing(tx: &impl Snapshot, limit: usize) -> Result<Vec<JobRow>
         }
         row => row,
     };
-    keys.into_iter().map(row).filter_map(Result::transpose).collect()
+    let rows = keys.into_iter().map(row).filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    Ok((rows, last))
 }
 
 /// The kinds that have a job in `status`, found by leaping from one to the next.

@@ -185,6 +185,11 @@ impl Store {
         self.handle.shared.trouble.borrow().clone()
     }
 
+    /// Takes no more writes, as after a storage error: something that all of them count on is gone, and the process has to end.
+    pub fn give_up(&self, why: impl Into<String>) {
+        self.handle.shared.latch(Fault::Storage(why.into()));
+    }
+
     /// Waits for a storage error. Only opening the file again helps then: the process has to end.
     pub async fn broken(&self) -> Fault {
         let mut trouble = self.handle.shared.trouble.subscribe();

@@ -1,12 +1,12 @@
 //! The job that hands a mail over, and what its ends mean for the mail.
 //!
-//! The wish to send is committed before the mail server hears of it, and the answer after. Whatever is cut off between the two has an
+//! The intent to send is committed before the mail server hears of it, and the answer after. Whatever is cut off between the two has an
 //! unknown end: it is tried once more under the same Message-ID, and after a second unknown end a person decides.
 
 use super::{LetterBody, MAILS, MailError, MailId, MailRow, MailState, NewMail, post, put, render, sender};
 use crate::kernel::{Fault, Lang, Moment};
 use crate::mail::{Letter, Mailer, Outcome, Trouble};
-use crate::queue::{Done, Handler, JobError, JobId, JobKind, JobRow, JobStatus, Lane, Running};
+use crate::queue::{self, Done, Handler, JobError, JobId, JobKind, JobRow, JobStatus, Lane, Running};
 use crate::shop::Shop;
 use crate::store::{Snapshot, WriteTx};
 use crate::web::words;
@@ -35,24 +35,31 @@ fn row_of(tx: &impl Snapshot, job: &JobRow) -> Result<Option<MailRow>, Fault> {
 pub fn handler(shop: &Shop, mailer: Mailer) -> Handler {
     let repeats_harmlessly = mailer.is_outbox();
     let run_shop = shop.clone();
-    Handler::new(move |running| run(&run_shop, &mailer, running))
-        .on_start(|tx, job| {
-            let Some(row) = row_of(tx, job)? else { return Ok(()) };
-            if row.state != MailState::Queued {
-                return Ok(());
-            }
-            let begun = MailRow { state: MailState::Sending, attempts: row.attempts + 1, ..row.clone() };
-            put(tx, Some(row.state), &begun)
-        })
-        .on_settle(move |tx, job| match row_of(tx, job)? {
-            Some(row) => put(tx, Some(row.state), &settled(row, job, repeats_harmlessly)),
-            None => Ok(()),
-        })
+    Handler::new(move |running| run(&run_shop, &mailer, running)).on_settle(move |tx, job| match row_of(tx, job)? {
+        Some(row) => put(tx, Some(row.state), &settled(row, job, repeats_harmlessly)),
+        None => Ok(()),
+    })
+}
+
+/// Writes down that the mail is about to be handed over. Not earlier: an attempt that is claimed and cut off before this has sent nothing.
+fn intend(tx: &WriteTx, job: &JobRow) -> Result<Option<MailRow>, Fault> {
+    // An attempt that was given up on meanwhile must not send beside the one that took its place.
+    let is_ours = |now: JobRow| now.status == JobStatus::Processing && now.attempt == job.attempt;
+    if !queue::job(tx, job.id)?.is_some_and(is_ours) {
+        return Ok(None);
+    }
+    let Some(row) = row_of(tx, job)? else { return Ok(None) };
+    if row.state != MailState::Queued {
+        return Ok(Some(row));
+    }
+    let begun = MailRow { state: MailState::Sending, attempts: row.attempts + 1, ..row };
+    put(tx, Some(MailState::Queued), &begun)?;
+    Ok(Some(begun))
 }
 
 fn run(shop: &Shop, mailer: &Mailer, running: &Running) -> Result<Done, JobError> {
-    let row = row_of(&shop.store().read()?, &running.job)?;
-    let row = match row {
+    let job = running.job.clone();
+    let row = match shop.store().write_blocking(move |tx| intend(tx, &job))? {
         None => return Ok(Done::new(json!({"skipped": true}))),
         Some(row) if row.state == MailState::Uncertain => {
             return Err(JobError::lasting("the mail server broke off twice; the mail may have arrived"));

@@ -12,6 +12,8 @@ use std::sync::atomic::Ordering;
 
 /// How many interrupted jobs are put back in one transaction.
 const RECOVERED_AT_ONCE: usize = 256;
+/// How many jobs that cannot begin are passed over in one commit.
+const MOST_REFUSED: usize = 64;
 /// A job whose hooks fail even when it is failed is put off by this much, so that the others get their turn.
 const PUT_OFF_S: i64 = 60;
 
@@ -40,23 +42,25 @@ pub struct Ended {
 impl Hall {
     /// Puts what the last stop interrupted back in line.
     pub fn recover(self: &Arc<Self>) -> Result<(), Fault> {
+        let mut place = None;
         loop {
             let hall = self.clone();
-            let count = self.store.write_blocking(move |tx| {
-                let jobs = table::processing(tx, RECOVERED_AT_ONCE)?;
+            let (count, next) = self.store.write_blocking(move |tx| {
+                let (jobs, next) = table::processing(tx, place.as_ref(), RECOVERED_AT_ONCE)?;
                 let count = jobs.len();
                 for job in jobs {
                     let after = rules::interrupted(job.clone(), (hall.now)());
                     hall.move_on(tx, &job, after)?;
                 }
-                Ok::<_, Fault>(count)
+                Ok::<_, Fault>((count, next))
             })?;
             if count > 0 {
                 tracing::info!(count, "interrupted jobs go on");
             }
-            if count < RECOVERED_AT_ONCE {
+            if next.is_none() {
                 return Ok(());
             }
+            place = next;
         }
     }
 
@@ -98,9 +102,17 @@ impl Hall {
         let now = (self.now)();
         let wanted = self.desk.wanted(lane);
         let mut claimed = Vec::new();
+        let mut seen = 0;
         while claimed.len() < wanted.all() && !self.is_stopping() {
             let due = table::next_due(tx, lane, now, wanted.all() - claimed.len())?;
             if due.is_empty() {
+                break;
+            }
+            // So many that cannot begin would keep other writes waiting.
+            seen += due.len();
+            if seen > wanted.all() + MOST_REFUSED {
+                let hall = self.clone();
+                tx.after_commit(move || hall.desk.look(lane));
                 break;
             }
             for job in due {

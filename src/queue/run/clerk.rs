@@ -3,7 +3,7 @@
 
 use super::attempt::Ended;
 use super::desk::Task;
-use super::{BREATHER, Hall, is_the_end, lock};
+use super::{BREATHER, Hall, indispensable, is_the_end, lock};
 use crate::kernel::{Fault, Moment};
 use crate::queue::model::{JobId, Lane};
 use crate::queue::table;
@@ -15,7 +15,7 @@ pub fn spawn_clerk(hall: Arc<Hall>) -> Result<(), Fault> {
     hall.threads.send_modify(|count| *count += 1);
     let threads = hall.threads.clone();
     let spawned = std::thread::Builder::new().name("queue".into()).spawn(move || {
-        work(&hall);
+        indispensable(&hall, || work(&hall));
         hall.desk.stop();
         hall.threads.send_modify(|count| *count -= 1);
     });
@@ -34,9 +34,8 @@ fn work(hall: &Arc<Hall>) {
     }
     // A write that began before the stop may still hand jobs over; it is behind us when this one is.
     let _ = hall.store.write_blocking(|_| Ok::<_, Fault>(()));
-    let left = hall.desk.left_over();
-    if !left.is_empty() {
-        see_to(hall, Task { ended: left, looks: Vec::new() });
+    if let Some(task) = hall.desk.task() {
+        see_to(hall, task);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The thread that looks at the clock.
 
-use super::attempt::Outcome;
+use super::attempt::{Ended, Outcome};
 use super::lease::{ABANDONED, Lease};
 use super::worker::{leave, spawn_worker};
 use super::{BREATHER, Hall, is_the_end, lock};
@@ -24,6 +24,8 @@ const SET_BACK_MS: i64 = 2000;
 /// last brought back what waits for a time that was set back.
 pub fn tick(hall: &Arc<Hall>, mut latest: Moment, runtime: &tokio::runtime::Handle) {
     let mut pause = Duration::ZERO;
+    // Lanes that lack a thread because none could be started.
+    let mut short: Vec<Lane> = Vec::new();
     loop {
         let aged_by = match hall.ticker.wait_at_most(pause) {
             Woken::Time => pause.as_millis() as u64,
@@ -31,12 +33,11 @@ pub fn tick(hall: &Arc<Hall>, mut latest: Moment, runtime: &tokio::runtime::Hand
             Woken::Stop => return,
         };
         let now = (hall.now)();
-        if latest.millis_since(now) > SET_BACK_MS
-            && let Err(fault) = hall.bring_back_from_the_future()
-        {
-            tracing::error!(%fault, "jobs may wait until the clock is back where it was");
+        let was_set_back = latest.millis_since(now) > SET_BACK_MS;
+        match if was_set_back { hall.bring_back_from_the_future() } else { Ok(()) } {
+            Ok(()) => latest = now,
+            Err(fault) => tracing::error!(%fault, "jobs wait for the clock to be back where it was; trying again"),
         }
-        latest = now;
         pause = match wake_for_due_jobs(hall) {
             Ok(Some(due_in)) => due_in.clamp(Duration::from_millis(1), TICK),
             Ok(None) => TICK,
@@ -50,9 +51,18 @@ pub fn tick(hall: &Arc<Hall>, mut latest: Moment, runtime: &tokio::runtime::Hand
             }
             let age = lease.age.fetch_add(aged_by, Ordering::Relaxed) + aged_by;
             if age >= u64::from(lease.kind.time_limit_s) * 1000 && lease.end_as(ABANDONED) {
-                abandon(hall, lease, runtime);
+                short.push(lease.lane);
+                abandon(hall, lease);
             }
         }
+        short.retain(|lane| match spawn_worker(hall.clone(), *lane, runtime.clone()) {
+            Ok(()) => false,
+            Err(fault) => {
+                tracing::error!(%fault, lane = lane.name(), "a thread for jobs could not be replaced yet");
+                true
+            }
+        });
+        hall.desk.put_back_what_waits(TICK);
     }
 }
 
@@ -75,19 +85,10 @@ fn wake_for_due_jobs(hall: &Hall) -> Result<Option<Duration>, Fault> {
 }
 
 /// Gives up on an attempt whose time is up. Its thread cannot be stopped, so another one takes its place in the lane.
-fn abandon(hall: &Arc<Hall>, lease: Arc<Lease>, runtime: &tokio::runtime::Handle) {
+fn abandon(hall: &Arc<Hall>, lease: Arc<Lease>) {
     let seconds = lease.kind.time_limit_s;
     tracing::error!(job = %lease.id, kind = lease.kind.name, seconds, "an attempt took too long");
-    lock(&hall.running).remove(&lease.token.number);
     leave(hall);
-    if let Err(fault) = spawn_worker(hall.clone(), lease.lane, runtime.clone()) {
-        tracing::error!(%fault, "a thread for jobs could not be replaced");
-    }
-    let (writer, mut outcome) =
-        (hall.clone(), Outcome::Failed(JobError::again(format!("time-out: it took longer than {seconds} seconds"))));
-    let recorded = hall.store.write_blocking(move |tx| writer.finish(tx, &lease, &mut outcome));
-    if let Err(fault) = recorded {
-        // The next start finds the job and takes it for interrupted.
-        tracing::error!(%fault, "an attempt that took too long could not be recorded");
-    }
+    let outcome = Outcome::Failed(JobError::again(format!("time-out: it took longer than {seconds} seconds")));
+    hall.desk.hand_in(Ended { lease, outcome });
 }

@@ -5,7 +5,7 @@ use super::attempt::{Claimed, Ended, Outcome};
 use crate::queue::model::Lane;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So much work may lie claimed in front of busy threads. Less than a commit takes would leave them idle; more would make jobs look begun
 /// that are not, and a crash would count for them.
@@ -14,6 +14,8 @@ const AHEAD: Duration = Duration::from_millis(2);
 const MOST_AHEAD: usize = 256;
 /// How long ends wait for others to share their commit while no thread waits for work.
 const GATHERING: Duration = Duration::from_millis(1);
+/// Nothing is claimed ahead behind jobs that take as long as this, whatever those before them took.
+const HANGING: Duration = Duration::from_millis(20);
 
 #[derive(Default)]
 pub struct Desk {
@@ -52,6 +54,8 @@ struct Side {
     idle: usize,
     /// True when nobody has looked for due jobs since something happened that may have made one due, or a thread free for it.
     is_to_look: bool,
+    /// Since when the threads work on what they work on, by the number of the attempt.
+    busy: Vec<(u64, Instant)>,
     /// How long jobs take, the latest counting most; `None` before the first.
     usual: Option<Duration>,
 }
@@ -81,6 +85,7 @@ pub struct Task {
 impl Side {
     fn wanted(&self) -> Wanted {
         let ahead = match self.usual {
+            _ if self.is_stuck(HANGING) => 0,
             Some(usual) => (AHEAD.as_nanos() / usual.as_nanos().max(1)).min(MOST_AHEAD as u128) as usize,
             None => 0,
         };
@@ -92,6 +97,22 @@ impl Side {
     /// True unless a thread waits for what has ended to be recorded.
     fn is_gathering(&self) -> bool {
         self.ended.is_empty() || self.ended.len() < MOST_AHEAD && (self.idle == 0 || !self.ready.is_empty())
+    }
+
+    /// True when every thread of the lane has been at one job for longer than `time`.
+    fn is_stuck(&self, time: Duration) -> bool {
+        self.idle == 0 && self.busy.iter().all(|(_, since)| since.elapsed() > time)
+    }
+
+    fn put_back_ready(&mut self) {
+        let released = |claimed: Claimed| Ended { lease: claimed.lease, outcome: Outcome::Released };
+        self.ended.extend(self.ready.drain(..).map(released));
+    }
+
+    fn take_ready(&mut self) -> Option<Claimed> {
+        let claimed = self.ready.pop_front()?;
+        self.busy.push((claimed.lease.token.number, Instant::now()));
+        Some(claimed)
     }
 
     /// One long job is enough to claim no more ahead; it takes many short ones to begin.
@@ -116,6 +137,10 @@ impl State {
     }
 
     fn task(&mut self) -> Option<Task> {
+        if self.is_stopping {
+            self.quick.put_back_ready();
+            self.heavy.put_back_ready();
+        }
         let mut looks = Vec::new();
         for lane in Lane::ALL {
             let is_open = !self.is_stopping;
@@ -151,7 +176,7 @@ impl Desk {
         if state.is_stopping {
             return None;
         }
-        if let Some(claimed) = state.side(lane).ready.pop_front() {
+        if let Some(claimed) = state.side(lane).take_ready() {
             return Some(claimed);
         }
         let side = state.side(lane);
@@ -162,22 +187,19 @@ impl Desk {
         let mut state = self.workers(lane).wait_while(state, has_nothing).unwrap_or_else(PoisonError::into_inner);
         let side = state.side(lane);
         side.idle -= 1;
-        let claimed = side.ready.pop_front();
         // What is claimed when everybody goes home is put back by the clerk.
-        match claimed {
-            Some(claimed) if state.is_stopping => {
-                state.side(lane).ready.push_front(claimed);
-                None
-            }
-            claimed => claimed,
-        }
+        if state.is_stopping { None } else { state.side(lane).take_ready() }
     }
 
-    /// An attempt has ended after `time`.
-    pub fn hand_in(&self, ended: Ended, time: Duration) {
+    /// An attempt has ended.
+    pub fn hand_in(&self, ended: Ended) {
         let mut state = self.lock();
         let side = state.side(ended.lease.lane);
-        side.took(time);
+        let number = ended.lease.token.number;
+        if let Some(place) = side.busy.iter().position(|(other, _)| *other == number) {
+            let (_, since) = side.busy.swap_remove(place);
+            side.took(since.elapsed());
+        }
         side.ended.push(ended);
         let enough = if side.is_gathering() { Clerk::Waits } else { Clerk::Gathers };
         self.wake_clerk(&state, enough);
@@ -192,6 +214,22 @@ impl Desk {
         for _ in 0..woken {
             self.workers(lane).notify_one();
         }
+        if state.is_stopping {
+            self.wake_clerk(&state, Clerk::Waits);
+        }
+    }
+
+    /// Has what was claimed ahead put back where all threads of its lane have been at one job for longer than `time`: it is in line, and
+    /// ought to be seen there.
+    pub fn put_back_what_waits(&self, time: Duration) {
+        let mut state = self.lock();
+        for lane in Lane::ALL {
+            let side = state.side(lane);
+            if side.is_stuck(time) {
+                side.put_back_ready();
+            }
+        }
+        self.wake_clerk(&state, Clerk::Waits);
     }
 
     pub fn wanted(&self, lane: Lane) -> Wanted {
@@ -227,13 +265,6 @@ impl Desk {
             state.clerk = Clerk::Waits;
             state = self.clerk.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-
-    /// What was claimed and not begun, when nobody begins anything any more.
-    pub fn left_over(&self) -> Vec<Ended> {
-        let mut state = self.lock();
-        let left: Vec<_> = Lane::ALL.into_iter().flat_map(|lane| std::mem::take(&mut state.side(lane).ready)).collect();
-        left.into_iter().map(|claimed| Ended { lease: claimed.lease, outcome: Outcome::Released }).collect()
     }
 
     /// Pauses the clerk. True when it is time to go home.

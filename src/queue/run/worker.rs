@@ -7,7 +7,6 @@ use crate::kernel::{Fault, failpoint};
 use crate::queue::handlers::Running;
 use crate::queue::model::Lane;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Puts another thread to work in a lane.
 pub fn spawn_worker(hall: Arc<Hall>, lane: Lane, runtime: tokio::runtime::Handle) -> Result<(), Fault> {
@@ -35,14 +34,13 @@ pub fn leave(hall: &Hall) {
 /// Works on jobs until the queue stops. False when the thread was given up on and counts no more.
 fn work(hall: &Arc<Hall>, lane: Lane, runtime: &tokio::runtime::Handle) -> bool {
     while let Some(claimed) = hall.desk.next(lane) {
-        let begun = Instant::now();
         claimed.lease.begin();
         let outcome = if claimed.lease.is_lost() { Outcome::Released } else { perform(hall, &claimed, runtime) };
         failpoint::reached("queue.worked");
         if !claimed.lease.end_as(FINISHING) {
             return false;
         }
-        hall.desk.hand_in(Ended { lease: claimed.lease, outcome }, begun.elapsed());
+        hall.desk.hand_in(Ended { lease: claimed.lease, outcome });
     }
     true
 }

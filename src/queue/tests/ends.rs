@@ -267,3 +267,27 @@ fn a_result_waits_for_room_on_the_disk() {
     assert_eq!(shop.settled(id).status, JobStatus::Completed);
     assert_eq!(shop.notes("done"), [id]);
 }
+
+#[test]
+fn an_attempt_that_takes_too_long_on_a_full_disk_is_recorded_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("petstar.redb")).unwrap();
+    store.set_reserve(0);
+    let (gate, inner) = (Gate::default(), store.clone());
+    let hangs = gate.clone();
+    let handler = Handler::new(move |running| {
+        if running.job.attempt == 1 {
+            inner.set_reserve(u64::MAX);
+            hangs.pass();
+        }
+        Ok(Done::new(json!(running.job.attempt)))
+    });
+    let shop = Shop::on(store, Handlers::new().on(&HASTY, handler));
+    let id = shop.add(&HASTY, json!({}));
+    std::thread::sleep(Duration::from_millis(1600));
+    assert_eq!(shop.job(id).status, JobStatus::Processing);
+    shop.store.set_reserve(0);
+    let job = shop.settled(id);
+    assert_eq!((job.status, job.attempt), (JobStatus::Completed, 2));
+    gate.open();
+}

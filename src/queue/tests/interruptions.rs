@@ -88,6 +88,52 @@ fn a_graceful_stop_lets_the_running_jobs_end_and_begins_no_others() {
 }
 
 #[test]
+fn damaged_rows_hide_no_interrupted_ones() {
+    let store = Store::open_on(InMemoryBackend::new()).unwrap();
+    let ids: Vec<_> = (0..600).map(|_| crashed(&store, &QUICK, 0)).collect();
+    let damaged: Vec<_> = ids[..300].to_vec();
+    let rows: crate::store::Table<JobId, Value> = crate::store::Table::new("jobs", 1);
+    store.write_blocking(move |tx| damaged.iter().try_for_each(|id| rows.put(tx, id, &json!("?")))).unwrap();
+    let shop = Shop::on(store, Handlers::new().on(&QUICK, works()));
+    for id in &ids[300..] {
+        assert_eq!(shop.settled(*id).status, JobStatus::Completed);
+    }
+}
+
+#[test]
+fn what_is_claimed_ahead_and_cannot_be_begun_soon_is_put_back() {
+    let (begun, gate) = (Gate::default(), Gate::default());
+    let (started, inner) = (begun.clone(), gate.clone());
+    let handler = Handler::new(move |_| {
+        started.open();
+        inner.pass();
+        Ok(Done::new(json!(1)))
+    });
+    let store = Store::open_on(InMemoryBackend::new()).unwrap();
+    let sizes = LaneSizes { quick: 1, heavy: 1 };
+    let shop = Shop::sized(store, Handlers::new().on(&QUICK, noted(handler)), sizes);
+    shop.queue.expect_short_jobs(Lane::Quick);
+    let add = |count: usize| -> Vec<JobId> {
+        let queue = move |tx: &WriteTx| -> Result<_, Fault> {
+            (0..count).map(|n| Ok(enqueue(tx, NewJob::new(&QUICK, json!(n), START))?.id)).collect()
+        };
+        shop.store.write_blocking(queue).unwrap()
+    };
+    let ids = add(3);
+    begun.pass();
+    shop.wait(ids[2], |job| job.status == JobStatus::Queued && job.started_at.is_some());
+    // And nothing more is claimed behind a thread that is stuck.
+    let more = add(3);
+    assert!(more.iter().all(|id| shop.job(*id).status == JobStatus::Queued));
+    assert_eq!(shop.queue.figures().unwrap().quick.oldest_due, Some(START));
+    gate.open();
+    for id in ids.iter().chain(&more) {
+        let job = shop.settled(*id);
+        assert_eq!((job.status, job.attempt, job.interruptions), (JobStatus::Completed, 1, 0));
+    }
+}
+
+#[test]
 fn what_is_claimed_ahead_and_not_begun_is_put_back_at_a_stop() {
     let (begun, gate) = (Gate::default(), Gate::default());
     let (started, inner) = (begun.clone(), gate.clone());
