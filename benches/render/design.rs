@@ -1,14 +1,13 @@
 //! The design that is drawn: a photo zoomed 1.2 times and turned by 7° in a rounded mask, a background, some 200 vector shapes
 //! and two lines of text, one of them Japanese, on 457.2 × 609.6 mm.
 
-use petstar::render::photo::{Decoder, Limits, PROXY_SIDE, decode_trusted, encode_proxy};
+use petstar::render::photo::{Decoder, Limits, Proxy, decode_trusted};
 use petstar::render::scene::{
     DrawnArtwork, DrawnPhoto, DrawnText, Fade, Frame, PhotoLook, Scene, SceneLayer, place_photo,
 };
 use petstar::render::text::{Align, Direction, TextBlock, VerticalAlign, set};
 use petstar::render::{
-    Area, Artwork, Canvas, Color, Paper, Photos, Picture, draw, encode_jpeg, fonts, needed_pixels, print_jpeg,
-    print_png, shape,
+    Area, Artwork, Canvas, Color, Paper, Photos, Picture, draw_jpeg, fonts, needed_pixels, print_jpeg, print_png, shape,
 };
 use resvg::tiny_skia::Rect;
 use std::fmt::Write as _;
@@ -45,8 +44,8 @@ pub fn prepare(folder: &Path) {
         let small = std::fs::read(assets.join("samples/chelsea.jpg")).expect("the sample photo");
         std::fs::write(&photo, large_photo(&decode_trusted(&small).expect("a picture"))).expect("the photo");
     }
-    let proxy = decoder().decode(&photo, Some(PROXY_SIDE)).expect("the photo can be decoded");
-    let proxy = encode_proxy(&proxy.picture).expect("a proxy").0;
+    let proxy = decoder().decode_small(&photo).expect("the photo can be decoded");
+    let proxy = Proxy::new(proxy.picture).expect("a proxy").file;
     std::fs::write(folder.join("proxy.jpg"), &proxy).expect("the proxy");
     let families: Vec<_> = LINES
         .iter()
@@ -88,9 +87,10 @@ pub fn work(folder: &Path) {
         match task.as_str() {
             "unseen" => {
                 // What lies between a customer's file and the first preview: a child decodes it, the editor's copy is made.
-                let decoded = decoder().decode(&photo, Some(PROXY_SIDE)).expect("decoded");
-                let proxy = encode_proxy(&decoded.picture).expect("a proxy").0;
-                let photos = [(PHOTO, Arc::new(decode_trusted(&proxy).expect("the proxy")))].into();
+                let decoded = decoder().decode_small(&photo).expect("decoded");
+                let proxy = Proxy::new(decoded.picture).expect("a proxy");
+                std::fs::write(out.with_extension("proxy"), proxy.file).expect("written");
+                let photos = [(PHOTO, Arc::new(proxy.picture))].into();
                 preview(&scene(&shapes, 1.0), &photos, &out);
             }
             "warm" => preview(&scene(&shapes, 1.0), &warm, &out),
@@ -112,9 +112,9 @@ fn decoder() -> Decoder {
 }
 
 fn preview(scene: &Scene, photos: &Photos, out: &Path) {
-    let picture = draw(scene, photos, &Canvas::long_side(scene, PREVIEW_SIDE, Area::Trim)).expect("drawn");
-    assert_eq!((picture.width, picture.height), (800, PREVIEW_SIDE));
-    std::fs::write(out.with_extension("jpg"), encode_jpeg(&picture, 88).expect("encoded")).expect("written");
+    let canvas = Canvas::long_side(scene, PREVIEW_SIDE, Area::Trim);
+    assert_eq!((canvas.width, canvas.height), (800, PREVIEW_SIDE));
+    std::fs::write(out.with_extension("jpg"), draw_jpeg(scene, photos, &canvas, 88).expect("drawn")).expect("written");
 }
 
 fn print(scene: &Scene, photo: &Path, pixels: (u32, u32), dpi: u32, kind: &str, out: &Path) {

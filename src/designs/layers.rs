@@ -9,7 +9,7 @@ use crate::catalog::layout::{Layer, Layout, PhotoLayer};
 use crate::catalog::{ProductId, VariantId};
 use crate::kernel::Fault;
 use crate::render::scene::{DrawnPhoto, SceneLayer};
-use crate::render::{Area, Canvas, Scene, draw, draw_clear, encode_jpeg, encode_png};
+use crate::render::{Area, Canvas, Scene, draw_clear, draw_jpeg, encode_png};
 use crate::shop::Shop;
 use serde_json::Value;
 
@@ -98,6 +98,6 @@ pub fn draw_part(
     if clear {
         encode_png(&draw_clear(scene, &photos, &canvas)?)
     } else {
-        encode_jpeg(&draw(scene, &photos, &canvas)?, UNDER_QUALITY)
+        draw_jpeg(scene, &photos, &canvas, UNDER_QUALITY)
     }
 }

@@ -5,7 +5,7 @@ use super::rules::{self, MAX_PHOTOS};
 use super::table;
 use super::workshop::workshop;
 use crate::kernel::{Code, Fault, Message, Refusal, Result};
-use crate::render::photo::{Decoded, Kind, PhotoProblem, encode_proxy, inspect};
+use crate::render::photo::{Decoded, Kind, PhotoProblem, Proxy, inspect};
 use crate::shop::Shop;
 use crate::store::{BlobRef, BlobWriter};
 use crate::web::Problem;
@@ -121,26 +121,29 @@ pub async fn blocking<T: Send + 'static, E: From<Fault> + Send + 'static>(
 /// # Errors
 /// What the file is not: `image_unreadable`, `image_too_large`, `unsupported_media`.
 pub fn develop(shop: &Shop, original: BlobRef) -> Result<Photo> {
-    let decoded = decoded(shop, &original, crate::render::photo::PROXY_SIDE)?;
-    let (proxy, proxy_type) = encode_proxy(&decoded.picture)?;
+    let decoded = decoded(shop, &original)?;
+    let proxy = Proxy::new(decoded.picture)?;
+    let kept = shop.blobs().put(&proxy.file)?;
+    // The preview will be asked for at once.
+    workshop(shop).keep_proxy(kept.sha256, proxy.picture);
     Ok(Photo {
         id: PhotoId(shop.new_id()),
         original,
-        proxy: shop.blobs().put(&proxy)?,
-        proxy_type: proxy_type.to_owned(),
+        proxy: kept,
+        proxy_type: proxy.content_type.to_owned(),
         width: decoded.width,
         height: decoded.height,
         created_at: shop.now(),
     })
 }
 
-/// The picture in a received file, upright and at most so large. Blocks while a child process decodes it.
+/// The picture in a received file, upright and as large as a proxy. Blocks while a child process decodes it.
 ///
 /// # Errors
 /// As [`develop`].
-pub fn decoded(shop: &Shop, original: &BlobRef, max_side: u32) -> Result<Decoded> {
+pub fn decoded(shop: &Shop, original: &BlobRef) -> Result<Decoded> {
     let file = shop.blobs().path(&original.sha256);
-    workshop(shop).decoder.decode(&file, Some(max_side)).map_err(refuse)
+    workshop(shop).decoder.decode_small(&file).map_err(refuse)
 }
 
 /// # Errors

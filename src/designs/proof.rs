@@ -6,7 +6,7 @@ use super::model::{Approved, Design, Final};
 use super::workshop::{LOW_SIDE, preview_url};
 use crate::kernel::{Error, Fault};
 use crate::render::compare::{Likeness, PrintView, likeness, shrink_print};
-use crate::render::photo::{PROXY_SIDE, decode_trusted};
+use crate::render::photo::{PROXY_LEAST, PROXY_SIDE, decode_trusted};
 use crate::render::{Area, Canvas, Picture, Scene, needed_pixels};
 use crate::shop::Shop;
 use crate::store::Snapshot;
@@ -76,5 +76,5 @@ fn softness(filling: &Filling, scene: &Scene, side: u32) -> f64 {
     let coarse = filling.photos.values().filter(|photo| photo.width.max(photo.height) > PROXY_SIDE);
     coarse
         .filter_map(|photo| needed.get(&photo.id.0))
-        .fold(1.0, |most, needed| f64::max(most, f64::from(*needed) / f64::from(PROXY_SIDE)))
+        .fold(1.0, |most, needed| f64::max(most, f64::from(*needed) / f64::from(PROXY_LEAST)))
 }

@@ -11,7 +11,7 @@ use crate::catalog::{self, Surface};
 use crate::kernel::Fault;
 use crate::render::mockup::{self, Piece};
 use crate::render::photo::{Decoder, Limits, PROXY_SIDE, decode_trusted};
-use crate::render::{Area, Canvas, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels};
+use crate::render::{Area, Canvas, Photos, Picture, Scene, draw, draw_jpeg, encode_jpeg, needed_pixels};
 use crate::shop::Shop;
 use crate::store::{BlobRef, Cache, Digest};
 use hmac::{Hmac, KeyInit, Mac};
@@ -34,7 +34,7 @@ const MOST_WAITING_FOR_PDF: usize = 10;
 const PREVIEW_QUALITY: u8 = 88;
 const PICTURE_QUALITY: u8 = 80;
 /// Raised when the renderer draws the same design differently.
-const STYLE: u8 = 2;
+const STYLE: u8 = 3;
 
 #[derive(RustEmbed)]
 #[folder = "assets"]
@@ -116,7 +116,7 @@ impl Workshop {
         let scene = filling.build()?.scene;
         let canvas = Canvas::long_side(&scene, side, Area::Trim);
         let photos = self.photos(shop, &filling.photos, &scene, &canvas, side > LOW_SIDE)?;
-        encode_jpeg(&draw(&scene, &photos, &canvas)?, PREVIEW_QUALITY)
+        draw_jpeg(&scene, &photos, &canvas, PREVIEW_QUALITY)
     }
 
     /// Shows a design where it will live, 800 pixels wide, as JPEG. Blocks as [`Workshop::draw_preview`] does, and longer for the first
@@ -171,6 +171,11 @@ impl Workshop {
         };
         self.proxies.lock().unwrap_or_else(PoisonError::into_inner).keep(digest, picture.clone());
         Ok(picture)
+    }
+
+    /// Keeps a proxy that was just made in memory, since its preview will be asked for next.
+    pub fn keep_proxy(&self, digest: Digest, picture: Picture) {
+        self.proxies.lock().unwrap_or_else(PoisonError::into_inner).keep(digest, Arc::new(picture));
     }
 
     /// Keeps a picture as long as there is room.
@@ -283,7 +288,7 @@ fn sample_scene(surface: &Surface) -> Result<(Scene, Photos), Fault> {
 pub fn draw_layout(surface: &Surface, side: u32) -> Result<Vec<u8>, Fault> {
     let (scene, photos) = sample_scene(surface)?;
     let canvas = Canvas::long_side(&scene, side, Area::Bleed);
-    encode_jpeg(&draw(&scene, &photos, &canvas)?, PICTURE_QUALITY)
+    draw_jpeg(&scene, &photos, &canvas, PICTURE_QUALITY)
 }
 
 fn draw_sample(surface: &Surface, width: u32, shown: Shown) -> Result<Vec<u8>, Fault> {
@@ -299,7 +304,7 @@ fn draw_sample(surface: &Surface, width: u32, shown: Shown) -> Result<Vec<u8>, F
         }
         _ => {
             let canvas = Canvas::pixels(&scene, picture_size(layout, width), Area::Trim);
-            encode_jpeg(&draw(&scene, &photos, &canvas)?, PICTURE_QUALITY)
+            draw_jpeg(&scene, &photos, &canvas, PICTURE_QUALITY)
         }
     }
 }

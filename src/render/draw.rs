@@ -7,6 +7,7 @@ pub(super) mod photo;
 
 pub use photo::look;
 
+use super::jpeg::Jpeg;
 use super::picture::{Photos, Picture};
 use super::scene::{Affine, Area, Canvas, DrawnArtwork, DrawnShape, DrawnText, Scene, SceneLayer};
 use super::{Color, scene};
@@ -65,8 +66,12 @@ impl<'a> Drawing<'a> {
 
     /// Draws a band, opaque, as RGB rows.
     pub fn band(&self, band: u32) -> Result<Vec<u8>, Fault> {
-        let ground = Color { alpha: 255, ..self.background };
-        Ok(crate::render::pixels::opaque_rgb(self.paint(band, Some(ground))?.data()))
+        Ok(crate::render::pixels::opaque_rgb(self.opaque(band)?.data()))
+    }
+
+    /// The same, four bytes a pixel.
+    pub fn opaque(&self, band: u32) -> Result<Pixmap, Fault> {
+        self.paint(band, Some(Color { alpha: 255, ..self.background }))
     }
 
     /// The layers of a band on a plain ground, or on one that can be seen through.
@@ -103,6 +108,17 @@ pub fn draw(scene: &Scene, photos: &Photos, canvas: &Canvas) -> Result<Picture, 
         (0..drawing.bands()).into_par_iter().map(|band| drawing.band(band)).collect::<Result<_, Fault>>()
     })?;
     Picture::new(canvas.width, canvas.height, 3, bands.concat()).ok_or_else(|| Fault::bug("bands do not add up"))
+}
+
+/// As [`draw`], but as the JPEG of `quality` 1–100 that [`super::encode_jpeg`] would make of it: each band is coded where it was drawn.
+pub fn draw_jpeg(scene: &Scene, photos: &Photos, canvas: &Canvas, quality: u8) -> Result<Vec<u8>, Fault> {
+    let pieces: Vec<Vec<u8>> = rayon::scope(|_| {
+        let drawing = Drawing::new(scene, photos, canvas)?;
+        let jpeg = Jpeg::new((canvas.width, canvas.height), quality, None)?;
+        let piece = |band| jpeg.pack(band, drawing.opaque(band)?.data(), 4);
+        (0..drawing.bands()).into_par_iter().map(piece).collect::<Result<_, Fault>>()
+    })?;
+    Ok(pieces.concat())
 }
 
 /// As [`draw`], but nothing lies under the layers: the picture has alpha.

@@ -3,131 +3,113 @@
 //! A restart marker (ITU-T T.81, E.1.4) after every row of blocks makes that possible: after one a decoder has forgotten all
 //! that came before, so what follows may as well have been coded elsewhere.
 
+mod code;
+mod coder;
+mod cosine;
+
 use super::picture::{Picture, bug};
 use crate::kernel::Fault;
-use jpeg_encoder::{ColorType, Encoder, PixelDensity, PixelDensityUnit, SamplingFactor};
+use coder::{Coder, Reader};
 use rayon::prelude::*;
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
 
-/// Rows of a band. A multiple of 64, so that each band's markers count on from the one before: they are numbered 0–7.
+/// Rows of a band.
 pub const BAND_ROWS: u32 = super::draw::BAND_ROWS;
-const _: () = assert!(BAND_ROWS.is_multiple_of(64));
+/// Rows of blocks in a band.
+const BLOCKS: usize = BAND_ROWS as usize / 8;
+const _: () = assert!(BAND_ROWS.is_multiple_of(8));
 
 /// What the whole file is like.
-#[derive(Clone, Debug)]
 pub struct Jpeg {
-    pub width: u16,
-    pub height: u16,
-    /// RGB, or RGBA whose alpha is dropped.
-    pub channels: u8,
-    /// 1–100.
-    pub quality: u8,
-    /// Pixels an inch, and sRGB's profile, for files that leave the screen.
-    pub print_dpi: Option<u16>,
+    width: u16,
+    height: u16,
+    /// Pixels an inch, for files that leave the screen; they also say that their colours are sRGB.
+    print_dpi: Option<u16>,
+    coder: Coder,
 }
 
 impl Jpeg {
-    pub fn bands(&self) -> u32 {
+    /// `quality` 1–100.
+    ///
+    /// # Errors
+    /// More pixels a side than a JPEG can have.
+    pub fn new((width, height): (u32, u32), quality: u8, print_dpi: Option<u16>) -> Result<Jpeg, Fault> {
+        let side = |side: u32| u16::try_from(side).map_err(|_| Fault::bug("a JPEG has at most 65535 pixels a side"));
+        Ok(Jpeg { width: side(width)?, height: side(height)?, print_dpi, coder: Coder::new(quality) })
+    }
+
+    fn bands(&self) -> u32 {
         u32::from(self.height).div_ceil(BAND_ROWS)
     }
 
-    /// Codes one band without subsampled colour, so that thin coloured letters stay clean. `rows` are its pixels.
+    /// Codes one band without subsampled colour, so that thin coloured letters stay clean. `rows` are its pixels, of three channels or of
+    /// four whose last is dropped.
     ///
     /// # Errors
     /// Only for mistakes in the program.
-    pub fn pack(&self, band: u32, rows: &[u8]) -> Result<Vec<u8>, Fault> {
-        let stride = usize::from(self.width) * usize::from(self.channels);
-        let height = u16::try_from(rows.len() / stride.max(1)).map_err(bug)?;
-        let mut out = Vec::with_capacity(rows.len() / 8 + 4096);
-        let mut encoder = Encoder::new(&mut out, self.quality.clamp(1, 100));
-        encoder.set_sampling_factor(SamplingFactor::F_1_1);
-        encoder.set_restart_interval(self.width.div_ceil(8));
-        if let (0, Some(dpi)) = (band, self.print_dpi) {
-            encoder.set_density(PixelDensity { density: (dpi, dpi), unit: PixelDensityUnit::Inches });
-            encoder.add_icc_profile(&srgb_profile()?).map_err(bug)?;
-        }
-        let color = if self.channels == 4 { ColorType::Rgba } else { ColorType::Rgb };
-        encoder.encode(rows, self.width, height, color).map_err(bug)?;
-        let (scan, frame) = headers(&out).ok_or_else(|| Fault::bug("a JPEG without a scan"))?;
-        out[frame + 5..frame + 7].copy_from_slice(&self.height.to_be_bytes());
-        if band > 0 {
-            // The marker that ends the band before takes the place of the headers.
-            out.drain(..scan - 2);
-            out[..2].copy_from_slice(&[0xFF, 0xD7]);
-        }
-        if band + 1 < self.bands() {
-            out.truncate(out.len() - 2);
-        }
+    pub fn pack(&self, band: u32, rows: &[u8], channels: u8) -> Result<Vec<u8>, Fault> {
+        let mut out = self.begin(band, rows.len())?;
+        self.coder.rows(rows, self.width.into(), channels.into(), band as usize * BLOCKS, &mut out);
+        Ok(self.end(band, out))
+    }
+
+    /// The same for RGB rows, which become what [`unpack`] will make of the band.
+    fn pack_as_seen(&self, band: u32, rows: &mut [u8]) -> Result<Vec<u8>, Fault> {
+        let mut out = self.begin(band, rows.len())?;
+        self.coder.rows_as_seen(rows, self.width.into(), band as usize * BLOCKS, &mut out);
+        Ok(self.end(band, out))
+    }
+
+    fn begin(&self, band: u32, bytes: usize) -> Result<Vec<u8>, Fault> {
+        let mut out = match (band, self.print_dpi) {
+            (0, Some(dpi)) => self.coder.headers(self.width, self.height, Some(dpi), Some(&srgb_profile()?)),
+            (0, None) => self.coder.headers(self.width, self.height, None, None),
+            _ => Vec::new(),
+        };
+        out.reserve(bytes / 8);
         Ok(out)
     }
+
+    fn end(&self, band: u32, mut out: Vec<u8>) -> Vec<u8> {
+        if band + 1 >= self.bands() {
+            out.extend_from_slice(&[0xFF, 0xD9]);
+        }
+        out
+    }
 }
 
-/// Decodes on all cores what [`Jpeg::pack`] made for the screen. `None` for any other file.
-///
-/// What comes out is what any decoder makes of the file as a whole: nothing reaches over a restart marker, and without
-/// subsampling no pixel depends on its neighbours in another block.
+/// Codes a picture on all cores. Alpha is dropped.
+pub fn pack(picture: &Picture, quality: u8) -> Result<Vec<u8>, Fault> {
+    let jpeg = Jpeg::new((picture.width, picture.height), quality, None)?;
+    let bands = picture.pixels.par_chunks(band_bytes(picture)).enumerate();
+    let pack = |(band, rows)| jpeg.pack(band as u32, rows, picture.channels);
+    Ok(bands.map(pack).collect::<Result<Vec<_>, Fault>>()?.concat())
+}
+
+/// The same for a picture without alpha, which becomes the very picture that [`unpack`] will make of the file.
+pub fn pack_as_seen(picture: &mut Picture, quality: u8) -> Result<Vec<u8>, Fault> {
+    let jpeg = Jpeg::new((picture.width, picture.height), quality, None)?;
+    if picture.channels != 3 {
+        return Err(Fault::bug("a JPEG has no alpha"));
+    }
+    let band = band_bytes(picture);
+    let bands = picture.pixels.par_chunks_mut(band).enumerate();
+    let pack = |(band, rows): (usize, &mut [u8])| jpeg.pack_as_seen(band as u32, rows);
+    Ok(bands.map(pack).collect::<Result<Vec<_>, Fault>>()?.concat())
+}
+
+fn band_bytes(picture: &Picture) -> usize {
+    BAND_ROWS as usize * picture.width as usize * usize::from(picture.channels)
+}
+
+/// Decodes on all cores what was coded here for the screen. `None` for any other file.
 pub fn unpack(file: &[u8]) -> Option<Picture> {
-    let (scan, frame) = headers(file)?;
-    let (height, width) = (u16_at(file, frame + 5)?, u16_at(file, frame + 7)?);
-    let every = segment(file, 0xDD).and_then(|at| u16_at(file, at + 4))?;
-    let is_plain = file.get(frame + 9..frame + 19)? == [3, 0, 0x11, 0, 1, 0x11, 1, 2, 0x11, 1].as_slice();
-    if !is_plain || width == 0 || every != width.div_ceil(8) || segment(file, 0xE2).is_some() {
-        return None;
-    }
-    // A marker is 0xFF and anything but a stuffed zero.
-    let mut rows = vec![scan];
-    let mut at = scan;
-    while let Some(found) = file.get(at..)?.windows(2).position(|pair| pair[0] == 0xFF && pair[1] != 0) {
-        at += found + 2;
-        rows.push(at);
-    }
-    let blocks = usize::from(height).div_ceil(8);
-    if rows.len() != blocks + 1 || rows.last() != Some(&file.len()) {
-        return None;
-    }
-    let blocks_a_band = BAND_ROWS as usize / 8;
-    let bands: Vec<Vec<u8>> = (0..blocks.div_ceil(blocks_a_band))
+    let reader = Reader::new(file)?;
+    let rows = reader.rows();
+    let bands: Vec<Vec<u8>> = (0..rows.div_ceil(BLOCKS))
         .into_par_iter()
-        .map(|band| {
-            let (first, last) = (band * blocks_a_band, ((band + 1) * blocks_a_band).min(blocks));
-            let own_height = (usize::from(height) - first * 8).min(BAND_ROWS as usize) as u16;
-            let mut own = Vec::with_capacity(scan + rows[last] - rows[first]);
-            own.extend_from_slice(&file[..scan]);
-            own[frame + 5..frame + 7].copy_from_slice(&own_height.to_be_bytes());
-            own.extend_from_slice(&file[rows[first]..rows[last] - 2]);
-            own.extend_from_slice(&[0xFF, 0xD9]);
-            let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB);
-            zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(own), options).decode().ok()
-        })
+        .map(|band| reader.read(band * BLOCKS..((band + 1) * BLOCKS).min(rows)))
         .collect::<Option<_>>()?;
-    Picture::new(width.into(), height.into(), 3, bands.concat())
-}
-
-fn u16_at(file: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes([*file.get(at)?, *file.get(at + 1)?]))
-}
-
-/// Where the coded blocks begin, and the frame header's marker.
-fn headers(file: &[u8]) -> Option<(usize, usize)> {
-    let scan = segment(file, 0xDA)?;
-    Some((scan + 2 + usize::from(u16_at(file, scan + 2)?), segment(file, 0xC0)?))
-}
-
-/// The first segment with that marker, up to the scan.
-fn segment(file: &[u8], wanted: u8) -> Option<usize> {
-    let mut at = 2;
-    loop {
-        let marker = u16_at(file, at)?;
-        if marker >> 8 != 0xFF || marker == 0xFFDA && wanted != 0xDA {
-            return None;
-        }
-        if marker as u8 == wanted {
-            return Some(at);
-        }
-        at += 2 + usize::from(u16_at(file, at + 2)?);
-    }
+    Picture::new(reader.width.into(), reader.height.into(), 3, bands.concat())
 }
 
 fn srgb_profile() -> Result<Vec<u8>, Fault> {
@@ -140,52 +122,101 @@ fn srgb_profile() -> Result<Vec<u8>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use zune_core::bytestream::ZCursor;
 
-    #[test]
-    fn pieces_are_the_picture_a_single_encoder_makes() {
-        let (width, height) = (83u16, 300u16);
-        let pixels: Vec<u8> = (0..u32::from(width) * u32::from(height) * 3)
-            .map(|at| (at.wrapping_mul(2_654_435_761) >> 25) as u8)
-            .collect();
-        let jpeg = Jpeg { width, height, channels: 3, quality: 90, print_dpi: Some(300) };
-        let rows = BAND_ROWS as usize * usize::from(width) * 3;
-        let pieces: Vec<Vec<u8>> =
-            pixels.chunks(rows).zip(0..).map(|(rows, band)| jpeg.pack(band, rows).unwrap()).collect();
-        assert_eq!(pieces.len() as u32, jpeg.bands());
-        let joined = image::load_from_memory(&pieces.concat()).unwrap().into_rgb8();
-        let mut single = Vec::new();
-        let mut encoder = Encoder::new(&mut single, 90);
-        encoder.set_sampling_factor(SamplingFactor::F_1_1);
-        encoder.encode(&pixels, width, height, ColorType::Rgb).unwrap();
-        let single = image::load_from_memory(&single).unwrap().into_rgb8();
-        assert_eq!((joined.width(), joined.height()), (u32::from(width), u32::from(height)));
-        assert!(joined == single);
+    fn others(file: &[u8]) -> Vec<u8> {
+        zune_jpeg::JpegDecoder::new(ZCursor::new(file)).decode().unwrap()
+    }
+
+    fn apart(a: &[u8], b: &[u8]) -> u8 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0)
+    }
+
+    /// Soft waves with some noise.
+    fn waves(width: u32, height: u32, noise: u32) -> Picture {
+        let wave = |at: f64| 127.5 + 110.0 * at.sin();
+        let grain = |at: u32| f64::from((at.wrapping_mul(2_654_435_761) >> 20) % (noise + 1));
+        let pixels = (0..width * height).flat_map(|at| {
+            let (x, y) = (f64::from(at % width), f64::from(at / width));
+            [wave(x / 9.0), wave(y / 14.0 + 1.0), wave((x + y) / 20.0)].map(|value| (value + grain(at)) as u8)
+        });
+        Picture::new(width, height, 3, pixels.collect()).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        /// Any picture of any size: other decoders read it, and see what we see, but for rounding.
+        #[test]
+        fn files_are_read_alike_here_and_elsewhere(
+            (width, height) in (1u32..40, 1u32..150),
+            quality in 1u8..=100,
+            seed in any::<u32>(),
+        ) {
+            let pixels: Vec<u8> = (0..width * height * 3).map(|at| (at.wrapping_mul(seed | 1) >> 23) as u8).collect();
+            let with_alpha = pixels.chunks(3).flat_map(|color| [color[0], color[1], color[2], 7]).collect();
+            let with_alpha = Picture::new(width, height, 4, with_alpha).unwrap();
+            let mut seen = Picture::new(width, height, 3, pixels).unwrap();
+            let whole = pack(&seen, quality).unwrap();
+            let file = pack_as_seen(&mut seen, quality).unwrap();
+            prop_assert!(file == whole && file == pack(&with_alpha, quality).unwrap());
+            prop_assert!(unpack(&file).unwrap() == seen, "what is drawn first and what is drawn later");
+            prop_assert!(apart(&others(&file), &seen.pixels) <= 4);
+        }
     }
 
     #[test]
-    fn bands_decode_on_their_own_to_what_the_file_is() {
-        for (width, height) in [(83u32, 300u32), (640, 128), (9, 641)] {
-            let pixels = (0..width * height * 3).map(|at| ((at / 7) ^ (at / 1000)) as u8).collect();
-            let picture = Picture::new(width, height, 3, pixels).unwrap();
-            let file = crate::render::encode_jpeg(&picture, 90).unwrap();
-            let whole = zune_jpeg::JpegDecoder::new(ZCursor::new(&file)).decode().unwrap();
-            assert!(unpack(&file).unwrap().pixels == whole);
-            assert!(unpack(&file[..file.len() - 1]).is_none() && unpack(&file[..300]).is_none());
+    fn high_quality_is_close_to_the_picture_and_to_another_encoder() {
+        for (width, height, noise) in [(83, 140, 0), (40, 131, 24), (8, 8, 3)] {
+            let picture = waves(width, height, noise);
+            for (quality, limit) in [(100, 4), (95, 14), (88, 34)] {
+                let file = pack(&picture, quality).unwrap();
+                let read = unpack(&file).unwrap();
+                assert!(
+                    apart(&read.pixels, &picture.pixels) <= limit,
+                    "{quality}: {}",
+                    apart(&read.pixels, &picture.pixels)
+                );
+                let mut other = Vec::new();
+                let mut encoder = jpeg_encoder::Encoder::new(&mut other, quality);
+                encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+                encoder.set_restart_interval((width as u16).div_ceil(8));
+                encoder.encode(&picture.pixels, width as u16, height as u16, jpeg_encoder::ColorType::Rgb).unwrap();
+                assert!(file.len() <= other.len() * 51 / 50, "{} and {}", file.len(), other.len());
+                // Copies of photos that an older program made.
+                assert!(apart(&unpack(&other).unwrap().pixels, &others(&other)) <= 3);
+            }
         }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_from_elsewhere_is_left_to_others() {
+        let file = pack(&waves(24, 20, 9), 90).unwrap();
+        assert!(unpack(&file[..file.len() - 1]).is_none() && unpack(&file[..300]).is_none());
         let mut other = Vec::new();
-        Encoder::new(&mut other, 90).encode(&[9; 64 * 64 * 3], 64, 64, ColorType::Rgb).unwrap();
+        jpeg_encoder::Encoder::new(&mut other, 90)
+            .encode(&[9; 64 * 64 * 3], 64, 64, jpeg_encoder::ColorType::Rgb)
+            .unwrap();
         assert!(unpack(&other).is_none());
+        for at in (0..file.len()).step_by(3) {
+            let mut damaged = file.clone();
+            damaged[at] ^= 0x55;
+            let _ = unpack(&damaged);
+        }
     }
 
     #[test]
     fn print_files_say_how_large_and_in_which_colours_they_are() {
         use image::ImageDecoder;
-        let jpeg = Jpeg { width: 16, height: 8, channels: 3, quality: 95, print_dpi: Some(300) };
-        let file = jpeg.pack(0, &[128; 16 * 8 * 3]).unwrap();
+        let jpeg = Jpeg::new((16, 8), 95, Some(300)).unwrap();
+        let file = jpeg.pack(0, &[128; 16 * 8 * 3], 3).unwrap();
         assert_eq!(file[6..18], *b"JFIF\0\x01\x02\x01\x01\x2C\x01\x2C");
         let mut decoder = image::codecs::jpeg::JpegDecoder::new(std::io::Cursor::new(&file)).unwrap();
         let profile = moxcms::ColorProfile::new_from_slice(&decoder.icc_profile().unwrap().unwrap()).unwrap();
         assert_eq!(profile.color_space, moxcms::DataColorSpace::Rgb);
         assert_eq!(srgb_profile().unwrap()[24..36], [0; 12], "no date");
+        assert!(Jpeg::new((65_536, 8), 95, None).is_err());
     }
 }

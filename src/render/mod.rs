@@ -23,7 +23,7 @@ pub mod text;
 
 pub use artwork::{Artwork, ArtworkProblem};
 pub use color::Color;
-pub use draw::{draw, draw_clear, needed_pixels, preview};
+pub use draw::{draw, draw_clear, draw_jpeg, needed_pixels, preview};
 pub use pdf::print_pdf;
 pub use picture::{Photos, Picture, encode_jpeg, encode_png};
 pub use print::{Paper, PrintProblem, print_jpeg, print_png};

@@ -7,14 +7,14 @@ mod child;
 pub mod corpus;
 mod decode;
 mod kind;
-mod reduced;
+pub(super) mod reduced;
 
 pub use child::{Decoder, Limits, PhotoProblem, child_main, limit_self as limit_child};
 pub use decode::Decoded;
 pub use kind::{Kind, inspect};
 
 use super::jpeg;
-use super::picture::{Picture, encode_jpeg, encode_png};
+use super::picture::{Picture, encode_png};
 use crate::kernel::Fault;
 
 /// The bytes are an SVG, by how they begin.
@@ -22,15 +22,33 @@ pub fn is_svg(bytes: &[u8]) -> bool {
     inspect(&bytes[..bytes.len().min(512)]) == Kind::Unsupported("SVG")
 }
 
-/// The longer side of the small copy that editor and previews work with, in pixels.
+/// The longer side of the small copy that editor and previews work with, in pixels; up to a sixteenth less where that is the size a
+/// file is decoded at.
 pub const PROXY_SIDE: u32 = 1600;
+/// What a larger photo's proxy has at least.
+pub const PROXY_LEAST: u32 = PROXY_SIDE - PROXY_SIDE / 16;
 
-/// The proxy's file and its content type: JPEG, or PNG where the photo has alpha. Holds nothing but pixels.
-pub fn encode_proxy(picture: &Picture) -> Result<(Vec<u8>, &'static str), Fault> {
-    if picture.has_alpha() {
-        Ok((encode_png(picture)?, "image/png"))
-    } else {
-        Ok((encode_jpeg(picture, 90)?, "image/jpeg"))
+/// What a proxy is coded with.
+const PROXY_QUALITY: u8 = 90;
+
+/// The small copy of a photo.
+pub struct Proxy {
+    /// JPEG, or PNG where the photo has alpha. Holds nothing but pixels.
+    pub file: Vec<u8>,
+    pub content_type: &'static str,
+    /// What [`decode_trusted`] makes of the file, to the last bit, so that a preview drawn from this is the one drawn from the file later.
+    pub picture: Picture,
+}
+
+impl Proxy {
+    /// # Errors
+    /// Only for mistakes in the program.
+    pub fn new(mut picture: Picture) -> Result<Proxy, Fault> {
+        if picture.has_alpha() {
+            return Ok(Proxy { file: encode_png(&picture)?, content_type: "image/png", picture });
+        }
+        let file = jpeg::pack_as_seen(&mut picture, PROXY_QUALITY)?;
+        Ok(Proxy { file, content_type: "image/jpeg", picture })
     }
 }
 
@@ -39,7 +57,7 @@ pub fn decode_trusted(bytes: &[u8]) -> Result<Picture, Fault> {
     if let Some(picture) = jpeg::unpack(bytes) {
         return Ok(picture);
     }
-    let limits = decode::Limits { max_pixels: 200_000_000, max_side: None };
+    let limits = decode::Limits { max_pixels: 200_000_000, max_side: None, enough: None };
     decode::decode(bytes, &limits)
         .map(|decoded| decoded.picture)
         .map_err(|problem| Fault::Corrupt(format!("a picture of our own could not be read: {problem}")))

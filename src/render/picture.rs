@@ -1,8 +1,7 @@
 //! Pixels in memory, and the small files made of them.
 
-use super::jpeg::{BAND_ROWS, Jpeg};
+use super::jpeg;
 use crate::kernel::Fault;
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -72,20 +71,11 @@ impl std::fmt::Debug for Picture {
 }
 
 /// A JPEG without subsampled colour, so that thin coloured letters stay clean. `quality` 1–100. Alpha is dropped.
+///
+/// # Errors
+/// More than 65535 pixels a side.
 pub fn encode_jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Fault> {
-    let (width, height) = match (u16::try_from(picture.width), u16::try_from(picture.height)) {
-        (Ok(width), Ok(height)) => (width, height),
-        _ => return Err(Fault::bug("a JPEG has at most 65535 pixels a side")),
-    };
-    let jpeg = Jpeg { width, height, channels: picture.channels, quality, print_dpi: None };
-    let band = BAND_ROWS as usize * usize::from(width) * usize::from(picture.channels);
-    let bands: Vec<&[u8]> = picture.pixels.chunks(band).collect();
-    let pieces: Vec<Vec<u8>> = bands
-        .into_par_iter()
-        .enumerate()
-        .map(|(band, rows)| jpeg.pack(band as u32, rows))
-        .collect::<Result<_, Fault>>()?;
-    Ok(pieces.concat())
+    jpeg::pack(picture, quality)
 }
 
 /// A PNG tagged as sRGB.

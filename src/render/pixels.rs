@@ -6,6 +6,9 @@ mod resize;
 mod sample;
 mod soften;
 
+use wide::bytemuck::cast;
+use wide::{f32x4, i16x8, i32x4, i32x8, u8x16};
+
 pub use compose::{Fade, Finish, Ink, Region, compose, opaque_rgb};
 pub use filter::filter_rows;
 pub use resize::{Filter, Rows, resize};
@@ -19,6 +22,42 @@ pub struct Raster<'a> {
     pub height: u32,
     pub channels: u8,
     pub pixels: &'a [u8],
+}
+
+/// Rounded to the nearest number a byte can hold.
+#[inline(always)]
+pub fn to_bytes(values: f32x4) -> [u8; 4] {
+    let [four, ..] = cast::<u8x16, [[u8; 4]; 4]>(narrow([values.fast_round_int(); 2]));
+    four
+}
+
+/// The same for eight.
+#[inline(always)]
+pub fn to_eight_bytes(values: [f32x4; 2]) -> [u8; 8] {
+    let [eight, _] = cast::<u8x16, [[u8; 8]; 2]>(narrow(values.map(f32x4::fast_round_int)));
+    eight
+}
+
+#[inline(always)]
+fn narrow(whole: [i32x4; 2]) -> u8x16 {
+    let short = i16x8::from_i32x8_saturate(cast::<[i32x4; 2], i32x8>(whole));
+    u8x16::narrow_i16x8(short, short)
+}
+
+/// Writes as many pixels as fit into RGB rows, four at a time.
+#[inline(always)]
+pub fn put_rgb(colors: impl Iterator<Item = [u32; 4]>, to: &mut [u8]) {
+    let (whole, rest) = to.as_chunks_mut::<12>();
+    let mut colors = colors;
+    for (to, four) in whole.iter_mut().zip(&mut colors) {
+        let [a, b, c, d] = four.map(u64::from);
+        let words = [a | b << 24 | c << 48, c >> 16 | d << 8].map(u64::to_le_bytes);
+        to.copy_from_slice(&words.as_flattened()[..12]);
+    }
+    if let (false, Some(four)) = (rest.is_empty(), colors.next()) {
+        let bytes = four.map(|color| [color as u8, (color >> 8) as u8, (color >> 16) as u8]);
+        rest.iter_mut().zip(bytes.as_flattened()).for_each(|(to, byte)| *to = *byte);
+    }
 }
 
 /// An affine map: x' = a·x + c·y + e, y' = b·x + d·y + f.

@@ -93,8 +93,14 @@ pub fn print_png(
     let stride = canvas.width as usize * 3;
     let mut sum = deflate::Adler::new();
     chunk(out, b"IDAT", &deflate::BEGIN)?;
-    let pack = |_, rows: &[u8]| Ok(deflate::pack(rows, stride));
-    in_bands(&drawing, stride, paper.mirror, progress, &pack, &mut |packed: deflate::Packed| {
+    let pack = |band| {
+        let mut rows = drawing.band(band)?;
+        if paper.mirror {
+            mirror::<3>(&mut rows, stride);
+        }
+        Ok(deflate::pack(&rows, stride))
+    };
+    in_bands(drawing.bands(), progress, &pack, &mut |packed: deflate::Packed| {
         sum.add(&packed);
         chunk(out, b"IDAT", &packed.data)
     })?;
@@ -117,16 +123,16 @@ pub fn print_jpeg(
 ) -> Result<(), PrintProblem> {
     let canvas = Canvas::pixels(scene, pixels, Area::Bleed);
     let drawing = Drawing::new(scene, photos, &canvas)?;
-    let side = |pixels: u32| u16::try_from(pixels).map_err(|_| Fault::bug("a JPEG has at most 65535 pixels a side"));
-    let jpeg = Jpeg {
-        width: side(canvas.width)?,
-        height: side(canvas.height)?,
-        channels: 3,
-        quality,
-        print_dpi: Some(u16::try_from(paper.dpi).unwrap_or(u16::MAX)),
+    let dpi = u16::try_from(paper.dpi).unwrap_or(u16::MAX);
+    let jpeg = Jpeg::new((canvas.width, canvas.height), quality, Some(dpi))?;
+    let pack = |band| {
+        let mut pixmap = drawing.opaque(band)?;
+        if paper.mirror {
+            mirror::<4>(pixmap.data_mut(), canvas.width as usize * 4);
+        }
+        jpeg.pack(band, pixmap.data(), 4)
     };
-    let (stride, pack) = (canvas.width as usize * 3, |band, rows: &[u8]| jpeg.pack(band, rows));
-    in_bands(&drawing, stride, paper.mirror, progress, &pack, &mut |piece: Vec<u8>| out.write_all(&piece))?;
+    in_bands(drawing.bands(), progress, &pack, &mut |piece: Vec<u8>| out.write_all(&piece))?;
     out.flush()?;
     progress(100);
     Ok(())
@@ -134,14 +140,11 @@ pub fn print_jpeg(
 
 /// Draws and packs bands on all cores and hands them on in order, a few at a time.
 fn in_bands<T: Send>(
-    drawing: &Drawing,
-    stride: usize,
-    is_mirrored: bool,
+    bands: u32,
     progress: &dyn Fn(u8) -> bool,
-    pack: &(dyn Fn(u32, &[u8]) -> Result<T, Fault> + Sync),
+    pack: &(dyn Fn(u32) -> Result<T, Fault> + Sync),
     write: &mut dyn FnMut(T) -> io::Result<()>,
 ) -> Result<(), PrintProblem> {
-    let bands = drawing.bands();
     // Enough that no core waits long for the last of them; what is kept of each is only its packed bytes.
     let in_flight = rayon::current_num_threads() as u32 * 6;
     let mut first = 0;
@@ -150,16 +153,7 @@ fn in_bands<T: Send>(
             return Err(PrintProblem::Stopped);
         }
         let last = (first + in_flight).min(bands);
-        let packed: Vec<T> = (first..last)
-            .into_par_iter()
-            .map(|band| {
-                let mut rows = drawing.band(band)?;
-                if is_mirrored {
-                    mirror(&mut rows, stride);
-                }
-                pack(band, &rows)
-            })
-            .collect::<Result<_, Fault>>()?;
+        let packed: Vec<T> = (first..last).into_par_iter().map(pack).collect::<Result<_, Fault>>()?;
         for piece in packed {
             write(piece)?;
         }
@@ -168,10 +162,10 @@ fn in_bands<T: Send>(
     Ok(())
 }
 
-/// Changes left and right of RGB rows of `stride` bytes.
-pub fn mirror(rows: &mut [u8], stride: usize) {
+/// Changes left and right of rows of `stride` bytes, `N` a pixel.
+pub fn mirror<const N: usize>(rows: &mut [u8], stride: usize) {
     for row in rows.chunks_exact_mut(stride) {
-        row.as_chunks_mut::<3>().0.reverse();
+        row.as_chunks_mut::<N>().0.reverse();
     }
 }
 

@@ -8,7 +8,7 @@ use super::random::{Dice, params};
 use super::*;
 use crate::catalog::layout::{Layer, Layout, ProductFile, Size};
 use crate::render::compare::{Likeness, PrintView, likeness, shrink_print};
-use crate::render::photo::{PROXY_SIDE, decode_trusted, encode_proxy};
+use crate::render::photo::{PROXY_SIDE, Proxy, decode_trusted};
 use crate::render::picture::at_most;
 use crate::render::{
     Area, Artwork, Canvas, Paper, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels, print_png,
@@ -64,8 +64,8 @@ static PHOTOS: LazyLock<HashMap<Uuid, Photo>> = LazyLock::new(|| {
         pixel.iter_mut().for_each(|value| *value = (i16::from(*value) + grain).clamp(0, 255) as u8);
     }
     let photo = |original: Picture| {
-        let (bytes, _) = encode_proxy(&original).unwrap();
-        Photo { original: Arc::new(original), proxy: Arc::new(decode_trusted(&bytes).unwrap()) }
+        let proxy = Proxy::new(original.clone()).unwrap();
+        Photo { original: Arc::new(original), proxy: Arc::new(proxy.picture) }
     };
     let all = [load("chelsea.jpg"), larger, fine];
     all.into_iter().enumerate().map(|(at, picture)| (Uuid::from_u128(at as u128 + 1), photo(picture))).collect()

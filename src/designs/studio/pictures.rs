@@ -8,7 +8,6 @@ use crate::kernel::lang::Words;
 use crate::kernel::{Error, Fault, Message, Refusal};
 use crate::people::May;
 use crate::people::rights::ChangesOrders;
-use crate::render::photo::PROXY_SIDE;
 use crate::render::{Picture, encode_jpeg};
 use crate::shop::Shop;
 use crate::store::BlobRef;
@@ -84,7 +83,7 @@ async fn take_in(visit: &Visit, id: ProductId, mut body: Multipart) -> Result<Ma
 
 /// Decodes the file in a child process and keeps an upright JPEG without anything else that was in it.
 fn develop(shop: &Shop, original: &BlobRef) -> Result<ProductPicture, Error> {
-    let decoded = decoded(shop, original, PROXY_SIDE)?;
+    let decoded = decoded(shop, original)?;
     let picture = on_white(decoded.picture);
     let (width, height) = (picture.width, picture.height);
     let file = shop.blobs().put(&encode_jpeg(&picture, QUALITY)?)?;

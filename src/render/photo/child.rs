@@ -25,6 +25,10 @@ const CHILD_MEMORY: u64 = 400 << 20;
 const CHILD_CPU_S: u64 = if cfg!(debug_assertions) { 60 } else { 10 };
 /// A child is killed after this long, however little it did.
 const CHILD_WALL: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 15 });
+/// Rows a child turns before it sends them.
+const ROWS_AT_A_TIME: u32 = 64;
+/// Pixels on their way from a child.
+const PIPE_BYTES: usize = 1 << 20;
 /// How long a caller waits for its turn before it is told that the machine is busy.
 const QUEUE_WAIT: Duration = Duration::from_secs(25);
 /// Children at a time.
@@ -103,7 +107,16 @@ impl Decoder {
     /// # Errors
     /// [`PhotoProblem::Fault`] with [`Fault::Busy`] when too many others wait.
     pub fn decode(&self, file: &Path, max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
-        self.decode_file(File::open(file).map_err(Fault::from)?, max_side)
+        self.decode_file(File::open(file).map_err(Fault::from)?, max_side, None)
+    }
+
+    /// Decodes a file for its small copy: [`super::PROXY_LEAST`] to [`super::PROXY_SIDE`] pixels.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub fn decode_small(&self, file: &Path) -> Result<Decoded, PhotoProblem> {
+        let file = File::open(file).map_err(Fault::from)?;
+        self.decode_file(file, Some(super::PROXY_SIDE), Some(super::PROXY_LEAST))
     }
 
     /// The same for a small file that is in memory.
@@ -111,7 +124,7 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::decode`].
     pub fn decode_bytes(&self, bytes: &[u8], max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
-        self.decode_file(in_memory(bytes)?, max_side)
+        self.decode_file(in_memory(bytes)?, max_side, None)
     }
 
     /// Draws an SVG, its longer side `side` pixels long, in a child under the same limits: what is nested too deep or too large ends the
@@ -123,10 +136,15 @@ impl Decoder {
         if bytes.len() as u64 > self.limits.max_bytes {
             return Err(PhotoProblem::TooLarge);
         }
-        self.ask(in_memory(bytes)?, Some(side), true, Kind::Unsupported("SVG"))
+        self.ask(in_memory(bytes)?, Some(side), None, Kind::Unsupported("SVG"))
     }
 
-    fn decode_file(&self, mut input: File, max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
+    fn decode_file(
+        &self,
+        mut input: File,
+        max_side: Option<u32>,
+        enough: Option<u32>,
+    ) -> Result<Decoded, PhotoProblem> {
         if input.metadata().map_err(Fault::from)?.len() > self.limits.max_bytes {
             return Err(PhotoProblem::TooLarge);
         }
@@ -140,16 +158,24 @@ impl Decoder {
             Kind::Jpeg | Kind::Png | Kind::Webp => {}
         }
         std::io::Seek::rewind(&mut input).map_err(Fault::from)?;
-        self.ask(input, max_side, false, kind)
+        self.ask(input, max_side, enough, kind)
     }
 
-    fn ask(&self, input: File, max_side: Option<u32>, is_svg: bool, kind: Kind) -> Result<Decoded, PhotoProblem> {
+    fn ask(
+        &self,
+        input: File,
+        max_side: Option<u32>,
+        enough: Option<u32>,
+        kind: Kind,
+    ) -> Result<Decoded, PhotoProblem> {
+        let is_svg = matches!(kind, Kind::Unsupported(_));
         let _turn = Turn::take()?;
         let child = Command::new(&self.program)
             .arg("decode-photo")
             .arg(self.limits.max_pixels.to_string())
             .arg(max_side.unwrap_or(0).to_string())
             .arg(u8::from(is_svg).to_string())
+            .arg(enough.unwrap_or(0).to_string())
             .env_clear()
             .stdin(Stdio::from(input))
             .stdout(Stdio::piped())
@@ -161,6 +187,8 @@ impl Decoder {
 
     fn listen(&self, mut child: Child, kind: Kind) -> Result<Decoded, PhotoProblem> {
         let Some(mut output) = child.stdout.take() else { return Err(Fault::bug("a child without output").into()) };
+        // The more fits in, the less often the two wait for each other. A system that allows less is only a little slower.
+        let _ = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
         let child = Arc::new(Mutex::new(child));
         let (done, waiting) = channel::<()>();
         let watched = child.clone();
@@ -252,7 +280,7 @@ impl Drop for Turn {
     }
 }
 
-/// The child: `petstar decode-photo MAX_PIXELS MAX_SIDE [1 for an SVG]`, the file on standard input, pixels on standard output.
+/// The child: `petstar decode-photo MAX_PIXELS MAX_SIDE [1 for an SVG] [ENOUGH]`, sides 0 where there is no limit, the file on standard input, pixels on standard output.
 pub fn child_main() -> ExitCode {
     let mut arguments = std::env::args().skip(2).map(|argument| argument.parse::<u64>());
     let (Some(Ok(max_pixels)), Some(Ok(max_side))) = (arguments.next(), arguments.next()) else {
@@ -265,17 +293,24 @@ pub fn child_main() -> ExitCode {
     let _ = rustix::process::nice(crate::render::NICENESS);
     // Worker threads would each reserve memory out of the little there is.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
-    let mut bytes = Vec::new();
+    let side = |side: u64| u32::try_from(side).ok().filter(|side| *side > 0);
+    let (max_side, enough) = (side(max_side), arguments.next().and_then(Result::ok).and_then(side));
+    let mut bytes = Vec::with_capacity(rustix::fs::fstat(std::io::stdin()).map_or(0, |stat| stat.st_size as usize + 1));
     if std::io::stdin().lock().read_to_end(&mut bytes).is_err() {
         return ExitCode::from(1);
     }
-    let max_side = u32::try_from(max_side).ok().filter(|side| *side > 0);
-    let answer = match max_side {
-        Some(side) if is_svg => draw(&bytes, side),
-        _ => decode::decode(&bytes, &decode::Limits { max_pixels, max_side }),
+    let limits = decode::Limits { max_pixels, max_side, enough };
+    let said = match max_side {
+        Some(side) if is_svg => draw(&bytes, side).map(|drawn| {
+            let size = (drawn.width, drawn.height, drawn.picture.channels);
+            speak(size, (drawn.width, drawn.height), |out| out.write_all(&drawn.picture.pixels))
+        }),
+        _ => decode::decode_stored(&bytes, &limits).map(|stored| {
+            drop(bytes);
+            speak(stored.upright(), (stored.width, stored.height), |out| speak_rows(&stored, out))
+        }),
     };
-    drop(bytes);
-    match answer.map(|decoded| speak(&decoded)).unwrap_or_else(|problem| refuse(&problem)) {
+    match said.unwrap_or_else(|problem| refuse(&problem)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(1),
     }
@@ -317,18 +352,37 @@ pub fn limit_self() -> rustix::io::Result<()> {
     Ok(())
 }
 
-fn speak(decoded: &Decoded) -> std::io::Result<()> {
-    let picture = &decoded.picture;
+/// A header, and the pixels as `pixels` writes them.
+fn speak(
+    (width, height, channels): (u32, u32, u8),
+    of_the_file: (u32, u32),
+    pixels: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut header = Vec::with_capacity(HEADER);
     header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&[0, picture.channels, 0, 0]);
-    for number in [picture.width, picture.height, decoded.width, decoded.height] {
+    header.extend_from_slice(&[0, channels, 0, 0]);
+    for number in [width, height, of_the_file.0, of_the_file.1] {
         header.extend_from_slice(&number.to_le_bytes());
     }
     out.write_all(&header)?;
-    out.write_all(&picture.pixels)?;
+    pixels(&mut out)?;
     out.flush()
+}
+
+/// Rows are turned as they are sent.
+fn speak_rows(stored: &decode::Stored, out: &mut dyn Write) -> std::io::Result<()> {
+    if let Some(pixels) = stored.pixels() {
+        return out.write_all(pixels);
+    }
+    let (_, height, _) = stored.upright();
+    let mut some = Vec::new();
+    for top in (0..height).step_by(ROWS_AT_A_TIME as usize) {
+        some.clear();
+        stored.rows(top..(top + ROWS_AT_A_TIME).min(height), &mut some);
+        out.write_all(&some)?;
+    }
+    Ok(())
 }
 
 fn refuse(problem: &Problem) -> std::io::Result<()> {

@@ -1,7 +1,7 @@
 //! Judges the decoder by a folder of files with a manifest that says what each must yield. Used by the tests.
 
 use super::child::{Decoder, PhotoProblem};
-use super::{Decoded, encode_proxy};
+use super::{Decoded, Proxy};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -89,7 +89,7 @@ fn judge_picture(entry: &Entry, decoded: &Decoded) -> Result<(), String> {
             }
         }
     }
-    let (proxy, _) = encode_proxy(picture).map_err(|fault| fault.to_string())?;
+    let proxy = Proxy::new(picture.clone()).map_err(|fault| fault.to_string())?.file;
     let holds = |needle: &[u8]| proxy.windows(needle.len()).any(|window| window == needle);
     let secret = entry.must_not_contain.as_deref();
     for needle in

@@ -3,6 +3,7 @@
 use super::kind::{Kind, inspect};
 use super::reduced;
 use crate::render::picture::{Picture, at_most};
+use crate::render::pixels::{Filter, resize};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits as ImageLimits, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
@@ -23,6 +24,8 @@ pub struct Limits {
     pub max_pixels: u64,
     /// The picture is shrunk to this longer side.
     pub max_side: Option<u32>,
+    /// A picture whose longer side is this may come out smaller than `max_side`, if that saves work.
+    pub enough: Option<u32>,
 }
 
 /// A decoded photo: upright, sRGB, without metadata.
@@ -74,8 +77,33 @@ struct Raw {
     orientation: Orientation,
 }
 
+/// A decoded photo as it lies in the file, perhaps on its side.
+pub struct Stored {
+    picture: Picture,
+    orientation: Orientation,
+    /// Upright, of the file's own picture.
+    pub width: u32,
+    pub height: u32,
+    kind: Kind,
+}
+
 /// Decodes a whole file.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Problem> {
+    let stored = decode_stored(bytes, limits)?;
+    let Stored { width, height, kind, .. } = stored;
+    let (upright_width, upright_height, channels) = stored.upright();
+    let picture = if stored.orientation == Orientation::NoTransforms {
+        stored.picture
+    } else {
+        let mut pixels = Vec::with_capacity(stored.picture.pixels.len());
+        stored.rows(0..upright_height, &mut pixels);
+        Picture::new(upright_width, upright_height, channels, pixels).ok_or(Problem::Unreadable)?
+    };
+    Ok(Decoded { picture, width, height, kind })
+}
+
+/// Decodes a whole file and leaves it to the caller to set it upright.
+pub fn decode_stored(bytes: &[u8], limits: &Limits) -> Result<Stored, Problem> {
     let kind = inspect(bytes);
     let raw = match kind {
         Kind::Jpeg => jpeg(bytes, limits)?,
@@ -87,23 +115,96 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Problem> {
         Kind::Unsupported(name) => return Err(Problem::Unsupported(name)),
         Kind::Unknown => return Err(Problem::Unreadable),
     };
-    let (width, height) = raw.size;
+    let size = raw.size;
     let picture = in_srgb(raw.image, raw.profile.as_deref())?;
-    let turned = matches!(
-        raw.orientation,
-        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
-    );
-    // Shrunk before it is turned, so that never two large copies stand side by side.
     let picture = match limits.max_side {
-        Some(side) if width.max(height) > side => {
-            let (width, height) = at_most((width, height), side);
-            picture.resized(width, height).map_err(|_| Problem::Unreadable)?
-        }
+        Some(side) if picture.long_side() > side => shrunk(picture, at_most(size, side)).ok_or(Problem::Unreadable)?,
         _ => picture,
     };
-    let picture = upright(picture, raw.orientation)?;
-    let (width, height) = if turned { (height, width) } else { (width, height) };
-    Ok(Decoded { picture, width, height, kind })
+    let (width, height) = if is_on_its_side(raw.orientation) { (size.1, size.0) } else { size };
+    Ok(Stored { picture, orientation: raw.orientation, width, height, kind })
+}
+
+fn is_on_its_side(orientation: Orientation) -> bool {
+    use Orientation::*;
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+impl Stored {
+    /// Width, height and channels of the upright picture.
+    pub fn upright(&self) -> (u32, u32, u8) {
+        let Picture { width, height, channels, .. } = self.picture;
+        if is_on_its_side(self.orientation) { (height, width, channels) } else { (width, height, channels) }
+    }
+
+    /// Adds rows of the upright picture to `out`. A few at a time, so that a large photo need not lie in memory twice.
+    pub fn rows(&self, rows: std::ops::Range<u32>, out: &mut Vec<u8>) {
+        let Picture { width, height, channels, .. } = self.picture;
+        let (across, _, _) = self.upright();
+        let (pixel, stride) = (usize::from(channels), across as usize * usize::from(channels));
+        let from = out.len();
+        out.resize(from + rows.len() * stride, 0);
+        let to = &mut out[from..];
+        let mut copy = |x: u32, y: u32| {
+            let (right, bottom) = (width - 1, height - 1);
+            let (column, row) = match self.orientation {
+                Orientation::NoTransforms => (x, y),
+                Orientation::FlipHorizontal => (right - x, y),
+                Orientation::Rotate180 => (right - x, bottom - y),
+                Orientation::FlipVertical => (x, bottom - y),
+                Orientation::Rotate90FlipH => (y, x),
+                Orientation::Rotate90 => (y, bottom - x),
+                Orientation::Rotate270FlipH => (right - y, bottom - x),
+                Orientation::Rotate270 => (right - y, x),
+            };
+            let from = (row as usize * width as usize + column as usize) * pixel;
+            let at = (y - rows.start) as usize * stride + x as usize * pixel;
+            to[at..at + pixel].copy_from_slice(&self.picture.pixels[from..from + pixel]);
+        };
+        // In the order in which the pixels are stored.
+        if is_on_its_side(self.orientation) {
+            (0..across).for_each(|x| rows.clone().for_each(|y| copy(x, y)));
+        } else {
+            rows.clone().for_each(|y| (0..across).for_each(|x| copy(x, y)));
+        }
+    }
+
+    /// The pixels, where they lie upright already.
+    pub fn pixels(&self) -> Option<&[u8]> {
+        (self.orientation == Orientation::NoTransforms).then_some(&self.picture.pixels)
+    }
+}
+
+/// Rows that are shrunk at a time.
+const STRIP: u32 = 64;
+
+/// Makes a picture smaller in the memory it has: what is done stands where rows were that nobody needs any more. `None` for an
+/// enlargement.
+fn shrunk(mut picture: Picture, (width, height): (u32, u32)) -> Option<Picture> {
+    let channels = picture.channels;
+    let stride = picture.width as usize * usize::from(channels);
+    let step = f64::from(picture.height) / f64::from(height);
+    if step < 1.0 || picture.width < width {
+        return None;
+    }
+    let (mut done, mut waiting) = (0, Vec::new());
+    for top in (0..height).step_by(STRIP as usize) {
+        let rows = STRIP.min(height - top);
+        let from = f64::from(top) * step;
+        let part =
+            [0.0, from, f64::from(picture.width), (f64::from(rows) * step).min(f64::from(picture.height) - from)];
+        waiting.extend(resize(picture.raster(), part, (width, rows), Filter::Lanczos3, false)?);
+        // The filter looks three of its own rows back, and one for rounding.
+        let needed = ((f64::from(top + rows) - 3.0) * step - 2.0).max(0.0) as usize * stride;
+        if done + waiting.len() <= needed || top + rows == height {
+            picture.pixels.get_mut(done..done + waiting.len())?.copy_from_slice(&waiting);
+            done += waiting.len();
+            waiting.clear();
+        }
+    }
+    picture.pixels.truncate(done);
+    picture.pixels.shrink_to_fit();
+    Picture::new(width, height, channels, picture.pixels)
 }
 
 fn image_limits() -> ImageLimits {
@@ -161,7 +262,8 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
     let profile = decoder.icc_profile();
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    let reduced = limits.max_side.filter(|_| input == ColorSpace::YCbCr).and_then(|side| reduced::decode(bytes, side));
+    let enough = limits.enough.or(limits.max_side).filter(|_| input == ColorSpace::YCbCr);
+    let reduced = enough.and_then(|side| reduced::decode(bytes, side));
     if let Some(reduced) = reduced {
         let image = RgbImage::from_raw(reduced.width, reduced.height, reduced.pixels).map(DynamicImage::ImageRgb8);
         let image = image.ok_or(Problem::Unreadable)?;
@@ -317,21 +419,6 @@ fn convert(pixels: &mut [u8], channels: u8, width: usize, profile: &ColorProfile
     }
 }
 
-fn upright(picture: Picture, orientation: Orientation) -> Result<Picture, Problem> {
-    if orientation == Orientation::NoTransforms {
-        return Ok(picture);
-    }
-    let Picture { width, height, channels, pixels } = picture;
-    let mut image = if channels == 4 {
-        RgbaImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgba8)
-    } else {
-        RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
-    }
-    .ok_or(Problem::Unreadable)?;
-    image.apply_orientation(orientation);
-    Picture::new(image.width(), image.height(), channels, image.into_bytes()).ok_or(Problem::Unreadable)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,13 +433,47 @@ mod tests {
         assert_eq!(rgb_of_inks(&inks(vec![0, 128, 128, 255], true, true), 1, None), [255, 255, 255]);
     }
 
+    fn noise(width: u32, height: u32, channels: u8) -> Picture {
+        let pixels = (0..width * height * u32::from(channels)).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8);
+        Picture::new(width, height, channels, pixels.collect()).unwrap()
+    }
+
+    #[test]
+    fn photos_are_set_upright_a_few_rows_at_a_time() {
+        for exif in 1..=8 {
+            let orientation = Orientation::from_exif(exif).unwrap();
+            let picture = noise(7, 5, 3);
+            let mut wanted = RgbImage::from_raw(7, 5, picture.pixels.clone()).map(DynamicImage::ImageRgb8).unwrap();
+            wanted.apply_orientation(orientation);
+            let stored = Stored { picture, orientation, width: 0, height: 0, kind: Kind::Jpeg };
+            let (width, height, _) = stored.upright();
+            assert_eq!((width, height), (wanted.width(), wanted.height()));
+            let mut pixels = Vec::new();
+            stored.rows(0..2, &mut pixels);
+            stored.rows(2..height, &mut pixels);
+            assert!(pixels == wanted.into_bytes(), "{exif}");
+        }
+    }
+
+    #[test]
+    fn shrinking_in_place_is_shrinking() {
+        for (size, channels) in [((300, 199), 3), ((150, 100), 4), ((297, 197), 3), ((299, 199), 3), ((1, 1), 3)] {
+            let picture = noise(300, 200, channels);
+            let wanted = picture.resized(size.0, size.1).unwrap();
+            let found = shrunk(picture, size).unwrap();
+            assert_eq!((found.width, found.height), size);
+            let worst = found.pixels.iter().zip(&wanted.pixels).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(worst <= Some(1), "{size:?}: {worst:?}");
+        }
+    }
+
     #[test]
     fn a_header_that_claims_too_much_is_refused_before_memory_is_taken() {
         let mut png = Vec::new();
         let mut writer = png::Encoder::new(&mut png, 30_000, 30_000).write_header().unwrap();
         writer.write_chunk(png::chunk::IDAT, &[0x78, 0x01]).unwrap();
         drop(writer);
-        let limits = Limits { max_pixels: 64_000_000, max_side: None };
+        let limits = Limits { max_pixels: 64_000_000, max_side: None, enough: None };
         assert_eq!(decode(&png, &limits).unwrap_err(), Problem::TooLarge);
     }
 }

@@ -1,16 +1,20 @@
-//! Decoding a JPEG straight to a half, a quarter or an eighth of its size, as the editor's copy of a photo needs it.
+//! Decoding a JPEG straight to one to four eighths of its size, as the editor's copy of a photo needs it.
 //!
-//! A block of 8 × 8 pixels is stored as frequencies; leaving out the high ones gives the block at 4 × 4, 2 × 2 or 1 × 1 pixels,
+//! A block of 8 × 8 pixels is stored as frequencies; leaving out the high ones gives the block at 4 × 4, 3 × 3, 2 × 2 or 1 × 1 pixels,
 //! at a fraction of the time and memory. Only what nearly every camera writes is read here (ITU-T T.81, baseline: one scan of
 //! luma and two chromas); anything else, and anything odd, is left to the complete decoder.
 //!
 //! Two threads share the work: one reads codes, which only goes one after the other, the other turns frequencies into pixels.
 
-mod bits;
+pub(crate) mod bits;
 mod inverse;
 
+use crate::render::pixels::put_rgb;
 use bits::{Bits, Huffman};
+use inverse::Inverse;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use wide::bytemuck::cast;
+use wide::{f32x4, i32x4};
 
 /// A smaller picture.
 pub struct Reduced {
@@ -33,15 +37,15 @@ struct Component {
 }
 
 #[derive(Default)]
-struct Tables {
-    quantization: [Option<[f32; 64]>; 4],
-    dc: [Option<Huffman>; 4],
-    ac: [Option<Huffman>; 4],
-    restart: usize,
+pub(crate) struct Tables {
+    pub quantization: [Option<[f32; 64]>; 4],
+    pub dc: [Option<Huffman>; 4],
+    pub ac: [Option<Huffman>; 4],
+    pub restart: usize,
 }
 
 /// The order in which frequencies are stored.
-const ZIGZAG: [u8; 64] = [
+pub(crate) const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
     28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
     47, 55, 62, 63,
@@ -83,7 +87,7 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 impl Tables {
-    fn quantization(&mut self, mut segment: &[u8]) -> Option<()> {
+    pub fn quantization(&mut self, mut segment: &[u8]) -> Option<()> {
         while let [place, rest @ ..] = segment {
             if place >> 4 != 0 {
                 return None;
@@ -98,7 +102,7 @@ impl Tables {
         Some(())
     }
 
-    fn huffman(&mut self, mut segment: &[u8]) -> Option<()> {
+    pub fn huffman(&mut self, mut segment: &[u8]) -> Option<()> {
         while let [place, rest @ ..] = segment {
             let counts: [u8; 16] = rest.get(..16)?.try_into().ok()?;
             let total = counts.iter().map(|count| usize::from(*count)).sum::<usize>();
@@ -127,7 +131,7 @@ impl Frame {
             return None;
         }
         let long = width.max(height);
-        let eighths = [1, 2, 4].into_iter().find(|eighths| (long * eighths) / 8 >= side as usize)?;
+        let eighths = (1..=4).find(|eighths| (long * eighths) / 8 >= side as usize)?;
         let parts: Vec<(u8, usize, usize, usize)> = segment
             .get(6..15)?
             .chunks_exact(3)
@@ -234,6 +238,8 @@ struct Reader<'t> {
     ac: &'t Huffman,
     /// Whether a frequency counts at the smaller size, in the order of storing.
     counts: [bool; 64],
+    /// From here on none counts.
+    end: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -241,19 +247,21 @@ impl<'t> Reader<'t> {
         let (dc, ac) = (tables.dc.get(component.dc)?.as_ref()?, tables.ac.get(component.ac)?.as_ref()?);
         let (across, down) = component.points;
         let counts = ZIGZAG.map(|place| usize::from(place % 8) < across && usize::from(place / 8) < down);
-        Some(Reader { dc, ac, counts })
+        let end = counts.iter().rposition(|counts| *counts).map_or(0, |last| last + 1);
+        Some(Reader { dc, ac, counts, end })
     }
 
-    #[inline]
+    #[inline(always)]
     fn block(&self, last_dc: &mut i32, bits: &mut Bits, to: &mut Blocks) -> Option<()> {
-        let first = to.frequencies.len();
+        let mut found = [(0, 0); 64];
         *last_dc = last_dc.checked_add(bits.difference(self.dc)?)?;
-        to.frequencies.push((0, i16::try_from(*last_dc).ok()?));
-        let (mut last, mut at) = (1, 1);
-        while at < 64 {
+        found[0].1 = i16::try_from(*last_dc).ok()?;
+        let (mut count, mut last, mut at) = (1, 1, 1);
+        while at < self.end {
             let (zeros, value) = bits.frequency(self.ac)?;
             if value == 0 {
                 if zeros != 15 {
+                    at = 64;
                     break;
                 }
                 at += 16;
@@ -261,12 +269,15 @@ impl<'t> Reader<'t> {
             }
             at += zeros;
             if *self.counts.get(at)? {
-                to.frequencies.push((ZIGZAG[at], value));
+                found[count & 63] = (ZIGZAG[at], value);
+                count += 1;
                 last = at + 1;
             }
             at += 1;
         }
-        to.blocks.push(((to.frequencies.len() - first) as u8, last as u8));
+        bits.pass(self.ac, at)?;
+        to.frequencies.extend_from_slice(found.get(..count)?);
+        to.blocks.push((count as u8, last as u8));
         Some(())
     }
 }
@@ -287,6 +298,7 @@ struct Plane {
     across: usize,
     down: usize,
     points: (usize, usize),
+    inverse: Inverse,
     quantization: [f32; 64],
     strip: Vec<u8>,
     stride: usize,
@@ -298,9 +310,19 @@ impl Painter {
         let (width, height) = (reduce(frame.width), reduce(frame.height));
         let plane = |component: &Component| {
             let Component { across, down, points, quantization, .. } = *component;
-            let stride = frame.units.0 * across * points.0;
+            // Blocks are written eight pixels wide, and the last of them must not reach into the next line.
+            let stride = frame.units.0 * across * points.0 + 8;
             let quantization = *tables.quantization.get(quantization)?.as_ref()?;
-            Some(Plane { across, down, points, quantization, strip: vec![0; stride * down * points.1], stride })
+            let inverse = Inverse::new(points)?;
+            Some(Plane {
+                across,
+                down,
+                points,
+                inverse,
+                quantization,
+                strip: vec![0; stride * down * points.1],
+                stride,
+            })
         };
         Some(Painter {
             width,
@@ -327,14 +349,17 @@ impl Painter {
                         block[place] = f32::from(*value) * plane.quantization[place];
                     }
                     let to = &mut plane.strip[y * plane.points.1 * plane.stride + x * plane.points.0..];
-                    inverse::transform(&block, usize::from(*last), plane.points, to, plane.stride);
+                    plane.inverse.write(&block, usize::from(*last), to, plane.stride);
                 }
             }
         }
         let made = self.pixels.len() / (self.width * 3);
         for line in 0..self.lines.min(self.height - made) {
-            let of = |at: usize| &self.planes[at].strip[line * self.planes[at].stride..][..self.width];
-            to_rgb([of(0), of(1), of(2)], &mut self.pixels);
+            let of =
+                |at: usize| &self.planes[at].strip[line * self.planes[at].stride..][..self.width.next_multiple_of(4)];
+            let from = self.pixels.len();
+            self.pixels.resize(from + self.width * 3, 0);
+            to_rgb([of(0), of(1), of(2)], &mut self.pixels[from..]);
         }
     }
 
@@ -343,17 +368,19 @@ impl Painter {
     }
 }
 
-/// JFIF's colours (ITU-T T.871), in 1/65536.
-fn to_rgb([luma, blue, red]: [&[u8]; 3], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + luma.len() * 3, 0);
-    for (((to, y), cb), cr) in out[start..].chunks_exact_mut(3).zip(luma).zip(blue).zip(red) {
-        let (y, cb, cr) = ((i32::from(*y) << 16) + 32_768, i32::from(*cb) - 128, i32::from(*cr) - 128);
-        let byte = |value: i32| (value >> 16).clamp(0, 255) as u8;
-        to[0] = byte(y + 91_881 * cr);
-        to[1] = byte(y - 22_554 * cb - 46_802 * cr);
-        to[2] = byte(y + 116_130 * cb);
-    }
+/// JFIF's colours (ITU-T T.871) from luma and chromas, of which there are up to three more than pixels.
+fn to_rgb([luma, blue, red]: [&[u8]; 3], to: &mut [u8]) {
+    let number = |four: &[u8; 4]| i32x4::new(four.map(i32::from)).round_float();
+    let byte = |value: f32x4| value.fast_max(f32x4::splat(0.0)).fast_min(f32x4::splat(255.0)).fast_round_int();
+    let planes = luma.as_chunks().0.iter().zip(blue.as_chunks().0).zip(red.as_chunks().0);
+    let colors = planes.map(|((y, cb), cr)| {
+        let (y, cb, cr) = (number(y), number(cb) - f32x4::splat(128.0), number(cr) - f32x4::splat(128.0));
+        let red = byte(y + cr * f32x4::splat(1.402));
+        let green = byte(y - cb * f32x4::splat(0.344_136_3) - cr * f32x4::splat(0.714_136_3));
+        let blue = byte(y + cb * f32x4::splat(1.772));
+        cast::<i32x4, [u32; 4]>((red | green << 8) | blue << 16)
+    });
+    put_rgb(colors, to);
 }
 
 #[cfg(test)]
@@ -362,12 +389,12 @@ mod tests {
     use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
     /// A picture of soft waves, so that leaving out high frequencies costs nothing.
+    fn color(x: f64, y: f64) -> [u8; 3] {
+        [x / 40.0, y / 55.0 + 1.0, (x + y) / 70.0].map(|at| (127.5 + 110.0 * at.sin()) as u8)
+    }
+
     fn waves(width: u32, height: u32) -> Vec<u8> {
-        let wave = |at: f64| (127.5 + 110.0 * at.sin()) as u8;
-        (0..height)
-            .flat_map(|y| (0..width).map(move |x| (f64::from(x), f64::from(y))))
-            .flat_map(|(x, y)| [wave(x / 40.0), wave(y / 55.0 + 1.0), wave((x + y) / 70.0)])
-            .collect()
+        (0..width * height).flat_map(|at| color(f64::from(at % width), f64::from(at / width))).collect()
     }
 
     fn encoded(pixels: &[u8], width: u32, height: u32, sampling: SamplingFactor, restart: Option<u16>) -> Vec<u8> {
@@ -391,21 +418,16 @@ mod tests {
             (SamplingFactor::F_2_2, None),
         ] {
             let file = encoded(&pixels, width, height, sampling, restart);
-            for (side, eighths) in [(260, 4), (130, 2), (60, 1)] {
+            for (side, eighths) in [(260, 4), (190, 3), (130, 2), (60, 1)] {
                 let reduced = decode(&file, side).unwrap();
                 let size = ((width * eighths).div_ceil(8), (height * eighths).div_ceil(8));
                 assert_eq!((reduced.width, reduced.height), size);
-                let step = 8 / eighths;
                 let mut worst = 0;
                 for y in 1..size.1 - 1 {
                     for x in 1..size.0 - 1 {
-                        for channel in 0..3 {
-                            let at = |x: u32, y: u32| u32::from(pixels[((y * width + x) * 3 + channel) as usize]);
-                            let within = |from: u32| from * step..(from + 1) * step;
-                            let sum: u32 =
-                                within(y).flat_map(|y| within(x).map(move |x| (x, y))).map(|(x, y)| at(x, y)).sum();
-                            let wanted = (sum / (step * step)) as u8;
-                            let found = reduced.pixels[((y * size.0 + x) * 3 + channel) as usize];
+                        let middle = |at: u32| (f64::from(at) + 0.5) * 8.0 / f64::from(eighths) - 0.5;
+                        let found = &reduced.pixels[((y * size.0 + x) * 3) as usize..][..3];
+                        for (found, wanted) in found.iter().zip(color(middle(x), middle(y))) {
                             worst = worst.max(found.abs_diff(wanted));
                         }
                     }

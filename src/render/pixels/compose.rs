@@ -56,6 +56,12 @@ pub struct Finish<'a> {
     pub fade: Option<&'a Fade>,
 }
 
+impl Finish<'_> {
+    fn is_plain(&self) -> bool {
+        self.look.is_none() && self.opacity == 256 && self.fade.is_none()
+    }
+}
+
 /// Canvas columns that are sampled at a time, so that what they need of the source stays near the core.
 const TILE: u32 = 256;
 
@@ -77,11 +83,21 @@ pub fn compose(band: &mut [u8], stride: usize, region: &Region, cover: &[u8], in
             for x in (0..region.width).step_by(TILE as usize) {
                 let (left, width) = (region.x + x, TILE.min(region.width - x));
                 let tile = source.tile(from_canvas, [left, region.y, width, region.height]);
+                let mut colors = [[0; 4]; TILE as usize];
                 for y in 0..region.height {
-                    let line = &mut band[start(x, y)..][..width as usize * 4];
+                    let cover = covered(x, y, width);
+                    // What lies under the mask's edge and beyond is not looked at.
+                    let Some(first) = cover.iter().position(|cover| *cover > 0) else { continue };
+                    let last = cover.iter().rposition(|cover| *cover > 0).unwrap_or(first);
+                    let (cover, colors) = (&cover[first..=last], &mut colors[first..=last]);
+                    let line = &mut band[start(x + first as u32, y)..][..cover.len() * 4];
                     let (u, v) = from_canvas.map(f64::from(left) + 0.5, f64::from(region.y + y) + 0.5);
-                    let from = tile.place(u, v);
-                    lay(line, covered(x, y, width), (left, region.y + y), finish, |x| tile.at(from, step, x));
+                    tile.row(tile.place(u, v), step, first as u32, colors);
+                    if source.is_opaque() && finish.is_plain() && cover.iter().all(|cover| *cover == 255) {
+                        line.copy_from_slice(colors.as_flattened());
+                        continue;
+                    }
+                    lay(line, cover, (left + first as u32, region.y + y), finish, |x| colors[x as usize]);
                 }
             }
         }

@@ -70,14 +70,14 @@ pub struct Rows {
 
 impl Rows {
     #[inline]
-    pub(crate) fn row(&self, y: u32) -> &[u8] {
+    pub fn row(&self, y: u32) -> &[u8] {
         let stride = self.width as usize * self.channels;
         let y = (y.max(self.y) - self.y).min(self.height - 1) as usize;
         self.pixels.get(y * stride..(y + 1) * stride).unwrap_or(&[])
     }
 
     #[inline]
-    pub(crate) fn at(&self, row: &[u8], x: u32) -> [u8; 4] {
+    pub fn at(&self, row: &[u8], x: u32) -> [u8; 4] {
         let x = (x.max(self.x) - self.x).min(self.width - 1) as usize * self.channels;
         match row.get(x..x + self.channels) {
             Some(&[red, green, blue]) => [red, green, blue, 255],

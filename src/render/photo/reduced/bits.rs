@@ -6,12 +6,18 @@ const QUICK: u32 = 10;
 /// Codes that are together with their number up to this long are read in one step. The table has to stay in the nearest cache.
 const WHOLE: u32 = 11;
 
+/// Codes are passed over this many bits at a time.
+const PASS: u32 = 12;
+
 /// One table of codes.
 pub struct Huffman {
     /// By the next bits: how many the code has (0: more than [`QUICK`]), and what it stands for.
-    quick: Vec<(u8, u8)>,
+    quick: Box<[(u8, u8); 1 << QUICK]>,
     /// By the next bits, read as a frequency: how many bits it takes with its number (0: more than [`WHOLE`]), zeros before it, the number.
-    whole: Vec<(u8, u8, i16)>,
+    whole: Box<[(u8, u8, i16); 1 << WHOLE]>,
+    /// By the next bits: how many of them are whole frequencies, how many frequencies those are, the zeros between them included, and whether
+    /// they end the block.
+    pass: Box<[(u8, u8, bool); 1 << PASS]>,
     /// By length: the first number that is no code of this length any more, and where the symbols of this length would begin
     /// if codes began at 0.
     ends: [(u32, i32); 17],
@@ -21,7 +27,7 @@ pub struct Huffman {
 impl Huffman {
     /// From how many codes there are of each length and what they stand for (T.81, C.2).
     pub fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Huffman> {
-        let mut quick = vec![(0, 0); 1 << QUICK];
+        let mut quick = Box::new([(0, 0); 1 << QUICK]);
         let mut ends = [(0, 0); 17];
         let (mut code, mut index) = (0u32, 0usize);
         for length in 1..=16 {
@@ -41,12 +47,12 @@ impl Huffman {
             ends[length as usize].0 = code;
             code <<= 1;
         }
-        let whole = whole(&quick);
-        Some(Huffman { quick, whole, ends, symbols: symbols.to_vec() })
+        let (whole, pass) = (whole(&quick), pass(&quick));
+        Some(Huffman { quick, whole, pass, ends, symbols: symbols.to_vec() })
     }
 }
 
-fn whole(quick: &[(u8, u8)]) -> Vec<(u8, u8, i16)> {
+fn whole(quick: &[(u8, u8); 1 << QUICK]) -> Box<[(u8, u8, i16); 1 << WHOLE]> {
     let read = |bits: u32| {
         let (length, symbol) = quick[(bits >> (WHOLE - QUICK)) as usize];
         let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
@@ -57,7 +63,31 @@ fn whole(quick: &[(u8, u8)]) -> Vec<(u8, u8, i16)> {
         let number = (bits >> (WHOLE - taken)) & ((1 << size) - 1);
         (taken as u8, zeros, signed(number as i32, size) as i16)
     };
-    (0..1 << WHOLE).map(read).collect()
+    let mut table = Box::new([(0, 0, 0); 1 << WHOLE]);
+    table.iter_mut().zip(0..).for_each(|(entry, bits)| *entry = read(bits));
+    table
+}
+
+fn pass(quick: &[(u8, u8); 1 << QUICK]) -> Box<[(u8, u8, bool); 1 << PASS]> {
+    let read = |bits: u32| {
+        let (mut taken, mut count) = (0, 0);
+        loop {
+            let rest = (bits << taken) & ((1 << PASS) - 1);
+            let (length, symbol) = quick[(rest >> (PASS - QUICK)) as usize];
+            let (zeros, size) = (symbol >> 4, symbol & 15);
+            if length == 0 || taken + u32::from(length + size) > PASS {
+                return (taken as u8, count, false);
+            }
+            taken += u32::from(length + size);
+            if size == 0 && zeros != 15 {
+                return (taken as u8, count, true);
+            }
+            count += zeros + 1;
+        }
+    };
+    let mut table = Box::new([(0, 0, false); 1 << PASS]);
+    table.iter_mut().zip(0..).for_each(|(entry, bits)| *entry = read(bits));
+    table
 }
 
 /// A number of `size` bits, negative ones counted from below (T.81, F.2.2.1).
@@ -66,6 +96,7 @@ fn signed(value: i32, size: u32) -> i32 {
     if size > 0 && value < 1 << (size - 1) { value - (1 << size) + 1 } else { value }
 }
 
+#[derive(Clone, Copy)]
 pub struct Bits<'a> {
     data: &'a [u8],
     at: usize,
@@ -82,7 +113,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Makes sure of at least 32 bits.
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self) {
         if self.count >= 32 {
             return;
@@ -98,11 +129,13 @@ impl<'a> Bits<'a> {
                 return;
             }
         }
-        self.fill_slowly();
+        // Handed over and back, so that it can stay in registers otherwise.
+        *self = self.filled_slowly();
     }
 
     #[cold]
-    fn fill_slowly(&mut self) {
+    #[inline(never)]
+    fn filled_slowly(mut self) -> Self {
         // Nothing may be left below, since what follows need not be the next byte.
         self.word &= !(u64::MAX >> self.count);
         while self.count <= 56 {
@@ -123,15 +156,16 @@ impl<'a> Bits<'a> {
             self.word |= u64::from(byte) << (56 - self.count);
             self.count += 8;
         }
+        self
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip(&mut self, count: u32) {
         self.word <<= count;
         self.count -= count;
     }
 
-    #[inline]
+    #[inline(always)]
     fn symbol(&mut self, table: &Huffman) -> Option<u8> {
         let (length, symbol) = table.quick[(self.word >> (64 - QUICK)) as usize];
         if length > 0 {
@@ -149,7 +183,7 @@ impl<'a> Bits<'a> {
         None
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self, size: u32) -> i32 {
         let value = (self.word >> (64 - size)) as i32;
         self.skip(size);
@@ -157,7 +191,7 @@ impl<'a> Bits<'a> {
     }
 
     /// How much brighter a block is than the last.
-    #[inline]
+    #[inline(always)]
     pub fn difference(&mut self, table: &Huffman) -> Option<i32> {
         self.fill();
         match self.symbol(table)? {
@@ -168,7 +202,7 @@ impl<'a> Bits<'a> {
     }
 
     /// How many frequencies are zero, and the one that follows; (15, 0) for sixteen zeros, another 0 for the end of the block.
-    #[inline]
+    #[inline(always)]
     pub fn frequency(&mut self, table: &Huffman) -> Option<(usize, i16)> {
         self.fill();
         let (length, zeros, value) = table.whole[(self.word >> (64 - WHOLE)) as usize];
@@ -180,6 +214,30 @@ impl<'a> Bits<'a> {
         let (zeros, size) = (usize::from(symbol >> 4), symbol & 15);
         // At most fifteen bits, so it fits.
         Some((zeros, if size == 0 { 0 } else { self.number(size.into()) as i16 }))
+    }
+
+    /// Passes over what is left of a block from a place in the order of storing on.
+    #[inline(always)]
+    pub fn pass(&mut self, table: &Huffman, mut at: usize) -> Option<()> {
+        while at < 64 {
+            self.fill();
+            let (length, count, ends) = table.pass[(self.word >> (64 - PASS)) as usize];
+            // What fills a block has no end, and the codes behind it are another's.
+            if length > 0 && at + usize::from(count) < 64 {
+                self.skip(length.into());
+                if ends {
+                    return Some(());
+                }
+                at += usize::from(count);
+                continue;
+            }
+            let (zeros, value) = self.frequency(table)?;
+            if value == 0 && zeros != 15 {
+                return Some(());
+            }
+            at += zeros + 1;
+        }
+        (at == 64).then_some(())
     }
 
     /// Steps over a restart marker, which must come next.
