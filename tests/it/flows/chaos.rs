@@ -128,10 +128,8 @@ async fn agree(shop: &TestShop, ids: &[String], refunded: &HashMap<String, i64>)
     }
     let mut sessions: HashMap<String, Vec<String>> = HashMap::new();
     // Two hundred sessions are many for a busy machine to list within the time that the shop gives Stripe.
-    let sessions_made = eventually("Stripe's sessions", async || {
-        stripe.sessions_since(crate::kit::START.plus_days(-1)).await.ok()
-    });
-    for session in sessions_made.await {
+    let since = crate::kit::START.plus_days(-1);
+    for session in shop.until("Stripe's sessions", async || stripe.sessions_since(since).await.ok()).await {
         let order = session.order_id().unwrap().to_owned();
         sessions.entry(order).or_default().push(session.status.word().to_owned());
     }
