@@ -37,6 +37,18 @@ pub(super) fn pack(body: &[u8]) -> Bytes {
     packed.ok().filter(|packed| packed.len() < body.len()).map(Bytes::from).unwrap_or_default()
 }
 
+/// A style sheet without comments and indents, which are a tenth of it even when packed.
+fn without_comments(css: &str) -> String {
+    let mut rest = css;
+    let mut bare = String::with_capacity(css.len());
+    while let Some((before, comment)) = rest.split_once("/*") {
+        bare.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, after)| after);
+    }
+    bare.push_str(rest);
+    bare.lines().map(str::trim).filter(|line| !line.is_empty()).flat_map(|line| [line, "\n"]).collect()
+}
+
 fn kind_of(name: &str) -> &'static str {
     match name.rsplit('.').next().unwrap_or_default() {
         "css" => "text/css; charset=utf-8",
@@ -71,7 +83,7 @@ fn all() -> &'static HashMap<String, Asset> {
                 for (other, asset) in &all {
                     text = text.replace(&format!("/assets/{other}"), &asset.url);
                 }
-                body = text.into_bytes();
+                body = without_comments(&text).into_bytes();
             }
             let hash = hex::encode(&Sha256::digest(&body)[..6]);
             let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
@@ -142,4 +154,15 @@ pub async fn serve(Path(path): Path<String>, headers: HeaderMap) -> Response {
         headers.insert(header::ETAG, etag);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn style_sheets_lose_their_comments_and_keep_their_rules() {
+        let css = "/* one\n   two */\na {\n    color: red; /* why */\n}\n\n@media print {\n    a { b: c }\n}\n/* open";
+        assert_eq!(without_comments(css), "a {\ncolor: red;\n}\n@media print {\na { b: c }\n}\n");
+    }
 }

@@ -55,9 +55,9 @@ static PHOTOS: LazyLock<HashMap<Uuid, Photo>> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/samples");
     let load = |name: &str| decode_trusted(&std::fs::read(folder.join(name)).unwrap()).unwrap();
     let mugi = load("mugi.jpg");
-    let larger = mugi.resized(mugi.width * 2500 / mugi.long_side(), mugi.height * 2500 / mugi.long_side()).unwrap();
+    let larger = mugi.resized(mugi.width * 2000 / mugi.long_side(), mugi.height * 2000 / mugi.long_side()).unwrap();
     let hana = load("hana.jpg");
-    let mut fine = hana.resized(hana.width * 4000 / hana.long_side(), hana.height * 4000 / hana.long_side()).unwrap();
+    let mut fine = hana.resized(hana.width * 2800 / hana.long_side(), hana.height * 2800 / hana.long_side()).unwrap();
     let mut dice = Dice(7);
     for pixel in fine.pixels.chunks_exact_mut(3) {
         let grain = (dice.roll() % 41) as i16 - 20;
@@ -129,7 +129,7 @@ fn tell(likeness: Likeness, what: &str) {
 }
 
 /// Pixels of a print's longer side: clearly more than its preview has, and drawn in a second or two by a debug build.
-const LONGEST: f64 = 1100.0;
+const LONGEST: f64 = 1000.0;
 
 /// Large pieces in fewer pixels than the shop prints; `PETSTAR_LIKENESS_DPI=300` draws them in full.
 fn print_pixels(layout: &Layout, size: Size) -> ((u32, u32), u32) {

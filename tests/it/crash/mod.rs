@@ -19,7 +19,7 @@ use town::Town;
 
 const KILLS: u64 = 50;
 /// How long a program may take to come to the point where it is to die. A point that is not reached in time becomes a moment.
-const TO_THE_POINT: Duration = Duration::from_secs(30);
+const TO_THE_POINT: Duration = Duration::from_secs(20);
 /// How many kills go by between two looks at everything that was ever acknowledged.
 const LOOK_BACK: u64 = 10;
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 static MAILS: Table<Uuid, Value> = Table::new("people.mails", 1);
 static EVENTS: Table<String, Value> = Table::new("payments.events", 1);
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The invariants of the data folder, by the shop's own command.
 #[track_caller]
