@@ -96,6 +96,8 @@ pub async fn customer(town: Arc<Town>, ledger: Shared, mut dice: Dice, name: Str
         }
         visitor.try_get(&format!("/orders/{order_id}/return")).await?;
         visitor.try_get(&format!("/orders/{order_id}")).await?.ok();
+        // A long life must not end with minutes of prints to make.
+        tokio::time::sleep(Duration::from_millis(400)).await;
     }
     Some(())
 }
@@ -134,7 +136,8 @@ pub async fn staff(town: Arc<Town>, ledger: Shared, token: String, round: u64) -
             assert_eq!(begun.status, 202, "{}", begun.text());
             ledger.open().exports.push(begun.header("location").to_owned());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Faster than the shop works, exports and backups would only pile up in front of what a life is to die of.
+        tokio::time::sleep(Duration::from_millis(150)).await;
     }
     Some(())
 }
