@@ -88,7 +88,8 @@ fn wake_for_due_jobs(hall: &Hall) -> Result<Option<Duration>, Fault> {
 fn abandon(hall: &Arc<Hall>, lease: Arc<Lease>) {
     let seconds = lease.kind.time_limit_s;
     tracing::error!(job = %lease.id, kind = lease.kind.name, seconds, "an attempt took too long");
-    leave(hall);
     let outcome = Outcome::Failed(JobError::again(format!("time-out: it took longer than {seconds} seconds")));
     hall.desk.hand_in(Ended { lease, outcome });
+    // Not before: the clerk goes home when the last thread has.
+    leave(hall);
 }

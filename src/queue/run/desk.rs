@@ -101,7 +101,8 @@ impl Side {
 
     /// True when every thread of the lane has been at one job for longer than `time`.
     fn is_stuck(&self, time: Duration) -> bool {
-        self.idle == 0 && self.busy.iter().all(|(_, since)| since.elapsed() > time)
+        // A thread between two jobs is neither idle nor busy.
+        self.idle == 0 && !self.busy.is_empty() && self.busy.iter().all(|(_, since)| since.elapsed() > time)
     }
 
     fn put_back_ready(&mut self) {
