@@ -102,13 +102,7 @@ fn damaged_rows_hide_no_interrupted_ones() {
 
 #[test]
 fn what_is_claimed_ahead_and_cannot_be_begun_soon_is_put_back() {
-    let (begun, gate) = (Gate::default(), Gate::default());
-    let (started, inner) = (begun.clone(), gate.clone());
-    let handler = Handler::new(move |_| {
-        started.open();
-        inner.pass();
-        Ok(Done::new(json!(1)))
-    });
+    let (handler, begun, gate) = held();
     let store = Store::open_on(InMemoryBackend::new()).unwrap();
     let sizes = LaneSizes { quick: 1, heavy: 1 };
     let shop = Shop::sized(store, Handlers::new().on(&QUICK, noted(handler)), sizes);
@@ -135,13 +129,7 @@ fn what_is_claimed_ahead_and_cannot_be_begun_soon_is_put_back() {
 
 #[test]
 fn what_is_claimed_ahead_and_not_begun_is_put_back_at_a_stop() {
-    let (begun, gate) = (Gate::default(), Gate::default());
-    let (started, inner) = (begun.clone(), gate.clone());
-    let handler = Handler::new(move |_| {
-        started.open();
-        inner.pass();
-        Ok(Done::new(json!(1)))
-    });
+    let (handler, begun, gate) = held();
     let handlers = Handlers::new().on(&QUICK, noted(handler));
     let store = Store::open_on(InMemoryBackend::new()).unwrap();
     let shop = Shop::sized(store, handlers, LaneSizes { quick: 1, heavy: 1 });
@@ -190,13 +178,7 @@ fn an_attempt_that_breaks_off_for_a_stop_is_an_interruption() {
 
 #[test]
 fn a_stop_does_not_wait_for_ever() {
-    let (begun, gate) = (Gate::default(), Gate::default());
-    let (started, inner) = (begun.clone(), gate.clone());
-    let handler = Handler::new(move |_| {
-        started.open();
-        inner.pass();
-        Ok(Done::new(json!(1)))
-    });
+    let (handler, begun, gate) = held();
     let shop = Shop::new(Handlers::new().on(&QUICK, handler));
     let id = shop.add(&QUICK, json!({}));
     begun.pass();

@@ -146,3 +146,15 @@ impl Gate {
         assert!(!waited.timed_out(), "the gate stayed closed");
     }
 }
+
+/// A handler whose jobs open the first gate when they begin, and wait at the second.
+fn held() -> (Handler, Gate, Gate) {
+    let (begun, gate) = (Gate::default(), Gate::default());
+    let (started, inner) = (begun.clone(), gate.clone());
+    let handler = Handler::new(move |_| {
+        started.open();
+        inner.pass();
+        Ok(Done::new(json!(1)))
+    });
+    (handler, begun, gate)
+}
