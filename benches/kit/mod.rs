@@ -44,13 +44,15 @@ pub struct Client {
     pub cookie: Option<String>,
     /// Of a member of the staff.
     pub token: Option<String>,
+    /// What Stripe puts its name to.
+    pub signature: Option<String>,
 }
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).await.expect("a connection");
         stream.set_nodelay(true).expect("nodelay");
-        Client { stream, buffer: Vec::with_capacity(256 * 1024), cookie: None, token: None }
+        Client { stream, buffer: Vec::with_capacity(256 * 1024), cookie: None, token: None, signature: None }
     }
 
     /// Somebody the shop knows by a cookie.
@@ -82,6 +84,9 @@ impl Client {
         }
         if let Some(token) = &self.token {
             request.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
+        if let Some(signature) = &self.signature {
+            request.push_str(&format!("stripe-signature: {signature}\r\n"));
         }
         request.push_str("\r\n");
         self.stream.write_all(&[request.as_bytes(), body].concat()).await.expect("sent");

@@ -1,7 +1,7 @@
 //! The design that is drawn: a photo zoomed 1.2 times and turned by 7° in a rounded mask, a background, some 200 vector shapes
 //! and two lines of text, one of them Japanese, on 457.2 × 609.6 mm.
 
-use petstar::render::photo::{Decoder, Limits, Proxy, decode_trusted};
+use petstar::render::photo::{Decoder, Limits, decode_trusted};
 use petstar::render::scene::{
     DrawnArtwork, DrawnPhoto, DrawnText, Fade, Frame, PhotoLook, Scene, SceneLayer, place_photo,
 };
@@ -44,8 +44,7 @@ pub fn prepare(folder: &Path) {
         let small = std::fs::read(assets.join("samples/chelsea.jpg")).expect("the sample photo");
         std::fs::write(&photo, large_photo(&decode_trusted(&small).expect("a picture"))).expect("the photo");
     }
-    let proxy = decoder().decode_small(&photo).expect("the photo can be decoded");
-    let proxy = Proxy::new(proxy.picture).expect("a proxy").file;
+    let proxy = decoder().develop(&photo).expect("the photo can be decoded").proxy.file;
     std::fs::write(folder.join("proxy.jpg"), &proxy).expect("the proxy");
     let families: Vec<_> = LINES
         .iter()
@@ -87,8 +86,7 @@ pub fn work(folder: &Path) {
         match task.as_str() {
             "unseen" => {
                 // What lies between a customer's file and the first preview: a child decodes it, the editor's copy is made.
-                let decoded = decoder().decode_small(&photo).expect("decoded");
-                let proxy = Proxy::new(decoded.picture).expect("a proxy");
+                let proxy = decoder().develop(&photo).expect("decoded").proxy;
                 std::fs::write(out.with_extension("proxy"), proxy.file).expect("written");
                 let photos = [(PHOTO, Arc::new(proxy.picture))].into();
                 preview(&scene(&shapes, 1.0), &photos, &out);

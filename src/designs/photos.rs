@@ -5,7 +5,7 @@ use super::rules::{self, MAX_PHOTOS};
 use super::table;
 use super::workshop::workshop;
 use crate::kernel::{Code, Fault, Message, Refusal, Result};
-use crate::render::photo::{Decoded, Kind, PhotoProblem, Proxy, inspect};
+use crate::render::photo::{Decoded, Developed, Kind, PhotoProblem, inspect};
 use crate::shop::Shop;
 use crate::store::{BlobRef, BlobWriter};
 use crate::web::Problem;
@@ -121,8 +121,8 @@ pub async fn blocking<T: Send + 'static, E: From<Fault> + Send + 'static>(
 /// # Errors
 /// What the file is not: `image_unreadable`, `image_too_large`, `unsupported_media`.
 pub fn develop(shop: &Shop, original: BlobRef) -> Result<Photo> {
-    let decoded = decoded(shop, &original)?;
-    let proxy = Proxy::new(decoded.picture)?;
+    let file = shop.blobs().path(&original.sha256);
+    let Developed { proxy, width, height } = workshop(shop).decoder.develop(&file).map_err(refuse)?;
     let kept = shop.blobs().put(&proxy.file)?;
     // The preview will be asked for at once.
     workshop(shop).keep_proxy(kept.sha256, proxy.picture);
@@ -131,8 +131,8 @@ pub fn develop(shop: &Shop, original: BlobRef) -> Result<Photo> {
         original,
         proxy: kept,
         proxy_type: proxy.content_type.to_owned(),
-        width: decoded.width,
-        height: decoded.height,
+        width,
+        height,
         created_at: shop.now(),
     })
 }

@@ -9,6 +9,7 @@ use harfrust::ShaperData;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, GlyphId, MetadataProvider};
 use std::sync::OnceLock;
+use unicode_normalization::char::compose;
 
 /// A bundled typeface.
 pub struct Face {
@@ -117,8 +118,29 @@ impl Face {
         if self.covers(c) {
             return Some(self);
         }
+        self.others().find(|face| face.covers(c))
+    }
+
+    /// The same for a character that carries marks: one face has to have them all, since a mark is placed on a letter of its own face.
+    pub fn covering_marked(&'static self, c: char, marks: &str) -> Option<&'static Face> {
+        if marks.is_empty() {
+            return self.covering(c);
+        }
+        let (mut composed, mut apart) = (c, Vec::new());
+        for mark in marks.chars().filter(|mark| is_mark(*mark)) {
+            match compose(composed, mark) {
+                Some(one) if apart.is_empty() => composed = one,
+                _ => apart.push(mark),
+            }
+        }
+        let has_all = |face: &&'static Face| face.covers(composed) && apart.iter().all(|mark| face.covers(*mark));
+        Some(self).filter(has_all).or_else(|| self.others().find(has_all))
+    }
+
+    /// The other faces, the nearest in style first.
+    fn others(&'static self) -> impl Iterator<Item = &'static Face> {
         let others = |same: bool| FACES.iter().filter(move |face| (face.style == self.style) == same);
-        others(true).chain(others(false)).find(|face| face.covers(c))
+        others(true).chain(others(false))
     }
 }
 
@@ -128,12 +150,39 @@ pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0100}'..='\u{E01EF}')
 }
 
-/// The characters of `text` that no bundled face can draw (emoji among them), each once, in order of appearance.
-pub fn missing(text: &str) -> Vec<char> {
-    let mut missing = Vec::new();
-    for c in text.chars() {
-        if !c.is_whitespace() && !is_invisible(c) && !missing.contains(&c) && default_face().covering(c).is_none() {
-            missing.push(c);
+/// True for accents and voicing marks, which are drawn on the character before them.
+pub fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36F}' | '\u{3099}' | '\u{309A}')
+}
+
+/// The marks with which a text goes on behind a character.
+pub(crate) fn marks_behind(rest: &str) -> &str {
+    let end = rest.find(|c| !is_mark(c) && !is_invisible(c)).unwrap_or(rest.len());
+    &rest[..end]
+}
+
+/// What of `text` no bundled face can draw (emoji among it), each once, in order of appearance: characters, or ones with their marks where
+/// only the two together are in no face.
+pub fn missing(text: &str) -> Vec<String> {
+    let mut missing: Vec<String> = Vec::new();
+    let mut chars = text.char_indices();
+    while let Some((start, c)) = chars.next() {
+        if c.is_whitespace() || is_invisible(c) {
+            continue;
+        }
+        let behind = start + c.len_utf8();
+        let marks = marks_behind(&text[behind..]);
+        let whole = &text[start..behind + marks.len()];
+        if default_face().covering_marked(c, marks).is_none() {
+            let alone = default_face().covering(c).is_none();
+            let named = if alone { &text[start..behind] } else { whole.trim_end_matches(is_invisible) };
+            if !missing.iter().any(|known| known == named) {
+                missing.push(named.to_owned());
+            }
+        }
+        // What follows it has been looked at with it.
+        for _ in marks.chars() {
+            chars.next();
         }
     }
     missing
@@ -157,12 +206,19 @@ mod tests {
     #[test]
     fn names_as_people_write_them_are_covered() {
         // Kanji beyond JIS level 2 that stand in family names, and Latin of half of Europe.
-        assert_eq!(missing("髙﨑 濵田 邉 齋藤 ポチ がぎ゛ ♥♡★♪ Åsa Şükrü Łukasz Ñandú Gőz"), Vec::<char>::new());
+        assert_eq!(missing("髙﨑 濵田 邉 齋藤 ポチ がぎ゛ ♥♡★♪ Åsa Şükrü Łukasz Ñandú Gőz"), Vec::<String>::new());
+        // As some programs write them: letters and marks apart, and a mark there is no letter with.
+        assert_eq!(missing("か\u{3099} A\u{30A} か\u{309A} n\u{304}\u{FE0F}"), Vec::<String>::new());
     }
 
     #[test]
     fn emoji_are_named_once() {
-        assert_eq!(missing("Bella 🐾 & 🐶🐾 ♥\u{FE0F}"), vec!['🐾', '🐶']);
+        assert_eq!(missing("Bella 🐾 & 🐶🐾 ♥\u{FE0F}"), ["🐾", "🐶"]);
+    }
+
+    #[test]
+    fn a_letter_is_named_with_the_mark_it_cannot_carry() {
+        assert_eq!(missing("猫\u{33F} 🐾\u{301} x\u{33F}x\u{33F}"), ["猫\u{33F}", "🐾", "x\u{33F}"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::picture::{Picture, bug};
 use crate::kernel::Fault;
 use coder::{Coder, Reader};
 use rayon::prelude::*;
+use std::io::{self, Read};
 
 /// Rows of a band.
 pub const BAND_ROWS: u32 = super::draw::BAND_ROWS;
@@ -95,6 +96,29 @@ pub fn pack_as_seen(picture: &mut Picture, quality: u8) -> Result<Vec<u8>, Fault
     let bands = picture.pixels.par_chunks_mut(band).enumerate();
     let pack = |(band, rows): (usize, &mut [u8])| jpeg.pack_as_seen(band as u32, rows);
     Ok(bands.map(pack).collect::<Result<Vec<_>, Fault>>()?.concat())
+}
+
+/// The same for RGB rows that are still being made: bands are coded while later ones are read.
+///
+/// # Errors
+/// Rows that end early, or cannot be read.
+pub fn pack_while_read(size: (u32, u32), quality: u8, rows: &mut dyn Read) -> io::Result<(Vec<u8>, Picture)> {
+    let jpeg = Jpeg::new(size, quality, None).map_err(io::Error::other)?;
+    let (width, height) = size;
+    let mut picture = Picture { width, height, channels: 3, pixels: vec![0; width as usize * height as usize * 3] };
+    let band = band_bytes(&picture);
+    let mut coded: Vec<Result<Vec<u8>, Fault>> = Vec::new();
+    coded.resize_with(jpeg.bands() as usize, || Ok(Vec::new()));
+    rayon::in_place_scope(|scope| {
+        for ((at, pixels), coded) in picture.pixels.chunks_mut(band).enumerate().zip(&mut coded) {
+            rows.read_exact(pixels)?;
+            let jpeg = &jpeg;
+            scope.spawn(move |_| *coded = jpeg.pack_as_seen(at as u32, pixels));
+        }
+        io::Result::Ok(())
+    })?;
+    let bands = coded.into_iter().collect::<Result<Vec<_>, Fault>>().map_err(io::Error::other)?;
+    Ok((bands.concat(), picture))
 }
 
 fn band_bytes(picture: &Picture) -> usize {

@@ -9,13 +9,14 @@ mod decode;
 mod kind;
 pub(super) mod reduced;
 
-pub use child::{Decoder, Limits, PhotoProblem, child_main, limit_self as limit_child};
+pub use child::{Decoder, Developed, Limits, PhotoProblem, child_main, limit_self as limit_child};
 pub use decode::Decoded;
 pub use kind::{Kind, inspect};
 
 use super::jpeg;
 use super::picture::{Picture, encode_png};
 use crate::kernel::Fault;
+use std::io::{ErrorKind, Read};
 
 /// The bytes are an SVG, by how they begin.
 pub fn is_svg(bytes: &[u8]) -> bool {
@@ -48,6 +49,16 @@ impl Proxy {
             return Ok(Proxy { file: encode_png(&picture)?, content_type: "image/png", picture });
         }
         let file = jpeg::pack_as_seen(&mut picture, PROXY_QUALITY)?;
+        Ok(Proxy { file, content_type: "image/jpeg", picture })
+    }
+
+    /// The same for RGB rows of which some are still on their way.
+    fn read(size: (u32, u32), rows: &mut dyn Read) -> Result<Proxy, PhotoProblem> {
+        let read = jpeg::pack_while_read(size, PROXY_QUALITY, rows);
+        let (file, picture) = read.map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => PhotoProblem::Unreadable,
+            _ => PhotoProblem::Fault(error.into()),
+        })?;
         Ok(Proxy { file, content_type: "image/jpeg", picture })
     }
 }

@@ -122,7 +122,7 @@ pub fn wrapped(text: &str, face: &'static Face, limit: f64) -> Vec<String> {
 }
 
 /// The characters of `text` that can't be drawn, as they would be set.
-pub fn missing(text: &str) -> Vec<char> {
+pub fn missing(text: &str) -> Vec<String> {
     fonts::missing(text)
 }
 
@@ -217,6 +217,18 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        fn nothing_but_what_a_face_has_is_drawn(
+            text in "[a-zA-Zñčか-ゖア-ヺ猫 ]([\u{300}-\u{36F}\u{3099}\u{309A}\u{200D}]{0,2}[a-zA-Zか-ゖア-ヺ \u{2003}]){0,6}",
+            face in 0..fonts::FACES.len(),
+            vertical: bool,
+        ) {
+            let text = lines::prepare(&text, false, false);
+            for glyph in shape(&text, &fonts::FACES[face], vertical, 0.0) {
+                proptest::prop_assert!(glyph.id != 0, "{text:?} in {:?} at {}", glyph.face, glyph.cluster);
+            }
+        }
+
+        #[test]
         fn any_text_is_set_within_its_box(text in "\\PC{0,60}", lines in 1usize..4, vertical: bool, spacing in -0.1..0.5f64) {
             let mut block = block(&text);
             block.max_lines = lines;
@@ -227,7 +239,13 @@ mod tests {
             let set = set(&block);
             proptest::prop_assert!(set.size > 0.0 && set.size <= 20.0);
             if let Some(path) = set.path {
-                proptest::prop_assert!(path.bounds().width().is_finite());
+                let frame = &block.frame;
+                let (ink, room) = match vertical {
+                    true => (path.bounds().height(), frame.height),
+                    false => (path.bounds().width(), frame.width),
+                };
+                // Letters may hang over the ends of a line.
+                proptest::prop_assert!(f64::from(ink) <= room + 0.7 * set.size, "{ink} in {room}");
             }
         }
     }

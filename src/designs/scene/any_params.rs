@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalog::layout::{Colors, Field, FieldKind, ProductFile};
+use crate::render::scene::SceneLayer;
 use crate::render::{Area, Artwork, Canvas, Photos, Picture, draw, fonts, photo};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -13,7 +14,12 @@ use uuid::Uuid;
 
 /// How many params of each product are drawn. The thousand of the house's promise are tried by hand, in release:
 /// `PETSTAR_RANDOM_PARAMS=1000 cargo test --release --lib any_params`.
-const BY_DEFAULT: u32 = 4;
+const BY_DEFAULT: u32 = 50;
+/// The longer side they are drawn at.
+const SIDE: u32 = 100;
+
+/// Of sixteen tries, those whose photos are looked for in the picture: it takes another one.
+const PHOTOS_LOOKED_AT: usize = 2;
 
 fn assets() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets")
@@ -124,11 +130,20 @@ impl Shown {
         let size = self.product.variants[variant % self.product.variants.len()].size();
         let built = build_scene(layout, size, &values, &known, &|file| self.artwork.get(file).cloned())
             .map_err(|fault| TestCaseError::fail(format!("{fault:?}")))?;
-        let picture = draw(&built.scene, photos, &Canvas::long_side(&built.scene, 120, Area::Bleed))
-            .map_err(|fault| TestCaseError::fail(format!("{fault:?}")))?;
+        let canvas = Canvas::long_side(&built.scene, SIDE, Area::Bleed);
+        let drawn = |photos: &Photos| {
+            draw(&built.scene, photos, &canvas).map_err(|fault| TestCaseError::fail(format!("{fault:?}")))
+        };
+        let picture = drawn(photos)?;
         let first = &picture.pixels[..3];
         let is_empty = picture.pixels.chunks_exact(3).all(|pixel| pixel == first);
         prop_assert!(!is_empty, "one flat colour");
+        let has_photo = built.scene.layers.iter().any(
+            |layer| matches!(layer, SceneLayer::Photo(drawn) if drawn.photo.is_some_and(|id| photos.contains_key(&id))),
+        );
+        if has_photo && variant < PHOTOS_LOOKED_AT {
+            prop_assert!(picture.pixels != drawn(&Photos::new())?.pixels, "the photo is not there");
+        }
         // A character no face has is told, never left out in silence.
         for field in &layout.fields {
             let drawable = values.words(field).is_none_or(|words| fonts::missing(&words).is_empty());

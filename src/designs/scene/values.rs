@@ -388,9 +388,8 @@ impl Values {
 }
 
 /// Characters as they are named to a person: `🐾 🦴`, at most ten.
-pub(super) fn listed(characters: &[char]) -> String {
-    let shown: Vec<String> = characters.iter().take(10).map(char::to_string).collect();
-    shown.join(" ")
+pub(super) fn listed(characters: &[String]) -> String {
+    characters[..characters.len().min(10)].join(" ")
 }
 
 /// The values of a product's own picture, and the file of `assets/samples/` that stands for each photo id in them. Fields

@@ -1,23 +1,29 @@
 //! Decoding in a child process of the same program: what parent and child say to each other.
 //!
-//! The file is the child's standard input. On its standard output come a header of [`HEADER`] bytes and the pixels; a child
-//! that dies (out of memory, out of time, a decoder's mistake) leaves them incomplete, which the parent takes as a refusal.
+//! The file is the child's standard input. On its standard output come a header of [`HEADER`] bytes and the pixels, as they are decoded
+//! where that is possible; a child that dies (out of memory, out of time, a decoder's mistake) leaves them incomplete, which the parent takes
+//! as a refusal.
 
+use super::Proxy;
 use super::decode::{self, Decoded, Problem};
 use super::kind::Kind;
 use crate::kernel::Fault;
 use crate::render::picture::Picture;
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 const HEADER: usize = 24;
 const MAGIC: &[u8; 4] = b"pix1";
+/// In place of a piece's length: what was said is not to be used.
+const ANEW: u32 = u32::MAX;
+const MOST_OF_A_PIECE: usize = 1 << 20;
 
 /// Address space of a child.
 const CHILD_MEMORY: u64 = 400 << 20;
@@ -89,6 +95,14 @@ impl From<Fault> for PhotoProblem {
     }
 }
 
+/// A photo's small copy, made from its file.
+pub struct Developed {
+    pub proxy: Proxy,
+    /// Upright, of the file's own picture.
+    pub width: u32,
+    pub height: u32,
+}
+
 /// Decodes customers' files. Cheap to clone; at most two children run at a time, whatever the number of clones.
 #[derive(Clone, Debug)]
 pub struct Decoder {
@@ -107,16 +121,30 @@ impl Decoder {
     /// # Errors
     /// [`PhotoProblem::Fault`] with [`Fault::Busy`] when too many others wait.
     pub fn decode(&self, file: &Path, max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
-        self.decode_file(File::open(file).map_err(Fault::from)?, max_side, None)
+        self.decode_file(File::open(file).map_err(Fault::from)?, Wanted { max_side, enough: None }, whole)
     }
 
-    /// Decodes a file for its small copy: [`super::PROXY_LEAST`] to [`super::PROXY_SIDE`] pixels.
+    /// Makes the small copy of a photo from its file: [`super::PROXY_LEAST`] to [`super::PROXY_SIDE`] pixels. It is coded while the rest of
+    /// the file is read.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub fn develop(&self, file: &Path) -> Result<Developed, PhotoProblem> {
+        self.decode_file(File::open(file).map_err(Fault::from)?, SMALL, |told, pixels| {
+            let proxy = match told.channels {
+                3 => Proxy::read((told.width, told.height), pixels)?,
+                _ => Proxy::new(whole(told, pixels)?.picture)?,
+            };
+            Ok(Developed { proxy, width: told.file_width, height: told.file_height })
+        })
+    }
+
+    /// Decodes a file to the size of a small copy.
     ///
     /// # Errors
     /// As [`Decoder::decode`].
     pub fn decode_small(&self, file: &Path) -> Result<Decoded, PhotoProblem> {
-        let file = File::open(file).map_err(Fault::from)?;
-        self.decode_file(file, Some(super::PROXY_SIDE), Some(super::PROXY_LEAST))
+        self.decode_file(File::open(file).map_err(Fault::from)?, SMALL, whole)
     }
 
     /// The same for a small file that is in memory.
@@ -124,7 +152,7 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::decode`].
     pub fn decode_bytes(&self, bytes: &[u8], max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
-        self.decode_file(in_memory(bytes)?, max_side, None)
+        self.decode_file(in_memory(bytes)?, Wanted { max_side, enough: None }, whole)
     }
 
     /// Draws an SVG, its longer side `side` pixels long, in a child under the same limits: what is nested too deep or too large ends the
@@ -136,15 +164,16 @@ impl Decoder {
         if bytes.len() as u64 > self.limits.max_bytes {
             return Err(PhotoProblem::TooLarge);
         }
-        self.ask(in_memory(bytes)?, Some(side), None, Kind::Unsupported("SVG"))
+        let wanted = Wanted { max_side: Some(side), enough: None };
+        self.ask(in_memory(bytes)?, wanted, Kind::Unsupported("SVG"), whole)
     }
 
-    fn decode_file(
+    fn decode_file<T>(
         &self,
         mut input: File,
-        max_side: Option<u32>,
-        enough: Option<u32>,
-    ) -> Result<Decoded, PhotoProblem> {
+        wanted: Wanted,
+        take: impl Fn(Told, &mut dyn Read) -> Result<T, PhotoProblem>,
+    ) -> Result<T, PhotoProblem> {
         if input.metadata().map_err(Fault::from)?.len() > self.limits.max_bytes {
             return Err(PhotoProblem::TooLarge);
         }
@@ -158,16 +187,17 @@ impl Decoder {
             Kind::Jpeg | Kind::Png | Kind::Webp => {}
         }
         std::io::Seek::rewind(&mut input).map_err(Fault::from)?;
-        self.ask(input, max_side, enough, kind)
+        self.ask(input, wanted, kind, take)
     }
 
-    fn ask(
+    /// `take` makes of the pixels what is wanted while they come in, and is asked again where the child begins anew.
+    fn ask<T>(
         &self,
         input: File,
-        max_side: Option<u32>,
-        enough: Option<u32>,
+        Wanted { max_side, enough }: Wanted,
         kind: Kind,
-    ) -> Result<Decoded, PhotoProblem> {
+        take: impl Fn(Told, &mut dyn Read) -> Result<T, PhotoProblem>,
+    ) -> Result<T, PhotoProblem> {
         let is_svg = matches!(kind, Kind::Unsupported(_));
         let _turn = Turn::take()?;
         let child = Command::new(&self.program)
@@ -182,34 +212,30 @@ impl Decoder {
             .stderr(Stdio::null())
             .spawn()
             .map_err(Fault::from)?;
-        self.listen(child, kind)
+        listen(child, |output| self.hear(output, kind, take))
     }
 
-    fn listen(&self, mut child: Child, kind: Kind) -> Result<Decoded, PhotoProblem> {
-        let Some(mut output) = child.stdout.take() else { return Err(Fault::bug("a child without output").into()) };
-        // The more fits in, the less often the two wait for each other. A system that allows less is only a little slower.
-        let _ = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
-        let child = Arc::new(Mutex::new(child));
-        let (done, waiting) = channel::<()>();
-        let watched = child.clone();
-        let watchdog = std::thread::spawn(move || {
-            if waiting.recv_timeout(CHILD_WALL) == Err(RecvTimeoutError::Timeout) {
-                // Killing ends the output, and with it the reading below.
-                let _ = watched.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).kill();
+    /// What a child says, made into what is wanted.
+    fn hear<T>(
+        &self,
+        output: &mut impl Read,
+        kind: Kind,
+        take: impl Fn(Told, &mut dyn Read) -> Result<T, PhotoProblem>,
+    ) -> Result<T, PhotoProblem> {
+        // It begins anew at most once.
+        for _ in 0..2 {
+            let told = self.header(output, kind)?;
+            let left = u64::from(told.width) * u64::from(told.height) * u64::from(told.channels);
+            let mut pixels = Pixels { output, piece: 0, left, begins_anew: false };
+            let taken = take(told, &mut pixels);
+            if !pixels.begins_anew {
+                return taken;
             }
-        });
-        let answer = self.read(&mut output, kind);
-        drop(done);
-        let _ = watchdog.join();
-        let mut child = child.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if answer.is_err() {
-            let _ = child.kill();
         }
-        child.wait().map_err(Fault::from)?;
-        answer
+        Err(PhotoProblem::Unreadable)
     }
 
-    fn read(&self, output: &mut impl Read, kind: Kind) -> Result<Decoded, PhotoProblem> {
+    fn header(&self, output: &mut impl Read, kind: Kind) -> Result<Told, PhotoProblem> {
         let mut header = [0; HEADER];
         if output.read_exact(&mut header).is_err() || &header[..4] != MAGIC {
             // It died. Whoever makes a decoder fall over gets no more than this.
@@ -222,15 +248,105 @@ impl Decoder {
         }
         let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let (channels, width, height) = (header[5], number(8), number(12));
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels > self.limits.max_pixels || !matches!(channels, 3 | 4) {
+        if u64::from(width) * u64::from(height) > self.limits.max_pixels || !matches!(channels, 3 | 4) {
             return Err(PhotoProblem::Unreadable);
         }
-        let length = pixels * u64::from(channels);
-        let mut bytes = Vec::with_capacity(length as usize);
-        output.take(length).read_to_end(&mut bytes).map_err(Fault::from)?;
-        let picture = Picture::new(width, height, channels, bytes).ok_or(PhotoProblem::Unreadable)?;
-        Ok(Decoded { picture, width: number(16), height: number(20), kind })
+        Ok(Told { width, height, channels, file_width: number(16), file_height: number(20), kind })
+    }
+}
+
+/// Reads what a child says until `read` is done or the child has had its time.
+fn listen<T>(
+    mut child: Child,
+    read: impl FnOnce(&mut ChildStdout) -> Result<T, PhotoProblem>,
+) -> Result<T, PhotoProblem> {
+    let Some(mut output) = child.stdout.take() else { return Err(Fault::bug("a child without output").into()) };
+    // The more fits in, the less often the two wait for each other. A system that allows less is only a little slower.
+    let _ = rustix::pipe::fcntl_setpipe_size(&output, PIPE_BYTES);
+    let child = Arc::new(Mutex::new(child));
+    let (done, waiting) = channel::<()>();
+    let watched = child.clone();
+    let watchdog = std::thread::spawn(move || {
+        if waiting.recv_timeout(CHILD_WALL) == Err(RecvTimeoutError::Timeout) {
+            // Killing ends the output, and with it the reading below.
+            let _ = watched.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).kill();
+        }
+    });
+    let answer = read(&mut output);
+    drop(done);
+    let _ = watchdog.join();
+    let mut child = child.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if answer.is_err() {
+        let _ = child.kill();
+    }
+    child.wait().map_err(Fault::from)?;
+    answer
+}
+
+/// How large a picture is wanted.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Shrunk to this longer side where it is larger.
+    max_side: Option<u32>,
+    /// With this longer side it is large enough already.
+    enough: Option<u32>,
+}
+
+/// Of the editor's copy.
+const SMALL: Wanted = Wanted { max_side: Some(super::PROXY_SIDE), enough: Some(super::PROXY_LEAST) };
+
+/// What a child says of the pixels that follow.
+#[derive(Clone, Copy)]
+struct Told {
+    width: u32,
+    height: u32,
+    channels: u8,
+    /// Upright, of the file's own picture.
+    file_width: u32,
+    file_height: u32,
+    kind: Kind,
+}
+
+/// All pixels before anything is done with them.
+fn whole(told: Told, pixels: &mut dyn Read) -> Result<Decoded, PhotoProblem> {
+    let mut bytes = Vec::with_capacity(told.width as usize * told.height as usize * usize::from(told.channels));
+    match pixels.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Err(Fault::from(error).into()),
+        _ => {}
+    }
+    let picture = Picture::new(told.width, told.height, told.channels, bytes).ok_or(PhotoProblem::Unreadable)?;
+    Ok(Decoded { picture, width: told.file_width, height: told.file_height, kind: told.kind })
+}
+
+/// The pixels of one picture as they come from a child; they end early where it dies or begins anew.
+struct Pixels<'o, R> {
+    output: &'o mut R,
+    /// Bytes left of the present piece.
+    piece: usize,
+    /// Bytes left of the picture.
+    left: u64,
+    begins_anew: bool,
+}
+
+impl<R: Read> Read for Pixels<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.left == 0 || self.begins_anew || buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.piece == 0 {
+            let mut length = [0; 4];
+            self.output.read_exact(&mut length)?;
+            self.piece = u32::from_le_bytes(length) as usize;
+            self.begins_anew = self.piece == ANEW as usize;
+            if self.begins_anew || self.piece as u64 > self.left {
+                return Ok(0);
+            }
+        }
+        let most = self.piece.min(buffer.len());
+        let read = self.output.read(&mut buffer[..most])?;
+        self.piece -= read;
+        self.left -= read as u64;
+        Ok(read)
     }
 }
 
@@ -301,20 +417,11 @@ pub fn child_main() -> ExitCode {
         return ExitCode::from(1);
     }
     let limits = decode::Limits { max_pixels, max_side, enough };
-    let said = match max_side {
-        Some(side) if is_svg => draw(&bytes, side).map(|drawn| {
-            let size = (drawn.width, drawn.height, drawn.picture.channels);
-            speak(size, (drawn.width, drawn.height), |out| out.write_all(&drawn.picture.pixels))
-        }),
-        _ => decode::decode_stored(&bytes, &limits).map(|stored| {
-            drop(bytes);
-            speak(stored.upright(), (stored.width, stored.height), |out| speak_rows(&stored, out))
-        }),
-    };
-    match said.unwrap_or_else(|problem| refuse(&problem)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(1),
-    }
+    let said = Voice::new().and_then(|mut voice| match max_side {
+        Some(side) if is_svg => voice.drawn(&bytes, side),
+        _ => voice.decoded(bytes, &limits),
+    });
+    if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 /// An SVG as pixels, its longer side `side` long.
@@ -353,46 +460,152 @@ pub fn limit_self() -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// A header, and the pixels as `pixels` writes them.
-fn speak(
-    (width, height, channels): (u32, u32, u8),
-    of_the_file: (u32, u32),
-    pixels: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let mut header = Vec::with_capacity(HEADER);
-    header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&[0, channels, 0, 0]);
-    for number in [width, height, of_the_file.0, of_the_file.1] {
-        header.extend_from_slice(&number.to_le_bytes());
-    }
-    out.write_all(&header)?;
-    pixels(&mut out)?;
-    out.flush()
+/// How a child speaks to its parent: a header, then the pixels in pieces, each behind its length. [`ANEW`] in place of a length takes back
+/// what was said, and another header follows.
+struct Voice {
+    out: File,
 }
 
-/// Rows are turned as they are sent.
-fn speak_rows(stored: &decode::Stored, out: &mut dyn Write) -> std::io::Result<()> {
-    if let Some(pixels) = stored.pixels() {
-        return out.write_all(pixels);
+impl Voice {
+    fn new() -> std::io::Result<Voice> {
+        // The standard output of the library looks for ends of lines.
+        Ok(Voice { out: File::from(std::io::stdout().as_fd().try_clone_to_owned()?) })
     }
-    let (_, height, _) = stored.upright();
-    let mut some = Vec::new();
-    for top in (0..height).step_by(ROWS_AT_A_TIME as usize) {
-        some.clear();
-        stored.rows(top..(top + ROWS_AT_A_TIME).min(height), &mut some);
-        out.write_all(&some)?;
+
+    fn header(&mut self, (width, height, channels): (u32, u32, u8), of_the_file: (u32, u32)) -> std::io::Result<()> {
+        let mut header = Vec::with_capacity(HEADER);
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&[0, channels, 0, 0]);
+        for number in [width, height, of_the_file.0, of_the_file.1] {
+            header.extend_from_slice(&number.to_le_bytes());
+        }
+        self.out.write_all(&header)
     }
-    Ok(())
+
+    fn piece(&mut self, pixels: &[u8]) -> std::io::Result<()> {
+        for piece in pixels.chunks(MOST_OF_A_PIECE) {
+            self.out.write_all(&(piece.len() as u32).to_le_bytes())?;
+            self.out.write_all(piece)?;
+        }
+        Ok(())
+    }
+
+    fn refusal(&mut self, problem: &Problem) -> std::io::Result<()> {
+        let code = match problem {
+            Problem::Unreadable | Problem::Unsupported(_) => 1,
+            Problem::TooLarge => 2,
+        };
+        let mut header = [0; HEADER];
+        header[..4].copy_from_slice(MAGIC);
+        header[4] = code;
+        self.out.write_all(&header)
+    }
+
+    fn drawn(&mut self, svg: &[u8], side: u32) -> std::io::Result<()> {
+        match draw(svg, side) {
+            Ok(drawn) => {
+                let size = (drawn.width, drawn.height);
+                self.header((drawn.width, drawn.height, drawn.picture.channels), size)?;
+                self.piece(&drawn.picture.pixels)
+            }
+            Err(problem) => self.refusal(&problem),
+        }
+    }
+
+    fn decoded(&mut self, bytes: Vec<u8>, limits: &decode::Limits) -> std::io::Result<()> {
+        if let Some(flowing) = decode::flowing(&bytes, limits) {
+            let (width, height) = flowing.size();
+            self.header((width, height, 3), flowing.file_size)?;
+            let mut said = Ok(());
+            let read = flowing.each(|rows| {
+                if said.is_ok() {
+                    said = self.piece(rows);
+                }
+            });
+            if read.is_some() {
+                return said;
+            }
+            self.out.write_all(&ANEW.to_le_bytes())?;
+        }
+        let stored = match decode::decode_stored(&bytes, limits) {
+            Ok(stored) => stored,
+            Err(problem) => return self.refusal(&problem),
+        };
+        drop(bytes);
+        let (_, height, _) = stored.upright();
+        self.header(stored.upright(), (stored.width, stored.height))?;
+        if let Some(pixels) = stored.pixels() {
+            return self.piece(pixels);
+        }
+        // Rows are turned as they are sent.
+        let mut some = Vec::new();
+        for top in (0..height).step_by(ROWS_AT_A_TIME as usize) {
+            some.clear();
+            stored.rows(top..(top + ROWS_AT_A_TIME).min(height), &mut some);
+            self.piece(&some)?;
+        }
+        Ok(())
+    }
 }
 
-fn refuse(problem: &Problem) -> std::io::Result<()> {
-    let code = match problem {
-        Problem::Unreadable | Problem::Unsupported(_) => 1,
-        Problem::TooLarge => 2,
-    };
-    let mut header = [0; HEADER];
-    header[..4].copy_from_slice(MAGIC);
-    header[4] = code;
-    std::io::stdout().write_all(&header)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(width: u32, height: u32) -> Vec<u8> {
+        let mut header = [MAGIC.as_slice(), &[0, 3, 0, 0]].concat();
+        [width, height, 8 * width, 8 * height].iter().for_each(|number| header.extend(number.to_le_bytes()));
+        header
+    }
+
+    fn piece(pixels: &[u8]) -> Vec<u8> {
+        [&(pixels.len() as u32).to_le_bytes(), pixels].concat()
+    }
+
+    fn heard(said: &[&[u8]]) -> Result<Decoded, PhotoProblem> {
+        let decoder = Decoder::new(PathBuf::new(), Limits::default());
+        decoder.hear(&mut said.concat().as_slice(), Kind::Jpeg, whole)
+    }
+
+    #[test]
+    fn pixels_come_in_pieces_and_may_begin_anew() {
+        let anew = ANEW.to_le_bytes();
+        let decoded = heard(&[&header(2, 2), &piece(&[1; 7]), &piece(&[2; 5]), b"and more"]).unwrap();
+        assert_eq!(decoded.picture.pixels, [[1; 6].as_slice(), &[1, 2, 2, 2, 2, 2]].concat());
+        assert_eq!((decoded.width, decoded.height), (16, 16));
+        let decoded = heard(&[&header(2, 2), &piece(&[1; 7]), &anew, &header(1, 2), &piece(&[3; 6])]).unwrap();
+        assert_eq!((decoded.picture.width, decoded.picture.pixels), (1, vec![3; 6]));
+    }
+
+    #[test]
+    fn what_ends_early_or_says_too_much_is_no_picture() {
+        let (anew, first) = (ANEW.to_le_bytes(), [header(2, 2), piece(&[1; 7])].concat());
+        let refused = [MAGIC.as_slice(), &[2], &[0; HEADER - 5]].concat();
+        assert_eq!(heard(&[&first, &anew, &refused]).unwrap_err(), PhotoProblem::TooLarge);
+        for said in [
+            first.clone(),
+            [&first, &anew[..]].concat(),
+            [&first, &anew[..], &first, &anew[..], &first].concat(),
+            [&first, &piece(&[1; 6])[..]].concat(),
+            b"not a header of ours at all".to_vec(),
+        ] {
+            assert_eq!(heard(&[&said]).unwrap_err(), PhotoProblem::Unreadable);
+        }
+    }
+
+    #[test]
+    fn a_copy_is_the_same_whether_its_pixels_come_at_once_or_one_by_one() {
+        let (width, height) = (37, 150);
+        let pixels: Vec<u8> = (0..width * height * 3).map(|at| (at * at / 31 % 256) as u8).collect();
+        let pieces = [header(width, height), piece(&pixels[..4001]), piece(&pixels[4001..])].concat();
+        let decoder = Decoder::new(PathBuf::new(), Limits::default());
+        let read = |told: Told, pixels: &mut dyn Read| Proxy::read((told.width, told.height), pixels);
+        let flowing = decoder.hear(&mut pieces.as_slice(), Kind::Jpeg, read).unwrap();
+        let whole = Proxy::new(Picture::new(width, height, 3, pixels).unwrap()).unwrap();
+        assert!(flowing.file == whole.file && flowing.picture.pixels == whole.picture.pixels);
+        assert_eq!(
+            decoder.hear(&mut &pieces[..9000], Kind::Jpeg, read).map(drop).unwrap_err(),
+            PhotoProblem::Unreadable
+        );
+    }
 }

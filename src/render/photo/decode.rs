@@ -6,9 +6,10 @@ use crate::render::picture::{Picture, at_most};
 use crate::render::pixels::{Filter, resize};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits as ImageLimits, RgbImage, RgbaImage};
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
 use std::fmt;
 use std::io::Cursor;
+use std::sync::Arc;
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -236,7 +237,17 @@ fn by_image(mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Raw, Prob
     Ok(Raw { image: DynamicImage::from_decoder(decoder)?, size, profile, orientation })
 }
 
-fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
+/// What a JPEG says before its pixels.
+struct Head<'b> {
+    decoder: zune_jpeg::JpegDecoder<ZCursor<&'b [u8]>>,
+    size: (u32, u32),
+    /// The colours it is stored in.
+    input: ColorSpace,
+    profile: Option<Vec<u8>>,
+    orientation: Orientation,
+}
+
+fn jpeg_head<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Head<'b>, Problem> {
     if !ends_properly(bytes) {
         return Err(Problem::Unreadable);
     }
@@ -250,27 +261,44 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
         _ => Problem::Unreadable,
     })?;
     let info = decoder.info().ok_or(Problem::Unreadable)?;
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
+    let size = (u32::from(info.width), u32::from(info.height));
     let input = decoder.input_colorspace().ok_or(Problem::Unreadable)?;
-    let (output, channels) = match input {
+    check_size(size, u64::from(size.0) * u64::from(size.1) * decoded_as(input).1, limits)?;
+    let profile = decoder.icc_profile();
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    Ok(Head { size, input, profile, orientation: orientation.unwrap_or(Orientation::NoTransforms), decoder })
+}
+
+/// What the complete decoder is asked for, and how many numbers a pixel has then.
+fn decoded_as(input: ColorSpace) -> (ColorSpace, u64) {
+    match input {
         ColorSpace::Luma => (ColorSpace::Luma, 1),
         ColorSpace::CMYK => (ColorSpace::CMYK, 4),
         ColorSpace::YCCK => (ColorSpace::YCCK, 4),
         _ => (ColorSpace::RGB, 3),
-    };
-    check_size((width, height), u64::from(width) * u64::from(height) * channels, limits)?;
-    let profile = decoder.icc_profile();
-    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
-    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    let enough = limits.enough.or(limits.max_side).filter(|_| input == ColorSpace::YCbCr);
-    let reduced = enough.and_then(|side| reduced::decode(bytes, side));
-    if let Some(reduced) = reduced {
-        let image = RgbImage::from_raw(reduced.width, reduced.height, reduced.pixels).map(DynamicImage::ImageRgb8);
-        let image = image.ok_or(Problem::Unreadable)?;
-        return Ok(Raw { image, size: (width, height), profile, orientation });
     }
+}
+
+impl Head<'_> {
+    /// The side at which the file may be decoded to a smaller size at once.
+    fn reduced_to(&self, limits: &Limits) -> Option<u32> {
+        limits.enough.or(limits.max_side).filter(|_| self.input == ColorSpace::YCbCr)
+    }
+}
+
+fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
+    let mut head = jpeg_head(bytes, limits)?;
+    let Head { size, input, orientation, .. } = head;
+    let profile = head.profile.take();
+    if let Some(reduced) = head.reduced_to(limits).and_then(|side| reduced::decode(bytes, side)) {
+        let image = RgbImage::from_raw(reduced.width, reduced.height, reduced.pixels).map(DynamicImage::ImageRgb8);
+        return Ok(Raw { image: image.ok_or(Problem::Unreadable)?, size, profile, orientation });
+    }
+    let (output, channels) = decoded_as(input);
+    let mut decoder = head.decoder;
     decoder.set_options(decoder.options().jpeg_set_out_colorspace(output));
     let pixels = decoder.decode().map_err(|_| Problem::Unreadable)?;
+    let (width, height) = size;
     let image = match output {
         ColorSpace::Luma => image::GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
         ColorSpace::RGB => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
@@ -282,7 +310,49 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Problem> {
     };
     let profile = if channels == 4 { None } else { profile };
     let image = image.ok_or(Problem::Unreadable)?;
-    Ok(Raw { image, size: (width, height), profile, orientation })
+    Ok(Raw { image, size, profile, orientation })
+}
+
+/// A picture whose rows can be handed on while the rest of the file is read: it is stored upright, and comes at the size that is wanted.
+pub struct Flowing<'b> {
+    opened: reduced::Opened<'b>,
+    /// Of the file's own picture.
+    pub file_size: (u32, u32),
+    to_srgb: Option<Srgb>,
+}
+
+/// The picture as one that flows. `None` where it has to be whole first, or is none: [`decode_stored`] tells which.
+pub fn flowing<'b>(bytes: &'b [u8], limits: &Limits) -> Option<Flowing<'b>> {
+    if inspect(bytes) != Kind::Jpeg {
+        return None;
+    }
+    let head = jpeg_head(bytes, limits).ok()?;
+    let opened = reduced::open(bytes, head.reduced_to(limits)?)?;
+    let (width, height) = opened.size();
+    let fits = limits.max_side.is_none_or(|side| width.max(height) <= side);
+    if !fits || head.orientation != Orientation::NoTransforms {
+        return None;
+    }
+    let profile = head.profile.and_then(|profile| ColorProfile::new_from_slice(&profile).ok());
+    let profile = profile.filter(|profile| profile.color_space == DataColorSpace::Rgb);
+    let to_srgb = profile.and_then(|profile| Srgb::of(&profile, 3, width as usize));
+    Some(Flowing { opened, file_size: head.size, to_srgb })
+}
+
+impl Flowing<'_> {
+    pub fn size(&self) -> (u32, u32) {
+        self.opened.size()
+    }
+
+    /// Hands over the RGB rows from the top, a few whole ones at a time. `None` for a file that turns out to be one for the complete
+    /// decoder, perhaps after some rows.
+    pub fn each(self, mut rows: impl FnMut(&[u8]) + Send) -> Option<()> {
+        let mut to_srgb = self.to_srgb;
+        self.opened.each(|pixels| {
+            to_srgb.iter_mut().for_each(|to_srgb| to_srgb.convert(pixels));
+            rows(pixels);
+        })
+    }
 }
 
 /// True when an end-of-image marker follows the pixel data. A file that was cut off shows a grey half otherwise.
@@ -390,8 +460,9 @@ fn in_srgb(image: DynamicImage, profile: Option<&[u8]>) -> Result<Picture, Probl
     let alpha = image.color().has_alpha();
     let (mut pixels, channels) =
         if alpha { (image.into_rgba8().into_raw(), 4) } else { (image.into_rgb8().into_raw(), 3) };
-    if let Some(profile) = profile.filter(|profile| profile.color_space == DataColorSpace::Rgb) {
-        convert(&mut pixels, channels, width as usize, &profile);
+    let profile = profile.filter(|profile| profile.color_space == DataColorSpace::Rgb);
+    if let Some(mut to_srgb) = profile.and_then(|profile| Srgb::of(&profile, channels, width as usize)) {
+        to_srgb.convert(&mut pixels);
     }
     let opaque = alpha && pixels.chunks_exact(4).all(|pixel| pixel[3] == 255);
     if opaque {
@@ -402,20 +473,31 @@ fn in_srgb(image: DynamicImage, profile: Option<&[u8]>) -> Result<Picture, Probl
     Picture::new(width, height, channels, pixels).ok_or(Problem::Unreadable)
 }
 
-/// Converts row by row in place. A profile that can't be used leaves the pixels as they are.
-fn convert(pixels: &mut [u8], channels: u8, width: usize, profile: &ColorProfile) {
-    let layout = if channels == 4 { Layout::Rgba } else { Layout::Rgb };
-    let srgb = ColorProfile::new_srgb();
-    let Ok(transform) = profile.create_transform_8bit(layout, &srgb, layout, TransformOptions::default()) else {
-        return;
-    };
-    let row = width * usize::from(channels);
-    let mut converted = vec![0; row];
-    for line in pixels.chunks_exact_mut(row) {
-        if transform.transform(line, &mut converted).is_err() {
-            return;
+/// From a profile's colours to sRGB, row by row in place.
+struct Srgb {
+    transform: Arc<dyn TransformExecutor<u8> + Send + Sync>,
+    row: Vec<u8>,
+    /// A row could not be converted, so the following are left as they are as well.
+    is_broken: bool,
+}
+
+impl Srgb {
+    /// `None` for a profile that can't be used.
+    fn of(profile: &ColorProfile, channels: u8, width: usize) -> Option<Srgb> {
+        let layout = if channels == 4 { Layout::Rgba } else { Layout::Rgb };
+        let srgb = ColorProfile::new_srgb();
+        let transform = profile.create_transform_8bit(layout, &srgb, layout, TransformOptions::default()).ok()?;
+        Some(Srgb { transform, row: vec![0; width * usize::from(channels)], is_broken: false })
+    }
+
+    fn convert(&mut self, pixels: &mut [u8]) {
+        for line in pixels.chunks_exact_mut(self.row.len()) {
+            self.is_broken |= self.transform.transform(line, &mut self.row).is_err();
+            if self.is_broken {
+                return;
+            }
+            line.copy_from_slice(&self.row);
         }
-        line.copy_from_slice(&converted);
     }
 }
 

@@ -54,6 +54,22 @@ pub(crate) const ZIGZAG: [u8; 64] = [
 /// Decodes at the smallest size whose longer side is at least `side`. `None` when that is the file's own size, or the file is
 /// not of the plain kind.
 pub fn decode(file: &[u8], side: u32) -> Option<Reduced> {
+    let opened = open(file, side)?;
+    let (width, height) = opened.size();
+    let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
+    opened.each(|rows| pixels.extend_from_slice(rows))?;
+    Some(Reduced { width, height, pixels })
+}
+
+/// A file of the plain kind, its headers read.
+pub struct Opened<'f> {
+    frame: Frame,
+    tables: Tables,
+    scan: &'f [u8],
+}
+
+/// What [`decode`] decodes, up to the first pixel.
+pub fn open(file: &[u8], side: u32) -> Option<Opened<'_>> {
     let mut tables = Tables::default();
     let mut frame = None;
     let mut at = 2;
@@ -71,7 +87,7 @@ pub fn decode(file: &[u8], side: u32) -> Option<Reduced> {
             0xDA => {
                 let mut frame = frame?;
                 frame.scan(segment)?;
-                return frame.decode(file.get(at + 2 + length..)?, &tables);
+                return Some(Opened { frame, tables, scan: file.get(at + 2 + length..)? });
             }
             // Adobe's files may hold other colours than luma and chroma.
             0xEE if segment.starts_with(b"Adobe") && segment.get(11) != Some(&1) => return None,
@@ -79,6 +95,20 @@ pub fn decode(file: &[u8], side: u32) -> Option<Reduced> {
             _ => return None,
         }
         at += 2 + length;
+    }
+}
+
+impl Opened<'_> {
+    /// Width and height that it is decoded to.
+    pub fn size(&self) -> (u32, u32) {
+        let reduce = |length: usize| (length * self.frame.eighths).div_ceil(8) as u32;
+        (reduce(self.frame.width), reduce(self.frame.height))
+    }
+
+    /// Hands over the RGB rows, a few whole ones at a time, from the top. `None` for a file that turns out damaged, perhaps after some rows.
+    pub fn each(mut self, rows: impl FnMut(&mut [u8]) + Send) -> Option<()> {
+        let painter = Painter::new(&self.frame, self.size(), &self.tables, rows)?;
+        self.frame.decode(self.scan, &self.tables, painter)
     }
 }
 
@@ -165,27 +195,30 @@ impl Frame {
         Some(())
     }
 
-    fn decode(&mut self, scan: &[u8], tables: &Tables) -> Option<Reduced> {
-        let mut painter = Painter::new(self, tables)?;
+    fn decode(
+        &mut self,
+        scan: &[u8],
+        tables: &Tables,
+        mut painter: Painter<impl FnMut(&mut [u8]) + Send>,
+    ) -> Option<()> {
         std::thread::scope(|scope| {
             let (hand_over, handed) = sync_channel::<Blocks>(ROWS_AHEAD);
             let painting = std::thread::Builder::new()
                 .stack_size(PAINTER_STACK)
-                .spawn_scoped(scope, move || {
-                    handed.iter().for_each(|blocks| painter.row(&blocks));
-                    painter.done()
-                })
+                .spawn_scoped(scope, move || handed.iter().for_each(|blocks| painter.row(&blocks)))
                 .ok()?;
             let read = self.read_scan(scan, tables, &hand_over);
             drop(hand_over);
-            let reduced = painting.join().ok()?;
-            read.map(|()| reduced)
+            painting.join().ok()?;
+            read
         })
     }
 
     fn read_scan(&mut self, scan: &[u8], tables: &Tables, hand_over: &SyncSender<Blocks>) -> Option<()> {
         let mut bits = Bits::new(scan);
         let mut left = tables.restart;
+        // Of one block. Emptied for each it would cost more than the codes of a plain one.
+        let mut found = [(0, 0); 64];
         let readers: Vec<_> =
             self.components.iter().map(|component| Reader::new(component, tables)).collect::<Option<_>>()?;
         let in_a_unit: usize = self.components.iter().map(|component| component.across * component.down).sum();
@@ -202,7 +235,7 @@ impl Frame {
                 }
                 for (component, reader) in self.components.iter_mut().zip(&readers) {
                     for _ in 0..component.across * component.down {
-                        reader.block(&mut component.last_dc, &mut bits, &mut blocks)?;
+                        reader.block(&mut component.last_dc, &mut bits, &mut found, &mut blocks)?;
                     }
                 }
             }
@@ -252,10 +285,9 @@ impl<'t> Reader<'t> {
     }
 
     #[inline(always)]
-    fn block(&self, last_dc: &mut i32, bits: &mut Bits, to: &mut Blocks) -> Option<()> {
-        let mut found = [(0, 0); 64];
+    fn block(&self, last_dc: &mut i32, bits: &mut Bits, found: &mut [(u8, i16); 64], to: &mut Blocks) -> Option<()> {
         *last_dc = last_dc.checked_add(bits.difference(self.dc)?)?;
-        found[0].1 = i16::try_from(*last_dc).ok()?;
+        found[0] = (0, i16::try_from(*last_dc).ok()?);
         let (mut count, mut last, mut at) = (1, 1, 1);
         while at < self.end {
             let (zeros, value) = bits.frequency(self.ac)?;
@@ -283,14 +315,17 @@ impl<'t> Reader<'t> {
 }
 
 /// Turns frequencies into pixels.
-struct Painter {
+struct Painter<R> {
     width: usize,
-    height: usize,
+    /// Rows still to come.
+    left: usize,
     units: usize,
     /// Lines that a row of units gives.
     lines: usize,
     planes: Vec<Plane>,
+    /// Of one row of units.
     pixels: Vec<u8>,
+    rows: R,
 }
 
 /// A component's pixels of one row of units.
@@ -304,10 +339,8 @@ struct Plane {
     stride: usize,
 }
 
-impl Painter {
-    fn new(frame: &Frame, tables: &Tables) -> Option<Painter> {
-        let reduce = |length: usize| (length * frame.eighths).div_ceil(8);
-        let (width, height) = (reduce(frame.width), reduce(frame.height));
+impl<R: FnMut(&mut [u8])> Painter<R> {
+    fn new(frame: &Frame, (width, height): (u32, u32), tables: &Tables, rows: R) -> Option<Painter<R>> {
         let plane = |component: &Component| {
             let Component { across, down, points, quantization, .. } = *component;
             // Blocks are written eight pixels wide, and the last of them must not reach into the next line.
@@ -324,13 +357,15 @@ impl Painter {
                 stride,
             })
         };
+        let lines = frame.components[0].down * frame.components[0].points.1;
         Some(Painter {
-            width,
-            height,
+            width: width as usize,
+            left: height as usize,
             units: frame.units.0,
-            lines: frame.components[0].down * frame.components[0].points.1,
+            lines,
             planes: frame.components.iter().map(plane).collect::<Option<_>>()?,
-            pixels: Vec::with_capacity(width * height * 3),
+            pixels: vec![0; width as usize * 3 * lines],
+            rows,
         })
     }
 
@@ -353,18 +388,14 @@ impl Painter {
                 }
             }
         }
-        let made = self.pixels.len() / (self.width * 3);
-        for line in 0..self.lines.min(self.height - made) {
+        let lines = self.lines.min(self.left);
+        for (line, to) in self.pixels.chunks_exact_mut(self.width * 3).take(lines).enumerate() {
             let of =
                 |at: usize| &self.planes[at].strip[line * self.planes[at].stride..][..self.width.next_multiple_of(4)];
-            let from = self.pixels.len();
-            self.pixels.resize(from + self.width * 3, 0);
-            to_rgb([of(0), of(1), of(2)], &mut self.pixels[from..]);
+            to_rgb([of(0), of(1), of(2)], to);
         }
-    }
-
-    fn done(self) -> Reduced {
-        Reduced { width: self.width as u32, height: self.height as u32, pixels: self.pixels }
+        self.left -= lines;
+        (self.rows)(&mut self.pixels[..lines * self.width * 3]);
     }
 }
 

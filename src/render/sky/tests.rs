@@ -216,6 +216,35 @@ fn the_catalogue_is_whole() {
     assert!((moved - 528.0).abs() < 3.0, "{moved}");
 }
 
+/// Places at J2000.0 as SIMBAD publishes them, after Hipparcos (van Leeuwen 2007), so that a mistake in the bundled file is seen too.
+#[test]
+fn stars_are_where_they_are_published_to_be() {
+    for (hip, ra, dec) in [
+        (11767, 37.95456, 89.26411),
+        (7588, 24.42852, -57.23675),
+        (21421, 68.98016, 16.50930),
+        (24436, 78.63447, -8.20164),
+        (24608, 79.17233, 45.99799),
+        (27989, 88.79294, 7.40706),
+        (30438, 95.98796, -52.69566),
+        (32349, 101.28716, -16.71612),
+        (37279, 114.82550, 5.22499),
+        (37826, 116.32896, 28.02620),
+        (49669, 152.09296, 11.96721),
+        (60718, 186.64956, -63.09909),
+        (65474, 201.29825, -11.16132),
+        (69673, 213.91530, 19.18241),
+        (80763, 247.35192, -26.43200),
+        (91262, 279.23473, 38.78369),
+        (97649, 297.69583, 8.86832),
+        (102_098, 310.35798, 45.28034),
+        (113_368, 344.41269, -29.62224),
+    ] {
+        let off = apart(star(hip).direction(UniversalTime(0.0)), direction(ra, dec));
+        assert!(off < 3.0, "HIP {hip} is off by {off} seconds of arc");
+    }
+}
+
 /// Around the sky along the galactic equator, without a gap and nowhere far from it; widest towards its middle in Sagittarius.
 #[test]
 fn the_milky_way_is_where_the_galaxy_is() {

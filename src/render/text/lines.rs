@@ -2,17 +2,32 @@
 
 use super::TextBlock;
 use super::shape::{Glyph, shape};
-use crate::render::fonts::Face;
+use crate::render::fonts::{Face, default_face};
 
 /// Cleans text for setting: one kind of line break, or none where there is only one line.
 pub fn prepare(text: &str, uppercase: bool, several_lines: bool) -> String {
     let text = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
     let text: String = text
         .chars()
-        .filter(|c| !c.is_control() || *c == '\n' || *c == '\t')
-        .map(|c| if c == '\t' || (c == '\n' && !several_lines) { ' ' } else { c })
+        .filter(|c| !c.is_control() || c.is_whitespace())
+        .map(|c| match c {
+            '\n' if several_lines => '\n',
+            // Every face has these two widths, and hardly any the dozen others there are.
+            '\u{3000}' => '\u{3000}',
+            c if c.is_whitespace() => ' ',
+            c => c,
+        })
         .collect();
-    if uppercase { text.to_uppercase() } else { text }
+    if !uppercase {
+        return text;
+    }
+    // A letter whose large form no face has stays small.
+    let large = |c: char| {
+        let is_drawn = c.to_uppercase().all(|large| large == c || default_face().covering(large).is_some());
+        let (large, small) = if is_drawn { (Some(c.to_uppercase()), None) } else { (None, Some(c)) };
+        large.into_iter().flatten().chain(small)
+    };
+    text.chars().flat_map(large).collect()
 }
 
 /// A piece of text without line breaks of its own, with the advance of each of its characters.
@@ -246,5 +261,7 @@ mod tests {
     fn one_line_has_no_breaks() {
         assert_eq!(prepare("a\r\nb\tc\u{7}", false, false), "a b c");
         assert_eq!(prepare("straße\nb", true, true), "STRASSE\nB");
+        assert_eq!(prepare("\u{2003}a\u{202F}b\u{3000}c", false, false), " a b\u{3000}c");
+        assert_eq!(prepare("aƒb", true, false), "AƒB");
     }
 }

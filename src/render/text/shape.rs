@@ -1,6 +1,6 @@
 //! From characters to positioned glyphs, in em.
 
-use crate::render::fonts::{Face, is_invisible};
+use crate::render::fonts::{Face, is_invisible, is_mark, marks_behind};
 use harfrust::{Direction, Feature, ShapeOptions, Tag, UnicodeBuffer};
 
 /// A glyph of a line. For horizontal text the pen goes right along the base line; for vertical text it goes down the
@@ -18,7 +18,7 @@ pub struct Glyph {
     pub sideways: bool,
 }
 
-/// Shapes one line. Characters that no face has are left out (they are reported elsewhere).
+/// Shapes one line. Characters and marks that no face has are left out (they are reported elsewhere).
 pub fn shape(text: &str, wished: &'static Face, vertical: bool, letter_spacing: f64) -> Vec<Glyph> {
     let mut glyphs = Vec::new();
     for run in runs(text, wished, vertical) {
@@ -75,15 +75,29 @@ fn runs(text: &str, wished: &'static Face, vertical: bool) -> Vec<Run> {
     while let Some((start, c)) = chars.next() {
         let mut end = start + c.len_utf8();
         let previous = runs.last();
-        // White space and marks go with what stands before them, so that shaping sees them together.
-        let joins = is_invisible(c) || matches!(c, '\u{300}'..='\u{36F}' | '\u{3099}' | '\u{309A}');
+        // White space and what has no shape go with what stands before them, so that shaping sees them together.
+        let joins = is_invisible(c);
+        let mut marks = if joins { "" } else { marks_behind(&text[end..]) };
         let face = match previous {
-            Some(run) if joins || (c == ' ' && run.face.covers(c)) => run.face,
-            _ => match wished.covering(c) {
+            Some(run) if joins || (c == ' ' && marks.is_empty() && run.face.covers(c)) => run.face,
+            _ => match wished.covering_marked(c, marks) {
                 Some(face) => face,
+                // Without what it cannot carry, which is reported.
+                None if !is_mark(c) => match wished.covering(c) {
+                    Some(face) => {
+                        marks = "";
+                        face
+                    }
+                    None => continue,
+                },
                 None => continue,
             },
         };
+        // Only its marks belong to it; what has no shape comes next.
+        for _ in marks.trim_end_matches(is_invisible).chars() {
+            chars.next();
+        }
+        end += marks.trim_end_matches(is_invisible).len();
         let mut set = match vertical {
             false => Set::Across,
             true if joins => previous.map_or(Set::Upright, |run| run.set),
