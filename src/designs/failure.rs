@@ -20,6 +20,16 @@ impl Failure {
     }
 }
 
+/// The key of what a customer is told of a failed picture: whether there is something they can do. The reason itself may speak of files and
+/// machines.
+pub fn words_for_customers(reason: &str) -> &'static str {
+    match reason.split(':').next() {
+        Some("damaged photo" | "missing file") => "designs.job_failed_photo",
+        Some("memory") => "designs.job_failed_size",
+        _ => "designs.job_failed",
+    }
+}
+
 fn lasting(reason: String) -> Failure {
     Failure(JobError::lasting(reason))
 }
@@ -96,8 +106,10 @@ mod tests {
         assert_eq!(kind(Fault::Storage("x".into())), ("disk".into(), true));
         assert_eq!(kind(Fault::Corrupt("x".into())), ("damaged file".into(), false));
         assert_eq!(kind(Fault::bug("x")), ("unexpected".into(), false));
+        assert_eq!(words_for_customers("disk: there is no room left"), "designs.job_failed");
         let (reason, retry) = told(Failure::of_photo(Fault::Corrupt("no picture".into())));
         assert!(reason.starts_with("damaged photo: ") && !retry, "{reason}");
+        assert_eq!(words_for_customers(&reason), "designs.job_failed_photo");
         assert!(told(Failure::of_photo(Fault::DiskFull)).1);
     }
 }

@@ -48,7 +48,7 @@ pub fn handlers(shop: &Shop, handlers: Handlers, on_final: OnFinal) -> Handlers 
     let (previews, finals) = (shop.clone(), shop.clone());
     let (clock, settled) = (shop.clone(), on_final.clone());
     let settle_clock = shop.clone();
-    let preview = Handler::new(move |running| make_preview(&previews, running));
+    let preview = Handler::new(move |running| Ok(make_preview(&previews, running)?));
     let print = Handler::new(move |running| Ok(render_final(&finals, running, &on_final)?))
         .on_start(move |tx, job| begin_final(tx, job, clock.now()))
         .on_settle(move |tx, job| settle_final(tx, job, settle_clock.now(), &settled));
@@ -79,11 +79,11 @@ fn filling_of(
     content::fill(surface, &product, variant_id, params, table::photos_by_id(tx, design.id)?)
 }
 
-fn make_preview(shop: &Shop, running: &Running) -> Result<Done, JobError> {
+fn make_preview(shop: &Shop, running: &Running) -> Result<Done, Failure> {
     let wish: PreviewWish = payload(&running.job)?;
     let tx = shop.store().read()?;
     let Some(design) = table::design(&tx, wish.design_id)? else {
-        return Err(JobError::lasting("the design is gone"));
+        return Err(JobError::lasting("the design is gone").into());
     };
     let filling = filling_of(shop, &tx, &design, wish.layout_version, wish.variant_id, &wish.params)?;
     drop(tx);
@@ -92,7 +92,13 @@ fn make_preview(shop: &Shop, running: &Running) -> Result<Done, JobError> {
     let name = preview_name(shop, design.id, &wish.key, HIGH_SIDE);
     let jpeg = match workshop.cached_preview(&name) {
         Some(jpeg) => jpeg,
-        None => workshop.draw_preview(shop, &filling, HIGH_SIDE)?,
+        None => {
+            let scene = filling.build()?.scene;
+            let canvas = Canvas::long_side(&scene, HIGH_SIDE, Area::Trim);
+            // Originals lie in memory for a sharp preview as for a print. Mails wait in the same lane, so nobody waits here for long.
+            let _share = workshop.memory.take_soon(memory::needed(&scene, &canvas, &filling.photos), running)?;
+            workshop.draw_preview(shop, &filling, HIGH_SIDE).map_err(Failure::of_photo)?
+        }
     };
     workshop.keep_preview(&name, &jpeg);
     running.progress(90);

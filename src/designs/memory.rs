@@ -1,17 +1,20 @@
-//! How much memory prints may take together (`render.memory_mb`): each says beforehand what it will need, waits until others have given back
+//! How much memory prints and sharp previews may take together (`render.memory_mb`): each says beforehand what it will need, waits until others have given back
 //! as much, and is not begun at all where the machine was never meant to hold it.
 
 use super::model::{Photo, PhotoId};
 use crate::queue::{JobError, Running};
+use crate::render::photo::PROXY_SIDE;
 use crate::render::{Canvas, Scene, needed_pixels};
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a print takes beside its photos: bands on all cores, what is deflated, fonts and artwork.
 const BESIDE_PHOTOS: u64 = 32 << 20;
 /// Bytes a decoder needs for each pixel of the file while it decodes: the picture, and the rows before it is shrunk.
 const DECODING: u64 = 4;
+/// How long a sharp preview waits for room before it makes way for others.
+const SOON: Duration = Duration::from_secs(3);
 /// How often somebody who waits looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -41,10 +44,19 @@ impl Memory {
         self.take_while(bytes, || !running.cancelled() && !running.stopping())
     }
 
+    /// Waits for so many bytes, but not for long.
+    ///
+    /// # Errors
+    /// As [`Memory::take`], and one that is tried again where others keep the room.
+    pub fn take_soon(&self, bytes: u64, running: &Running) -> Result<Share<'_>, JobError> {
+        let until = Instant::now() + SOON;
+        self.take_while(bytes, || Instant::now() < until && !running.cancelled() && !running.stopping())
+    }
+
     fn take_while(&self, bytes: u64, wanted: impl Fn() -> bool) -> Result<Share<'_>, JobError> {
         if bytes > self.bytes {
             return Err(JobError::lasting(format!(
-                "memory: this print needs about {} MB, and render.memory_mb allows {}. Raise it in petstar.toml and retry, or ask the customer for a smaller photo",
+                "memory: this picture needs about {} MB, and render.memory_mb allows {}. Raise it in petstar.toml and retry, or ask the customer for a smaller photo",
                 bytes.div_ceil(1 << 20),
                 self.bytes >> 20
             )));
@@ -52,7 +64,7 @@ impl Memory {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         while *taken + bytes > self.bytes {
             if !wanted() {
-                return Err(JobError::again("stopped before it was begun"));
+                return Err(JobError::again("memory: others were drawing, so it was not begun"));
             }
             taken = self.given_back.wait_timeout(taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -75,6 +87,11 @@ pub fn needed(scene: &Scene, canvas: &Canvas, photos: &HashMap<PhotoId, Photo>) 
         let Some(photo) = photos.get(&PhotoId(id)) else { continue };
         let pixels = u64::from(photo.width) * u64::from(photo.height);
         let long = u64::from(photo.width.max(photo.height)).max(1);
+        if side <= PROXY_SIDE || long <= u64::from(PROXY_SIDE) {
+            // Its small copy will do.
+            kept += u64::from(PROXY_SIDE).pow(2) * 3;
+            continue;
+        }
         let shrunk = u64::from(side).min(long);
         kept += pixels * shrunk / long * shrunk / long * 4;
         decoding = u64::max(decoding, pixels * DECODING + photo.original.bytes);
@@ -93,7 +110,9 @@ mod tests {
         let memory = Memory::new(512);
         let refused = memory.take_while(600 << 20, || true).err().expect("a refusal");
         assert!(!refused.retry);
-        assert!(refused.reason.starts_with("memory: this print needs about 600 MB") && refused.reason.contains("512"));
+        assert!(
+            refused.reason.starts_with("memory: this picture needs about 600 MB") && refused.reason.contains("512")
+        );
         assert!(memory.take_while(512 << 20, || true).is_ok());
     }
 

@@ -2,12 +2,12 @@
 
 use super::content::Filling;
 use super::jobs::filling;
-use super::model::{Approved, Design, Final};
+use super::model::{Approved, Design, Final, PhotoId};
 use super::workshop::{LOW_SIDE, preview_url};
 use crate::kernel::{Error, Fault};
-use crate::render::compare::{Likeness, PrintView, likeness, shrink_print};
+use crate::render::compare::{self, Likeness, PrintView, likeness, shrink_print};
 use crate::render::photo::{PROXY_LEAST, PROXY_SIDE, decode_trusted};
-use crate::render::{Area, Canvas, Picture, Scene, needed_pixels};
+use crate::render::{Area, Canvas, Picture, Scene};
 use crate::shop::Shop;
 use crate::store::Snapshot;
 use std::io::BufReader;
@@ -72,9 +72,7 @@ fn softness(filling: &Filling, scene: &Scene, side: u32) -> f64 {
     if side > LOW_SIDE {
         return 1.0;
     }
-    let needed = needed_pixels(scene, &Canvas::long_side(scene, side, Area::Trim));
-    let coarse = filling.photos.values().filter(|photo| photo.width.max(photo.height) > PROXY_SIDE);
-    coarse
-        .filter_map(|photo| needed.get(&photo.id.0))
-        .fold(1.0, |most, needed| f64::max(most, f64::from(*needed) / f64::from(PROXY_LEAST)))
+    let is_shrunk =
+        |id| filling.photos.get(&PhotoId(id)).is_some_and(|photo| photo.width.max(photo.height) > PROXY_SIDE);
+    compare::softness(scene, &Canvas::long_side(scene, side, Area::Trim), PROXY_LEAST, is_shrunk)
 }

@@ -25,6 +25,7 @@ mod pricing;
 pub mod refunds;
 pub mod rules;
 pub mod table;
+mod ticks;
 pub mod totals;
 mod web;
 

@@ -10,6 +10,7 @@ use super::payment::save;
 use super::pricing::{self, Wish};
 use super::rules;
 use super::table;
+use super::ticks;
 use super::web::view::{OrderView, view};
 use crate::catalog;
 use crate::designs::{self, Design, DesignId, DesignView};
@@ -22,6 +23,7 @@ use crate::store::{Snapshot, WriteTx};
 use crate::web::{Made, SessionId, Visit, input};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// So many pieces of a design.
@@ -55,7 +57,7 @@ pub struct OrderInput {
     /// `online` (Stripe's page), or what the shop has switched on besides: `bank_transfer`, `cash_on_delivery`, `stall`.
     #[serde(default, deserialize_with = "input::optional_text")]
     pub payment_method: Option<String>,
-    /// Codes of the warnings the customer has read and ticked.
+    /// Warnings the customer has read and ticked: codes, or `code:design_id:field` for one of several.
     pub accepted_warnings: Option<Vec<String>>,
     /// Names one filling-in of the order form: sent again, it changes the draft it made before.
     #[serde(default, deserialize_with = "input::optional_id")]
@@ -155,13 +157,7 @@ fn check(tx: &WriteTx, visit: &Visit, input: &OrderInput, old: Option<&Order>) -
     let (coupon, priced) = (coupon?, priced?);
     let accepted_warnings = match &input.accepted_warnings {
         None => old.map(|old| old.accepted_warnings.clone()).unwrap_or_default(),
-        Some(codes) => {
-            let plain = |code: &&String| code.len() <= 60 && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-            let mut codes: Vec<String> = codes.iter().filter(plain).cloned().collect();
-            codes.sort();
-            codes.dedup();
-            codes
-        }
+        Some(given) => ticks::clean(given),
     };
     Ok(Wanted { payment_method, email, address, delivery, note, accepted_warnings, coupon, priced })
 }
@@ -425,6 +421,7 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
             gone(tx, &asker, &old)?.into_result()?;
             let mut copies = Vec::with_capacity(old.lines.len());
             let mut wishes = Vec::with_capacity(old.lines.len());
+            let mut copied = HashMap::new();
             for line in &old.lines {
                 let (design, shop) = (line.design_id, &asker.shop);
                 let frozen = match &line.frozen {
@@ -433,9 +430,11 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
                 };
                 let (variant, params) = (frozen.variant_id, &frozen.params);
                 let copy = designs::copy_for_reorder(tx, shop, design, variant, params, session, asker.now)?;
+                copied.insert(design, copy.id);
                 wishes.push(Wish { design_id: copy.id, quantity: i64::from(line.quantity) });
                 copies.push(copy);
             }
+            let accepted_warnings = ticks::moved(&old, |design| copied.get(&design).copied());
             let wanted = Wanted {
                 // What was offered then may not be now; the customer chooses anew.
                 payment_method: PaymentMethod::Online,
@@ -444,7 +443,7 @@ pub async fn repeat(visit: &Visit, id: OrderId) -> Result<(Order, Vec<Design>)> 
                 address: old.shipping_address,
                 delivery: model::Wish::default(),
                 note: String::new(),
-                accepted_warnings: old.accepted_warnings,
+                accepted_warnings,
                 coupon: None,
             };
             let order = draft(tx, &asker, fresh, wanted)?;

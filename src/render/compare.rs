@@ -7,9 +7,12 @@ mod shrink;
 
 pub use shrink::{PrintView, shrink_print};
 
+use super::draw::needed_pixels;
 use super::picture::Picture;
+use super::scene::{Canvas, Scene};
 use crate::kernel::Fault;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Beyond these a print is not what the customer saw. Why these: decision 0072.
 const WHOLE_LIMIT: u16 = 9_500;
@@ -23,6 +26,8 @@ const PATCH: usize = 5;
 /// The constants of the measure for 8 bits: (0.01 × 255)² and (0.03 × 255)².
 const C1: f64 = 6.5025;
 const C2: f64 = 58.5225;
+/// What coding a preview as JPEG costs of its finest detail, dots of stars for example: it may be so much softer than its photos make it.
+const MARGIN: f64 = 1.5;
 /// By how much a print is made softer where the preview's photo was coarse, step by step.
 const SOFTER: [f64; 7] = [1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0];
 
@@ -44,7 +49,7 @@ impl Likeness {
 }
 
 /// Compares two opaque pictures of the same size. `softness` says how many pixels one pixel of the coarsest photo covered when `seen`
-/// was drawn (1 or less: none was coarse); where that is more than one, a window may also be like a softer copy of `print`.
+/// was drawn (1 or less: none was coarse). A window may also be like a softer copy of `print`: as soft as that and the margin make it.
 ///
 /// # Errors
 /// Pictures of different sizes, or smaller than a window: mistakes in the program.
@@ -53,7 +58,7 @@ pub fn likeness(seen: &Picture, print: &Picture, softness: f64) -> Result<Likene
         return Err(Fault::bug("only pictures of the same size can be compared"));
     }
     let mut windows = compare_windows(seen, print);
-    for softer in SOFTER.into_iter().filter(|softer| *softer <= softness * 1.5) {
+    for softer in SOFTER.into_iter().filter(|softer| *softer <= softness * MARGIN) {
         if windows.likeness().is_same() {
             break;
         }
@@ -62,6 +67,14 @@ pub fn likeness(seen: &Picture, print: &Picture, softness: f64) -> Result<Likene
         windows.take_better(&compare_windows(seen, &soft));
     }
     Ok(windows.likeness())
+}
+
+/// How many pixels of `canvas` one pixel of its coarsest photo covers, where previews are drawn from copies of at least `least` pixels a side;
+/// 1 where none is coarse. `is_shrunk` says whether a photo is larger than its copy.
+pub fn softness(scene: &Scene, canvas: &Canvas, least: u32, is_shrunk: impl Fn(Uuid) -> bool) -> f64 {
+    let needed = needed_pixels(scene, canvas);
+    let coarse = needed.iter().filter(|(id, _)| is_shrunk(**id));
+    coarse.fold(1.0, |most, (_, side)| f64::max(most, f64::from(*side) / f64::from(least)))
 }
 
 /// One window: its similarity, and how far its mean colour lies from the other's.

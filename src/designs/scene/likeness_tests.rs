@@ -7,8 +7,8 @@
 use super::random::{Dice, params};
 use super::*;
 use crate::catalog::layout::{Layer, Layout, ProductFile, Size};
-use crate::render::compare::{Likeness, PrintView, likeness, shrink_print};
-use crate::render::photo::{PROXY_SIDE, Proxy, decode_trusted};
+use crate::render::compare::{self, Likeness, PrintView, likeness, shrink_print};
+use crate::render::photo::{PROXY_LEAST, PROXY_SIDE, Proxy, decode_trusted};
 use crate::render::picture::at_most;
 use crate::render::{
     Area, Artwork, Canvas, Paper, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels, print_png,
@@ -111,11 +111,8 @@ fn compare(seen: &Picture, print: &Picture, softness: f64) -> Likeness {
 }
 
 fn softness(scene: &Scene) -> f64 {
-    let needed = needed_pixels(scene, &Canvas::long_side(scene, SIDE, Area::Trim));
-    let coarse = PHOTOS.iter().filter(|(_, photo)| photo.original.long_side() > PROXY_SIDE);
-    coarse
-        .filter_map(|(id, _)| needed.get(id))
-        .fold(1.0, |most, side| f64::max(most, f64::from(*side) / f64::from(PROXY_SIDE)))
+    let is_shrunk = |id| PHOTOS.get(&id).is_some_and(|photo| photo.original.long_side() > PROXY_SIDE);
+    compare::softness(scene, &Canvas::long_side(scene, SIDE, Area::Trim), PROXY_LEAST, is_shrunk)
 }
 
 fn setting(name: &str, usual: u32) -> u32 {
@@ -249,4 +246,30 @@ fn a_wrong_font_a_moved_photo_and_a_changed_colour_are_caught() {
     assert!(missed.is_empty(), "{missed:?}");
     // As many as there are fields in the starter products to get wrong, but for the hairline.
     assert!(caught["font"] >= 20 && caught["photo moved"] >= 12 && caught["colour"] >= 25, "{caught:?}");
+}
+
+/// The frame stays where it is, and another part of the photo stands in it: at a usual zoom, and at one where the proxy is coarse.
+#[test]
+fn a_photo_that_moved_within_its_frame_is_caught() {
+    let mut tried = 0;
+    for (number, starter) in STARTERS.iter().enumerate() {
+        let layout = &starter.file.layout;
+        let fields = serde_json::to_value(&layout.fields).unwrap();
+        let Some(field) = fields.as_array().unwrap().iter().find(|field| field["kind"] == "photo") else { continue };
+        let (photo, zoom) = (1 + number as u128 % 3, if number % 2 == 0 { 1.5 } else { 6.0 });
+        // By about three in a hundred of the frame.
+        let placed = |x: f64| {
+            let value = json!({ "photo_id": Uuid::from_u128(photo), "x": x, "y": 0.5, "zoom": zoom, "rotation": 0.0 });
+            json!({ field["id"].as_str().unwrap(): value })
+        };
+        let size = starter.file.variants[0].size();
+        let right = scene(starter, layout, size, &placed(0.5));
+        let wrong = scene(starter, layout, size, &placed(0.5 + 0.03 / zoom));
+        let (seen, (pixels, dpi)) = (preview(&right), print_pixels(layout, size));
+        let like = compare(&seen, &print(&wrong, pixels, dpi, &seen), softness(&right));
+        tell(like, &format!("photo {photo} at zoom {zoom} in {}, soft {:.2}", starter.file.slug, softness(&right)));
+        assert!(!like.is_same(), "photo {photo} at zoom {zoom} in {}: {like:?}", starter.file.slug);
+        tried += 1;
+    }
+    assert!(tried >= 6, "{tried}");
 }

@@ -2,6 +2,7 @@
 
 use super::sockets::{Place, Sockets};
 use super::view::JobView;
+use crate::designs::failure::words_for_customers;
 use crate::designs::lifecycle;
 use crate::designs::model::DesignId;
 use crate::kernel::Fault;
@@ -59,7 +60,7 @@ impl JobPage {
         let picture = row.result.as_ref().and_then(|result| result.get("preview_image_url"));
         let mut job = JobView::new(row);
         if !for_staff {
-            job.failure_reason = job.failure_reason.map(|_| page.t("designs.job_failed").to_owned());
+            job.failure_reason = job.failure_reason.map(|reason| page.t(words_for_customers(&reason)).to_owned());
         }
         JobPage {
             page,

@@ -15,6 +15,7 @@ use crate::orders::payment::require;
 use crate::orders::refunds;
 use crate::orders::rules;
 use crate::orders::table;
+use crate::orders::ticks;
 use crate::people::mails::{self, web::MailView};
 use crate::people::{self, rights};
 use crate::shop::Shop;
@@ -225,7 +226,7 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
     for line in &order.lines {
         let design = designs::find(tx, line.design_id)?;
         if let Some(design) = &design {
-            for warning in design.warnings.iter().filter(|w| !order.accepted_warnings.contains(&w.code)) {
+            for warning in design.warnings.iter().filter(|w| !ticks::are_for(&order.accepted_warnings, design.id, w)) {
                 let values: Vec<(&str, &str)> =
                     warning.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
                 unticked.push((warning.code.clone(), words::fill(words::text(lang, &warning.words), &values)));

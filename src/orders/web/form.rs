@@ -12,6 +12,7 @@ use crate::orders::model::{Order, OrderId, PaymentMethod, Status};
 use crate::orders::placing::{LineInput, OrderInput, open_designs};
 use crate::orders::pricing;
 use crate::orders::table;
+use crate::orders::ticks;
 use crate::people::customers;
 use crate::store::Snapshot;
 use crate::web::problem::Told;
@@ -102,7 +103,9 @@ struct Piece {
 
 /// Something about a design that the customer is asked to have read.
 struct WarningTick {
-    code: String,
+    tick: String,
+    /// The name of the piece it is about.
+    piece: Option<String>,
     text: String,
     is_ticked: bool,
 }
@@ -245,13 +248,6 @@ fn form_page(
     for line in &filled.lines {
         // What is not the visitor's own is named among the errors, and shown nowhere.
         let Ok(design) = designs::own(tx, visit, line.design_id) else { continue };
-        for warning in &design.warnings {
-            let text = words::fill(words::text(visit.lang, &warning.words), &pairs(&warning.values));
-            if !warnings.iter().any(|known| known.code == warning.code && known.text == text) {
-                let is_ticked = filled.ticked.contains(&warning.code);
-                warnings.push(WarningTick { code: warning.code.clone(), text, is_ticked });
-            }
-        }
         let quantity = line.quantity.unwrap_or(1);
         let pieces_wanted = u32::try_from(quantity.clamp(1, 999)).unwrap_or(1);
         if let Ok(line) = pricing::preview_line(tx, shop, &design, pieces_wanted)? {
@@ -263,6 +259,14 @@ fn form_page(
                 price: Money::new(line.subtotal, shop.settings().currency).show(),
             });
             priced.push(line);
+        }
+        for warning in &design.warnings {
+            warnings.push(WarningTick {
+                tick: ticks::tick(design.id, warning),
+                piece: pieces.last().filter(|piece| piece.design_id == design.id).map(|piece| piece.title.clone()),
+                text: words::fill(words::text(visit.lang, &warning.words), &pairs(&warning.values)),
+                is_ticked: ticks::are_for(&filled.ticked, design.id, warning),
+            });
         }
     }
     let totals = match &target {

@@ -58,6 +58,12 @@ async fn a_large_preview_is_followed_from_the_beginning_and_from_the_end() {
     let shop = TestShop::start().await;
     let customer = shop.visitor();
     let design = shop.design(&customer).await;
+    // Others fill the lane, so that the beginning is heard too.
+    let others = shop.visitor();
+    for _ in 0..4 {
+        let design = shop.design(&others).await;
+        wish(&others, &design, "Mika").await;
+    }
     let job = wish(&customer, &design, "ポチ").await;
     let (said, code) = follow(&shop, &customer, &job, "").await.unwrap();
     assert_eq!(code, CloseCode::Normal);
@@ -69,6 +75,7 @@ async fn a_large_preview_is_followed_from_the_beginning_and_from_the_end() {
         other => panic!("{other}"),
     };
     assert!(said.windows(2).all(|pair| rank(&pair[0]) <= rank(&pair[1])), "{said:?}");
+    assert!(said.iter().any(|job| job["status"] == "processing" && job["progress"].as_u64() >= Some(10)), "{said:?}");
     let last = said.last().unwrap();
     let url = last["result"]["preview_image_url"].as_str().expect("a picture");
     let picture = customer.get(url).await;
@@ -99,7 +106,10 @@ async fn a_large_preview_is_followed_from_the_beginning_and_from_the_end() {
     let (said, _) = follow(&shop, &customer, &bad.unwrap().id.to_string(), "").await.unwrap();
     let failed: Value = serde_json::from_str(said.last().unwrap()).unwrap();
     assert_eq!(failed["status"], "failed");
-    assert!(failed["failure_reason"].as_str().is_some_and(|reason| !reason.contains("layout")), "{failed}");
+    let reason = failed["failure_reason"].as_str().expect("a reason");
+    assert!(!reason.contains("layout"), "{failed}");
+    let (html, _) = follow(&shop, &customer, failed["id"].as_str().unwrap(), "?as=html").await.unwrap();
+    assert!(html[0].contains(reason), "{}", html[0]);
     shop.app.stop().await;
 }
 

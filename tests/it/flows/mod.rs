@@ -45,4 +45,5 @@ mod staff;
 mod stripe_panel;
 mod system;
 mod upgrade;
+mod warnings;
 mod webhooks;
