@@ -3,7 +3,7 @@
 use super::basket;
 use super::model::{Address, Order, OrderId, Status};
 use super::payment::{require, save};
-use super::table::{self, BY_EMAIL, BY_NAME, SEARCHED, folded};
+use super::table::{self, BY_EMAIL, BY_NAME, BY_READING, SEARCHED, folded, folded_reading};
 use crate::catalog;
 use crate::designs::{self, Design, DesignId};
 use crate::kernel::lang::Words;
@@ -61,18 +61,20 @@ pub fn by_email(tx: &impl Snapshot, beginning: &str, after: Option<&str>, limit:
     Ok(found)
 }
 
-/// Customers whose name, as written on an order, begins with `words`, in the order of the alphabet of their addresses.
+/// Customers whose name, as written on an order, or its reading begins with `words`, in the order of the alphabet of their addresses.
 ///
 /// # Errors
 /// A database that cannot be read.
 pub fn by_name(tx: &impl Snapshot, words: &str, limit: usize) -> Result<Vec<Known>, Fault> {
-    let beginning = folded(words);
-    if beginning.is_empty() {
-        return Ok(Vec::new());
+    let mut keys = Vec::new();
+    for (index, beginning) in [(&BY_NAME, folded(words)), (&BY_READING, folded_reading(words))] {
+        if beginning.is_empty() {
+            continue;
+        }
+        let end = (format!("{beginning}\u{10FFFF}"), Moment(i64::MAX), OrderId(Uuid::max()));
+        let start = (beginning, Moment(i64::MIN), OrderId(Uuid::nil()));
+        keys.extend(index.range(tx, start..end, Direction::Falling, SEARCHED.min(500))?);
     }
-    let end = (format!("{beginning}\u{10FFFF}"), Moment(i64::MAX), OrderId(Uuid::max()));
-    let start = (beginning, Moment(i64::MIN), OrderId(Uuid::nil()));
-    let keys = BY_NAME.range(tx, start..end, Direction::Falling, SEARCHED.min(500))?;
     let mut emails = BTreeSet::new();
     for (_, _, id) in keys {
         emails.extend(table::get(tx, id)?.map(|order| normal(&order.email)).filter(|email| !email.is_empty()));
@@ -125,7 +127,7 @@ pub fn erase(tx: &WriteTx, id: OrderId, now: Moment) -> Result<Order> {
     order.staff_notes.clear();
     order.voucher = None;
     order.shipping_address = match is_invoiced {
-        true => Address { phone: String::new(), ..order.shipping_address.clone() },
+        true => Address { name_kana: String::new(), phone: String::new(), ..order.shipping_address.clone() },
         false => Address { country: order.shipping_address.country.clone(), ..Address::default() },
     };
     if let Some(taken) = &mut order.taken {

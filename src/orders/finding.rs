@@ -134,10 +134,12 @@ fn document(tx: &impl Snapshot, order: &Order) -> Result<Document, Fault> {
     let to = &order.shipping_address;
     let only_digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
-    let mut text = [&order.email, &to.name, &to.region, &to.city, &to.line1, &to.line2, &to.postal_code]
+    let mut text = [&order.email, &to.name, &to.name_kana, &to.region, &to.city, &to.line1, &to.line2, &to.postal_code]
         .map(|s| s.as_str())
         .join("\n");
-    for more in [without_spaces(&to.name), only_digits(&to.postal_code), only_digits(&to.phone)] {
+    for more in
+        [without_spaces(&to.name), without_spaces(&to.name_kana), only_digits(&to.postal_code), only_digits(&to.phone)]
+    {
         text.push('\n');
         text.push_str(&more);
     }

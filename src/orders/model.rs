@@ -347,6 +347,9 @@ pub struct TaxPart {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Address {
     pub name: String,
+    /// How the name is read (フリガナ), in katakana where it is Japanese; empty where nobody told.
+    #[serde(default)]
+    pub name_kana: String,
     /// `123-4567` in Japan.
     pub postal_code: String,
     /// ISO 3166-1 alpha-2.

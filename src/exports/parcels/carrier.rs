@@ -5,6 +5,7 @@ use crate::exports::sheet::encode_cp932;
 use crate::kernel::Lang;
 use crate::orders::Order;
 use crate::shop::settings::Sender;
+use unicode_normalization::UnicodeNormalization;
 
 /// A carrier whose program we write files for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,7 @@ impl Carrier {
                     ("お届け先アパートマンション名", building),
                     ("お届け先会社・部門１", rest),
                     ("お届け先名", cut(&to.name, 32)),
+                    ("お届け先名(ｶﾅ)", cut(&narrow_kana(&to.name_kana), 50)),
                     ("敬称", "様".into()),
                     ("ご依頼主電話番号", sender.phone.clone()),
                     ("ご依頼主郵便番号", sender.postal_code.clone()),
@@ -242,6 +244,24 @@ fn room(character: char) -> usize {
     if character.is_ascii() || matches!(character, '\u{ff61}'..='\u{ff9f}') { 1 } else { 2 }
 }
 
+/// Katakana in their narrow form, in which carriers' programs take readings. A mark of sound becomes a character of its own.
+fn narrow_kana(text: &str) -> String {
+    const WIDE: &str =
+        "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン";
+    let narrow = |c: char| match c {
+        '\u{3099}' => 'ﾞ',
+        '\u{309a}' => 'ﾟ',
+        'ヮ' => 'ﾜ',
+        'ヰ' => 'ｲ',
+        'ヱ' => 'ｴ',
+        'ヵ' => 'ｶ',
+        'ヶ' => 'ｹ',
+        c => WIDE.chars().zip('\u{ff61}'..='\u{ff9d}').find(|(wide, _)| *wide == c).map_or(c, |(_, narrow)| narrow),
+    };
+    // Latin letters lose their accents, which no such program has.
+    text.nfd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')).map(narrow).collect()
+}
+
 fn cut(text: &str, width: usize) -> String {
     let [part] = parts(&[text], [width]);
     part
@@ -347,5 +367,15 @@ mod tests {
         assert_eq!(parts(&["東京都渋谷区神宮前", "203"], [12, 10]), ["東京都渋谷区", "神宮前203"]);
         assert_eq!(parts(&["あいうえお"], [4, 4]), ["あい", "うえ"]);
         assert_eq!(cut("ｱｲｳ", 3), "ｱｲｳ");
+    }
+
+    #[test]
+    fn a_reading_stands_in_narrow_kana() {
+        assert_eq!(narrow_kana("ヴァンサン・ガポーレ"), "ｳﾞｧﾝｻﾝ･ｶﾞﾎﾟｰﾚ");
+        assert_eq!(narrow_kana("José"), "Jose");
+        let mut order = an_order(7);
+        order.shipping_address.name_kana = "サトウ ミカ".into();
+        let cells = Carrier::Yamato.cells(&order, &sender(), "2026-05-21");
+        assert!(cells.contains(&("お届け先名(ｶﾅ)", "ｻﾄｳ ﾐｶ".into())), "{cells:?}");
     }
 }

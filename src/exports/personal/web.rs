@@ -45,6 +45,8 @@ struct CustomerView {
     email: String,
     /// As on the newest order.
     name: String,
+    /// How it is read; empty where nobody told.
+    name_kana: String,
     country: String,
     /// Counted up to 1000.
     orders: usize,
@@ -58,6 +60,7 @@ impl CustomerView {
             id: newest.id,
             email: known.email.clone(),
             name: newest.shipping_address.name.clone(),
+            name_kana: newest.shipping_address.name_kana.clone(),
             country: newest.shipping_address.country.clone(),
             orders: known.orders,
             last_order_at: newest.created_at,

@@ -16,6 +16,8 @@ pub use places::PREFECTURES;
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
 pub struct AddressInput {
     pub name: Option<String>,
+    /// How the name is read, in kana of either kind and width, or in Latin letters.
+    pub name_kana: Option<String>,
     /// Seven digits in Japan, with or without the hyphen.
     pub postal_code: Option<String>,
     /// ISO 3166-1 alpha-2; the shop's own country when missing.
@@ -32,6 +34,7 @@ impl From<Address> for AddressInput {
     fn from(address: Address) -> Self {
         Self {
             name: Some(address.name),
+            name_kana: Some(address.name_kana),
             postal_code: Some(address.postal_code),
             country: Some(address.country),
             region: Some(address.region),
@@ -76,6 +79,7 @@ pub fn check(input: &AddressInput, rule: &Shipping, prefix: &str) -> Result<Addr
         }
     };
     let name = line("name", &input.name, 80, Some("orders.name_needed"));
+    let name_kana = line("name_kana", &input.name_kana, 80, None);
     let postal_code = line("postal_code", &input.postal_code, 20, None);
     let country = line("country", &input.country, 20, None);
     let region = line("region", &input.region, 60, None);
@@ -85,6 +89,8 @@ pub fn check(input: &AddressInput, rule: &Shipping, prefix: &str) -> Result<Addr
     let phone = line("phone", &input.phone, 40, None);
 
     let field = |name: &str| format!("{prefix}.{name}");
+    let name_kana = name_kana
+        .and_then(|text| reading_of(&text).map_err(|key| mistakes.add(field("name_kana"), Message::new(key))).ok());
     let country = country.map(|text| match narrow(&text).to_ascii_uppercase() {
         empty if empty.is_empty() => rule.home_country.clone(),
         code => code,
@@ -109,11 +115,15 @@ pub fn check(input: &AddressInput, rule: &Shipping, prefix: &str) -> Result<Addr
     });
     let phone = phone
         .and_then(|text| phone_of(&country, &text).map_err(|key| mistakes.add(field("phone"), Message::new(key))).ok());
-    match (name, postal_code, region, city, line1, line2, phone) {
-        (Some(name), Some(postal_code), Some(region), Some(city), Some(line1), Some(line2), Some(phone))
+    let (Some(line1), Some(line2)) = (line1, line2) else {
+        mistakes.into_result()?;
+        return Err(Refusal::field(prefix, Message::new("problem.field_type")));
+    };
+    match (name, name_kana, postal_code, region, city, phone) {
+        (Some(name), Some(name_kana), Some(postal_code), Some(region), Some(city), Some(phone))
             if mistakes.is_empty() =>
         {
-            Ok(Address { name, postal_code, country, region, city, line1, line2, phone })
+            Ok(Address { name, name_kana, postal_code, country, region, city, line1, line2, phone })
         }
         _ => match mistakes.into_result() {
             Err(refusal) => Err(refusal),
@@ -126,6 +136,17 @@ pub fn check(input: &AddressInput, rule: &Shipping, prefix: &str) -> Result<Addr
 fn narrow(text: &str) -> String {
     let dash = |c: char| if "‐‑‒–—―−ー－ｰ".contains(c) { '-' } else { c };
     text.nfkc().map(dash).collect::<String>().trim().to_owned()
+}
+
+/// A reading in katakana, whichever kana it was typed in; Latin letters stay. Kanji are what it is there to explain.
+fn reading_of(text: &str) -> Result<String, &'static str> {
+    let katakana = |c: char| match c {
+        '\u{3041}'..='\u{3096}' => char::from_u32(c as u32 + 0x60).unwrap_or(c),
+        c => c,
+    };
+    let text: String = text.nfkc().map(katakana).collect();
+    let is_kanji = |c: char| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3134f}');
+    if text.contains(is_kanji) { Err("orders.kana_form") } else { Ok(text.trim().to_owned()) }
 }
 
 fn postal_code_of(country: &str, text: &str) -> Result<String, &'static str> {
@@ -179,6 +200,7 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         AddressInput {
             name: text("山田　花子"),
+            name_kana: text("やまだ　ﾊﾅｺ"),
             postal_code: text("１５０－０００１"),
             country: text("JP"),
             region: text("Tokyo"),
@@ -199,6 +221,7 @@ mod tests {
     #[test]
     fn a_japanese_address_is_normalised() {
         let address = check(&tokyo(), &Shipping::default(), "a").unwrap();
+        assert_eq!(address.name_kana, "ヤマダ ハナコ");
         assert_eq!(address.postal_code, "150-0001");
         assert_eq!(address.region, "東京都");
         assert_eq!(address.phone, "090-1234-5678");
@@ -223,6 +246,21 @@ mod tests {
         let expected =
             ["city", "name", "phone", "postal_code", "region"].map(|name| format!("shipping_address.{name}"));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_reading_is_kana_or_latin_and_may_be_missing() {
+        let read = |text: &str| {
+            let input = AddressInput { name_kana: Some(text.into()), ..tokyo() };
+            check(&input, &Shipping::default(), "a").map(|address| address.name_kana)
+        };
+        for (typed, stored) in
+            [("ｻﾄｳ ﾐｶ", "サトウ ミカ"), ("ヴァンサン・ルー", "ヴァンサン・ルー"), ("Mika Sato", "Mika Sato"), ("", "")]
+        {
+            assert_eq!(read(typed).unwrap(), stored, "{typed}");
+        }
+        assert_eq!(read("佐藤").unwrap_err().errors[0].field, "a.name_kana");
+        assert!(fields(&AddressInput { name_kana: None, ..tokyo() }).is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     BY_COUPON, BY_COUPON_EMAIL, BY_COUPON_SESSION, BY_CREATED, BY_DESIGN, BY_EMAIL, BY_INTENT, BY_NAME, BY_NUMBER,
-    BY_SESSION, BY_STATUS, BY_STRIPE_SESSION, Keys, ON_HOLD, WITH_ATTENTION, each,
+    BY_READING, BY_SESSION, BY_STATUS, BY_STRIPE_SESSION, Keys, ON_HOLD, WITH_ATTENTION, each,
 };
 use crate::kernel::Fault;
 use crate::orders::lists;
@@ -18,6 +18,7 @@ pub const FOLLOWING: &[&str] = &[
     BY_SESSION.name(),
     BY_EMAIL.name(),
     BY_NAME.name(),
+    BY_READING.name(),
     BY_DESIGN.name(),
     BY_COUPON.name(),
     BY_COUPON_EMAIL.name(),
@@ -52,6 +53,9 @@ pub fn follow(tx: &impl Snapshot, visit: &mut derived::Visit<'_>) -> Result<(), 
         }
         visit(BY_EMAIL.derived(&(keys.email, created, id)))?;
         visit(BY_NAME.derived(&(keys.name, created, id)))?;
+        if !keys.reading.is_empty() {
+            visit(BY_READING.derived(&(keys.reading, created, id)))?;
+        }
         for design in keys.designs {
             visit(BY_DESIGN.derived(&(design, id)))?;
         }

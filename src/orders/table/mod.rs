@@ -7,7 +7,7 @@ mod walk;
 
 pub use follow::{FOLLOWING, follow};
 pub use of_customer::{by_address, of_address, of_customer, place_for_customer};
-pub(super) use seek::{SEARCHED, folded, number_in};
+pub(super) use seek::{SEARCHED, folded, folded_reading, number_in};
 pub use seek::{Sought, seek};
 pub use walk::{Span, count, each, each_stored, with_stored};
 
@@ -33,6 +33,8 @@ const BY_SESSION: Index<(SessionId, Moment, OrderId)> = Index::new("orders.by_se
 pub(super) const BY_EMAIL: Index<(String, Moment, OrderId)> = Index::new("orders.by_email");
 /// By the name in small letters without spaces.
 pub(super) const BY_NAME: Index<(String, Moment, OrderId)> = Index::new("orders.by_name");
+/// By how the name is read, folded as the search folds it; only where somebody told.
+pub(super) const BY_READING: Index<(String, Moment, OrderId)> = Index::new("orders.by_reading");
 const BY_DESIGN: Index<(DesignId, OrderId)> = Index::new("orders.by_design");
 /// Sessions and intents stay here for good, so that late news about a replaced one still finds its order.
 const BY_STRIPE_SESSION: Table<String, OrderId> = Table::new("orders.by_stripe_session", 1);
@@ -63,6 +65,7 @@ struct Keys {
     status: &'static str,
     email: String,
     name: String,
+    reading: String,
     designs: BTreeSet<DesignId>,
     attention: bool,
     on_hold: bool,
@@ -75,6 +78,7 @@ impl Keys {
             status: order.status.name(),
             email: customers::normal(&order.email),
             name: folded(&order.shipping_address.name),
+            reading: folded_reading(&order.shipping_address.name_kana),
             designs: order.lines.iter().map(|line| line.design_id).collect(),
             attention: !order.attention.is_empty(),
             on_hold: order.may_be_made() && order.lines.iter().any(|line| line.production == Production::OnHold),
@@ -113,6 +117,7 @@ pub fn put(tx: &WriteTx, order: &Order) -> Result<(), Fault> {
             }
             BY_EMAIL.remove(tx, &(old.email, created, id))?;
             BY_NAME.remove(tx, &(old.name, created, id))?;
+            BY_READING.remove(tx, &(old.reading, created, id))?;
             WITH_ATTENTION.remove(tx, &(created, id))?;
             ON_HOLD.remove(tx, &(created, id))?;
             for design in old.designs.difference(&new.designs) {
@@ -127,6 +132,9 @@ pub fn put(tx: &WriteTx, order: &Order) -> Result<(), Fault> {
         }
         BY_EMAIL.put(tx, &(new.email, created, id))?;
         BY_NAME.put(tx, &(new.name, created, id))?;
+        if !new.reading.is_empty() {
+            BY_READING.put(tx, &(new.reading, created, id))?;
+        }
         for design in new.designs {
             BY_DESIGN.put(tx, &(design, id))?;
         }

@@ -1,11 +1,12 @@
 //! What the panel's list of orders is asked for, and how it is found.
 
-use super::{BY_CREATED, BY_EMAIL, BY_NAME, BY_NUMBER, BY_STATUS, Place, WITH_ATTENTION, rows};
+use super::{BY_CREATED, BY_EMAIL, BY_NAME, BY_NUMBER, BY_READING, BY_STATUS, Place, WITH_ATTENTION, rows};
 use crate::catalog::ProductId;
 use crate::kernel::{Fault, Moment};
 use crate::orders::lists;
 use crate::orders::model::{Order, OrderId, Status};
 use crate::people::customers;
+use crate::search::words::fold;
 use crate::store::{Order as Direction, Snapshot};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -81,7 +82,8 @@ fn seek_words(tx: &impl Snapshot, sought: &Sought, after: Option<Place>, limit: 
     if let Some(number) = number_in(words) {
         ids.extend(BY_NUMBER.get(tx, &number)?);
     }
-    let customers = [(&BY_EMAIL, customers::normal(words)), (&BY_NAME, folded(words))];
+    let customers =
+        [(&BY_EMAIL, customers::normal(words)), (&BY_NAME, folded(words)), (&BY_READING, folded_reading(words))];
     for (index, beginning) in customers.into_iter().filter(|_| !sought.by_number_only) {
         let end = (format!("{beginning}\u{10FFFF}"), Moment(i64::MAX), OrderId(Uuid::max()));
         let start = (beginning, Moment(i64::MIN), OrderId(Uuid::nil()));
@@ -107,6 +109,11 @@ pub(in crate::orders) fn folded(name: &str) -> String {
     name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
 }
 
+/// A reading as it is searched: hiragana, katakana and its narrow form are one.
+pub(in crate::orders) fn folded_reading(text: &str) -> String {
+    fold(text).chars().filter(|c| !c.is_whitespace()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +131,8 @@ mod tests {
     fn names_are_folded() {
         assert_eq!(folded("山田　花子"), "山田花子");
         assert_eq!(folded("Mika de  Boer"), "mikadeboer");
+        for text in ["サトウ ミカ", "さとう　みか", "ｻﾄｳﾐｶ"] {
+            assert_eq!(folded_reading(text), "さとうみか");
+        }
     }
 }

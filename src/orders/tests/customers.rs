@@ -34,6 +34,7 @@ async fn from_the_basket_to_the_confirmation_by_forms_alone() {
     for lang in ["en", "ja"] {
         let form = room.look("/orders/new", &mika, lang).await;
         assert!(form.page(200).contains(r#"name="shipping_address.postal_code""#));
+        assert!(form.body.contains(r#"name="shipping_address.name_kana""#), "{}", form.body);
     }
     let once = Uuid::now_v7().to_string();
     let mut fields = vec![
@@ -50,6 +51,7 @@ async fn from_the_basket_to_the_confirmation_by_forms_alone() {
         ("shipping_address.line2", ""),
         ("shipping_address.phone", ""),
         ("note", "<b>please</b>"),
+        ("shipping_address.name_kana", "さとう　みか"),
     ];
     let wrong = room.form("/orders", &mika, &fields).await;
     let page = wrong.page(422);
@@ -63,7 +65,8 @@ async fn from_the_basket_to_the_confirmation_by_forms_alone() {
     // Sent twice, it is one order.
     assert_eq!(room.form("/orders", &mika, &fields).await.location(), confirm);
     let page = room.look(&confirm, &mika, "en").await;
-    for words in ["¥5,040", "¥5,640", "604-8005", "Order and pay ¥5,640", "mika@example.jp", "Chelsea"] {
+    for words in ["¥5,040", "¥5,640", "604-8005", "Order and pay ¥5,640", "mika@example.jp", "Chelsea", "サトウ ミカ"]
+    {
         assert!(page.page(200).contains(words), "{words} in {}", page.body);
     }
     room.look(&confirm, &mika, "ja").await.page(200);

@@ -92,6 +92,8 @@ struct Shown {
     lines: Vec<AdminLine>,
     totals: Vec<TotalRow>,
     place: Vec<String>,
+    /// How the customer's name is read.
+    reading: String,
     /// When the customer would like to have it.
     wish: Option<String>,
     /// By when it has to leave for that, and whether that is over, while it has not left.
@@ -274,6 +276,7 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         lines,
         totals: total_rows(order, &page),
         place: address_lines(&order.shipping_address, lang),
+        reading: order.shipping_address.name_kana.clone(),
         wish: delivery::told(order, lang),
         send_by: send_by(order, visit, &page),
         email: order.email.clone(),

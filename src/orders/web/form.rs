@@ -2,7 +2,7 @@
 
 use super::parts::{TotalRow, country_name, estimate_rows, region_name, total_rows};
 use crate::designs::{self, DesignId};
-use crate::kernel::{Money, Refusal, Result};
+use crate::kernel::{Lang, Money, Refusal, Result};
 use crate::orders::access::{confirm_address, owned, read_id};
 use crate::orders::address::{AddressInput, PREFECTURES, countries};
 use crate::orders::basket;
@@ -383,9 +383,15 @@ fn fields(
     let email = Field { kind: "email", ..field("email", "email", &filled.email, "email", 254) };
     let note = Field { kind: "area", is_optional: true, ..field("note", "note", &filled.note, "off", 1000) };
     let coupon = Field { class: "short", is_optional: true, ..field("coupon", "coupon", &filled.coupon, "off", 60) };
+    let mut name_row = vec![place("name", &address.name, "name", 80)];
+    // Whoever may have a name in kanji is asked how it is read: no register, and no carrier, knows it otherwise.
+    let has_kanji = served.contains(&"JP") || visit.lang == Lang::Ja;
+    if has_kanji || address.name_kana.as_deref().is_some_and(|kana| !kana.is_empty()) {
+        name_row.push(Field { is_optional: true, ..place("name_kana", &address.name_kana, "off", 80) });
+    }
     let rows = vec![
         vec![Field { kind: "select", choices, class: "short", ..place("country", &Some(country), "country", 2) }],
-        vec![place("name", &address.name, "name", 80)],
+        name_row,
         vec![Field { class: "tiny", ..place("postal_code", &address.postal_code, "postal-code", 20) }],
         vec![
             Field { kind: "region", ..place("region", &shown_region, "address-level1", 60) },
@@ -437,7 +443,6 @@ fn wishes(visit: &Visit, page: &Page, wish: &WishInput, errors: &BTreeMap<&str, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Lang;
 
     #[test]
     fn errors_lead_to_the_field_they_are_about() {

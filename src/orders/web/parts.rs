@@ -107,7 +107,7 @@ fn is_kana_or_kanji(letter: char) -> bool {
 
 /// An address as it stands on a letter in that country, line by line.
 pub fn address_lines(address: &Address, lang: Lang) -> Vec<String> {
-    let Address { name, postal_code, country, region, city, line1, line2, phone } = address;
+    let Address { name, postal_code, country, region, city, line1, line2, phone, .. } = address;
     // A Japanese address written in Japanese stays in the order its carrier reads, whatever language the page has.
     let is_japanese = country == "JP" && (lang == Lang::Ja || format!("{city}{line1}").chars().any(is_kana_or_kanji));
     let region = region_name(country, region, if is_japanese { Lang::Ja } else { lang });
@@ -184,6 +184,7 @@ mod tests {
     fn addresses_are_written_as_they_are_at_home() {
         let address = Address {
             name: "佐藤 美香".into(),
+            name_kana: "サトウ ミカ".into(),
             postal_code: "604-8005".into(),
             country: "JP".into(),
             region: "京都府".into(),

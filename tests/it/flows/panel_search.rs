@@ -20,6 +20,7 @@ async fn order(shop: &TestShop, words: &str, name: &str, email: &str, city: &str
     let mut body = order_body(&design);
     body["email"] = json!(email);
     body["shipping_address"]["name"] = json!(name);
+    body["shipping_address"]["name_kana"] = json!(if name.starts_with("佐藤") { "さとう　ﾐｶ" } else { "" });
     body["shipping_address"]["city"] = json!(city);
     let made = customer.post("/orders", &body).await;
     assert_eq!(made.status, 201, "{}", made.text());
@@ -50,6 +51,9 @@ async fn orders_are_found_by_what_stands_on_them() {
     finds(&shop, &staff, "横浜", &[two]).await;
     for (query, expected) in [
         ("佐藤美香", one),
+        ("さとう", one),
+        ("サトウミカ", one),
+        ("ｻﾄｳ ﾐｶ", one),
         ("美", one),
         ("mika@exa", one),
         ("momo", one),
@@ -76,10 +80,24 @@ async fn orders_are_found_by_what_stands_on_them() {
     assert_eq!(found(&staff, &[("q", "example"), ("limit", "1"), ("after", next)]).await, [one]);
     staff.get("/admin/orders?product=tag").await.refused(422, "invalid_input");
 
+    // How the name is read is stored in one kind of kana, shown to staff, and finds the customer too.
+    let shown = staff.get(&format!("/admin/orders/{}", first["id"].as_str().unwrap())).await.ok();
+    assert_eq!(shown["shipping_address"]["name_kana"], "サトウ ミカ");
+    let page = staff.clone().browsing().get(&format!("/admin/orders/{}", first["id"].as_str().unwrap())).await.text();
+    assert!(page.contains("サトウ ミカ"), "{page}");
+    for typed in ["さとう", "サトウ", "ｻﾄｳ"] {
+        let path = format!("/admin/customers?{}", serde_urlencoded::to_string([("q", typed)]).unwrap());
+        let customers = staff.get(&path).await.ok();
+        assert_eq!(customers["items"][0]["email"], "mika@example.jp", "{typed}: {customers}");
+        assert_eq!(customers["items"].as_array().unwrap().len(), 1, "{customers}");
+        assert_eq!(customers["items"][0]["name_kana"], "サトウ ミカ");
+    }
+
     // The print room finds by number and by the words on the piece, and learns nothing about people.
     let printer = shop.staff(Role::Printer).await;
     assert_eq!(found(&printer, &[("q", "ハナ")]).await, [two]);
     assert_eq!(found(&printer, &[("q", "佐藤")]).await, Vec::<String>::new());
+    assert_eq!(found(&printer, &[("q", "さとう")]).await, Vec::<String>::new());
     assert_eq!(found(&printer, &[("q", "mika")]).await, Vec::<String>::new());
 
     // As one types, the list alone is sent.
@@ -99,6 +117,7 @@ async fn orders_are_found_by_what_stands_on_them() {
     let shop = TestShop::start_on(folder, clock, &[]).await;
     let staff = shop.staff(Role::Viewer).await;
     assert_eq!(found(&staff, &[("q", two)]).await, [two], "by its number at once");
+    assert_eq!(found(&staff, &[("q", "ｻﾄｳ")]).await, [one], "and by how the name is read");
     finds(&shop, &staff, "渋谷", &[one]).await;
     shop.app.stop().await;
 }
