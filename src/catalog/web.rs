@@ -292,7 +292,8 @@ async fn show_product(visit: Visit, Path(slug): Path<String>) -> Result<Reply, P
 #[utoipa::path(get, path = "/sitemap.xml", tag = "shop", responses((status = 200, content_type = "application/xml")))]
 async fn show_sitemap(visit: Visit) -> Result<Reply, Problem> {
     let shelf = shelf(&visit.shop)?;
-    let origin = visit.shop.public_url();
+    let (origin, settings) = (visit.shop.public_url(), visit.shop.settings());
+    let languages: Vec<Lang> = settings.spoken().collect();
     let mut xml = String::from(concat!(
         r#"<?xml version="1.0" encoding="UTF-8"?>"#,
         "\n",
@@ -301,7 +302,8 @@ async fn show_sitemap(visit: Visit) -> Result<Reply, Problem> {
     ));
     let mut add = |path: &str, changed: Option<String>| {
         let _ = write!(xml, "<url><loc>{origin}{path}</loc>");
-        for lang in Lang::ALL {
+        // One language alone is nobody's alternate.
+        for lang in languages.iter().filter(|_| languages.len() > 1) {
             let tag = lang.tag();
             let _ = write!(xml, r#"<xhtml:link rel="alternate" hreflang="{tag}" href="{origin}{path}?lang={tag}"/>"#);
         }

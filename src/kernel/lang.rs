@@ -27,12 +27,13 @@ impl Lang {
         Lang::ALL.into_iter().find(|lang| lang.tag().eq_ignore_ascii_case(primary))
     }
 
-    /// The visitor's best language by `Accept-Language` (RFC 9110 §12.5.4), if we speak one of them.
-    pub fn from_accept_language(header: &str) -> Option<Lang> {
+    /// The visitor's best language by `Accept-Language` (RFC 9110 §12.5.4) among those `spoken`, if there is one.
+    pub fn from_accept_language(header: &str, spoken: impl Fn(Lang) -> bool) -> Option<Lang> {
         let mut best: Option<(f32, Lang)> = None;
         for part in header.split(',') {
             let mut pieces = part.split(';');
-            let Some(lang) = pieces.next().and_then(|tag| Lang::from_tag(tag.trim())) else { continue };
+            let known = pieces.next().and_then(|tag| Lang::from_tag(tag.trim()));
+            let Some(lang) = known.filter(|lang| spoken(*lang)) else { continue };
             let weight = pieces
                 .find_map(|piece| piece.trim().strip_prefix("q="))
                 .and_then(|q| q.trim().parse::<f32>().ok())
@@ -73,10 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_heaviest_known_language_wins() {
-        assert_eq!(Lang::from_accept_language("fr, ja;q=0.8, en;q=0.9"), Some(Lang::En));
-        assert_eq!(Lang::from_accept_language("ja-JP,ja;q=0.9,en-US;q=0.8"), Some(Lang::Ja));
-        assert_eq!(Lang::from_accept_language("fr,de;q=0.5"), None);
-        assert_eq!(Lang::from_accept_language("en;q=0, ja;q=0.1"), Some(Lang::Ja));
+    fn the_heaviest_spoken_language_wins() {
+        let best = |header: &str| Lang::from_accept_language(header, |_| true);
+        assert_eq!(best("fr, ja;q=0.8, en;q=0.9"), Some(Lang::En));
+        assert_eq!(best("ja-JP,ja;q=0.9,en-US;q=0.8"), Some(Lang::Ja));
+        assert_eq!(best("fr,de;q=0.5"), None);
+        assert_eq!(best("en;q=0, ja;q=0.1"), Some(Lang::Ja));
+        assert_eq!(Lang::from_accept_language("en, ja;q=0.1", |lang| lang == Lang::Ja), Some(Lang::Ja));
+        assert_eq!(Lang::from_accept_language("en", |lang| lang == Lang::Ja), None);
     }
 }

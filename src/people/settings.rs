@@ -36,6 +36,8 @@ pub struct SettingsForm {
     pub time_zone: Option<String>,
     /// `en` or `ja`.
     pub language: Option<String>,
+    /// All the languages the shop offers, its own among them.
+    pub languages: Option<Vec<String>>,
     pub contact_email: Option<String>,
     pub sender_email: Option<String>,
     #[serde(default, deserialize_with = "input::optional_number")]
@@ -253,12 +255,7 @@ pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
             Err(_) => mistakes.add("time_zone", Message::new("people.time_zone_unknown")),
         }
     }
-    if let Some(text) = &form.language {
-        match Lang::from_tag(text) {
-            Some(lang) => new.language = lang,
-            None => mistakes.add("language", Message::new("people.language_unknown")),
-        }
-    }
+    apply_languages(&mut new, form, &mut mistakes);
     let mut email = |name: &str, text: &Option<String>, place: &mut String| {
         let Some(text) = text.as_deref().map(str::trim) else { return };
         if text.is_empty() || looks_like_email(text) {
@@ -291,6 +288,35 @@ pub fn apply(old: &Settings, form: &SettingsForm) -> Result<Settings, Refusal> {
         new.version += 1;
     }
     Ok(new)
+}
+
+/// The shop's own language, and what else it speaks. A language becomes the shop's own only while it is offered or is switched on with it,
+/// so nobody is left without words.
+fn apply_languages(new: &mut Settings, form: &SettingsForm, mistakes: &mut Mistakes) {
+    let unknown = || Message::new("people.language_unknown");
+    if let Some(text) = &form.language {
+        match Lang::from_tag(text) {
+            Some(lang) => new.language = lang,
+            None => return mistakes.add("language", unknown()),
+        }
+    }
+    match &form.languages {
+        // A form with every tick taken away sends one empty text.
+        Some(tags) => {
+            let tags = tags.iter().map(|tag| tag.trim()).filter(|tag| !tag.is_empty());
+            let Some(languages) = tags.map(Lang::from_tag).collect::<Option<Vec<Lang>>>() else {
+                return mistakes.add("languages", unknown());
+            };
+            if !languages.contains(&new.language) {
+                return mistakes.add("languages", Message::new("people.language_stays"));
+            }
+            new.languages = Lang::ALL.into_iter().filter(|lang| languages.contains(lang)).collect();
+        }
+        None if !new.languages.contains(&new.language) => {
+            new.languages = Lang::ALL.into_iter().filter(|lang| new.speaks(*lang)).collect();
+        }
+        None => {}
+    }
 }
 
 fn apply_tax(new: &mut Settings, form: &TaxForm, mistakes: &mut Mistakes) {

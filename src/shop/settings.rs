@@ -23,6 +23,8 @@ pub struct Settings {
     pub time_zone: String,
     /// Spoken to visitors whose browser wishes neither of ours.
     pub language: Lang,
+    /// What the shop offers; its own language is offered whatever stands here.
+    pub languages: Vec<Lang>,
     /// Shown to customers for questions; also `Reply-To` of mails.
     pub contact_email: String,
     /// `From` of mails; empty stands for `mail.from` of the configuration.
@@ -207,6 +209,16 @@ pub struct Holiday {
 }
 
 impl Settings {
+    /// The shop speaks this language to its visitors.
+    pub fn speaks(&self, lang: Lang) -> bool {
+        lang == self.language || self.languages.contains(&lang)
+    }
+
+    /// The languages the shop speaks to its visitors.
+    pub fn spoken(&self) -> impl Iterator<Item = Lang> + '_ {
+        Lang::ALL.into_iter().filter(|lang| self.speaks(*lang))
+    }
+
     /// The shop's time zone; UTC for a name that is none.
     pub fn zone(&self) -> TimeZone {
         TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
@@ -235,6 +247,7 @@ impl Default for Settings {
             currency: Currency::JPY,
             time_zone: "Asia/Tokyo".into(),
             language: Lang::En,
+            languages: Lang::ALL.to_vec(),
             contact_email: String::new(),
             sender_email: String::new(),
             tax: Tax::default(),

@@ -8,7 +8,7 @@ use super::visit::RequestFacts;
 use crate::kernel::{Code, Fault, Lang};
 use crate::shop::Shop;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -27,7 +27,7 @@ pub async fn handle_request(State(shop): State<Shop>, mut request: Request, next
     let facts = RequestFacts {
         id: shop.new_id(),
         face: Face::of(headers),
-        lang: language(&shop, request.uri().query().unwrap_or_default(), headers, session),
+        lang: language(&shop, request.uri(), headers, session),
         now: shop.now(),
         new_session: Arc::new(Mutex::new(None)),
         session,
@@ -133,14 +133,21 @@ fn is_file(path: &str) -> bool {
     path.ends_with("/final") || path.ends_with("/download")
 }
 
-/// `?lang=` for this page, else what the session remembers, else the browser's wish, else the shop's own language.
-fn language(shop: &Shop, query: &str, headers: &HeaderMap, session: Option<cookie::Session>) -> Lang {
+/// `?lang=` for this page, else what the session remembers, else the browser's wish, else the shop's own language. A language the owner has
+/// switched off is not spoken to visitors; the panel is the staff's, who choose among all.
+fn language(shop: &Shop, uri: &Uri, headers: &HeaderMap, session: Option<cookie::Session>) -> Lang {
+    let settings = shop.settings();
+    let is_panel = uri.path() == "/admin" || uri.path().starts_with("/admin/");
+    let spoken = |lang: Lang| is_panel || settings.speaks(lang);
+    let query = uri.query().unwrap_or_default();
     let asked = query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(Lang::from_tag);
+    let remembered = session.and_then(|session| session.lang);
     let wished = || {
         let header = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
-        Lang::from_accept_language(header)
+        Lang::from_accept_language(header, spoken)
     };
-    asked.or(session.and_then(|session| session.lang)).or_else(wished).unwrap_or_else(|| shop.settings().language)
+    let chosen = asked.into_iter().chain(remembered).find(|lang| spoken(*lang));
+    chosen.or_else(wished).unwrap_or(settings.language)
 }
 
 /// The customer's address. `X-Forwarded-For` is believed only from a trusted proxy, and from a loopback peer while the shop is

@@ -11,6 +11,8 @@ use crate::shop::settings::brand::Logo;
 pub struct Page {
     pub lang: Lang,
     pub shop_name: String,
+    /// The visitor may choose another language.
+    pub has_other_lang: bool,
     /// The path as asked for, without the query.
     pub path: String,
     /// Absolute address of this page, for search engines.
@@ -58,6 +60,7 @@ impl Page {
         Page {
             lang,
             shop_name: settings.shop_name.clone(),
+            has_other_lang: settings.spoken().any(|other| other != lang),
             path: path.to_owned(),
             canonical: format!("{}{path}", shop.public_url()),
             basket_count: 0,

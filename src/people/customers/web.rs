@@ -173,6 +173,10 @@ struct LanguageForm {
 async fn choose_language(visit: Visit, headers: HeaderMap, Input(form): Input<LanguageForm>) -> Result<Reply, Problem> {
     let lang =
         Lang::from_tag(&form.lang).ok_or_else(|| Refusal::field("lang", Message::new("people.language_unknown")))?;
+    let from_panel = own_path(form.next.as_deref()).is_some_and(|path| path.starts_with("/admin"));
+    if !visit.shop.settings().speaks(lang) && !from_panel {
+        return Err(Refusal::field("lang", Message::new("people.language_off")).into());
+    }
     visit.choose_language(lang);
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let came_from = text(header::REFERER)

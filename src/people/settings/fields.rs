@@ -14,6 +14,8 @@ pub struct Fields {
     pub currency: String,
     pub time_zone: String,
     pub language: String,
+    /// Tags of the languages that are ticked.
+    pub languages: Vec<String>,
     pub contact_email: String,
     pub sender_email: String,
     pub lead_time_days: String,
@@ -76,6 +78,11 @@ impl LegalField {
 }
 
 impl Fields {
+    /// This language is ticked.
+    pub fn speaks(&self, tag: &str) -> bool {
+        self.languages.iter().any(|other| other == tag)
+    }
+
     /// This part of the day is ticked.
     pub fn has_band(&self, band: &str) -> bool {
         self.delivery.bands.iter().any(|other| other == band)
@@ -110,6 +117,7 @@ impl Fields {
             currency: settings.currency.code().to_owned(),
             time_zone: settings.time_zone.clone(),
             language: settings.language.tag().to_owned(),
+            languages: settings.spoken().map(|lang| lang.tag().to_owned()).collect(),
             contact_email: settings.contact_email.clone(),
             sender_email: settings.sender_email.clone(),
             lead_time_days: settings.lead_time_days.to_string(),
@@ -166,6 +174,9 @@ impl Fields {
         text(&form.currency, &mut self.currency);
         text(&form.time_zone, &mut self.time_zone);
         text(&form.language, &mut self.language);
+        if let Some(languages) = &form.languages {
+            self.languages.clone_from(languages);
+        }
         text(&form.contact_email, &mut self.contact_email);
         text(&form.sender_email, &mut self.sender_email);
         text(&form.lead_time_days.map(|days| days.to_string()), &mut self.lead_time_days);
@@ -340,7 +351,8 @@ mod tests {
         let fields = Fields::of(&settings);
         let form = json!({
             "version": fields.version, "shop_name": fields.shop_name, "currency": fields.currency,
-            "time_zone": fields.time_zone, "language": fields.language, "contact_email": fields.contact_email,
+            "time_zone": fields.time_zone, "language": fields.language, "languages": fields.languages,
+            "contact_email": fields.contact_email,
             "lead_time_days": fields.lead_time_days,
             "tax": {"rate_percent": fields.tax_rate, "included": "on"},
             "shipping": {

@@ -92,7 +92,7 @@ pub(super) fn answer(till: &Till, visit: &Visit) -> Page {
         let asked = form.get("lang").and_then(Lang::from_tag);
         asked
             .or_else(|| own.and_then(Lang::from_tag))
-            .or_else(|| Lang::from_accept_language(&visit.languages))
+            .or_else(|| Lang::from_accept_language(&visit.languages, |_| true))
             .unwrap_or_default()
     };
     match segments.as_slice() {

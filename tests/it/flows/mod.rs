@@ -18,6 +18,7 @@ mod history_link;
 mod holiday;
 mod idempotency;
 mod kill_and_restart;
+mod languages;
 mod layers;
 mod lists;
 mod mail_servers;
