@@ -96,6 +96,8 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("get", "/admin/staff", "o", ""),
     ("post", "/admin/staff", "o", r#"{"email": "", "name": "", "role": "viewer", "password": ""}"#),
     ("put", "/admin/staff/{id}", "o", "{}"),
+    ("get", "/admin/staff/{id}/sessions", "o", ""),
+    ("delete", "/admin/staff/{id}/sessions/{session}", "o", ""),
     ("get", "/admin/stripe", "o", ""),
     ("get", "/admin/stripe-events", "om", ""),
     ("get", "/admin/stripe-events/{id}", "om", ""),

@@ -1,5 +1,7 @@
 //! Who is logged in. The browser holds a random secret, we only its hash; a session ends after 12 quiet hours, or after 30 days.
 
+pub mod web;
+
 use super::StaffId;
 use crate::kernel::{Fault, Moment};
 use crate::people::secret;

@@ -32,6 +32,7 @@ pub fn routes() -> OpenApiRouter<Shop> {
         .routes(routes!(list_staff, add_staff))
         .routes(routes!(change_staff))
         .merge(super::second_factor::routes())
+        .merge(sessions::web::routes())
 }
 
 /// What log-ins share: who has to wait, and how many passwords are looked at at once (each takes 19 MiB and a core).

@@ -55,6 +55,9 @@ async fn look_at_everything(window: &Window, shop: &TestShop) {
     for section in ["means", "privacy"] {
         panel.push((format!("admin-settings-{section}"), format!("/admin/settings?section={section}")));
     }
+    window.go("/admin/staff").await;
+    let sessions = window.attribute(".table a[href$='/sessions']", "href").await.expect("a member of the staff");
+    panel.push(("admin-staff-sessions".to_owned(), sessions));
     window.go("/admin/customers").await;
     let customer = window.attribute(".table a[href^='/admin/customers/']", "href").await.expect("a customer");
     panel.push(("admin-customer".to_owned(), customer));

@@ -84,6 +84,35 @@ async fn after_the_password_the_code_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_owner_sees_where_somebody_else_is_logged_in_and_ends_it() {
+    let shop = TestShop::start().await;
+    commands::add_staff(shop.shop(), EMAIL, "Ken", Role::Printer, PASSWORD).await.unwrap();
+    let (phone, laptop) = (log_in(&shop).await, log_in(&shop).await);
+    let owner = shop.staff(Role::Owner).await;
+    let staff = owner.get("/admin/staff").await.ok();
+    let member = staff["items"].as_array().unwrap().iter().find(|member| member["email"] == EMAIL).expect("Ken");
+    let path = format!("/admin/staff/{}/sessions", member["id"].as_str().unwrap());
+    let listed = owner.get(&path).await.ok();
+    assert_eq!((listed["email"].as_str(), listed["sessions"].as_array().unwrap().len()), (Some(EMAIL), 2));
+    let own = phone.get("/admin/account").await.ok()["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let page = owner.clone().browsing().get(&path).await.text();
+    assert!(page.contains("Where logged in") && page.contains(&format!("{path}/{own}?_method=DELETE")), "{page}");
+    owner.delete(&format!("{path}/{own}")).await.ok();
+    phone.get("/admin/account").await.refused(401, "unauthorized");
+    laptop.get("/admin/account").await.ok();
+    owner.delete(&format!("{path}/{own}")).await.refused(404, "not_found");
+    let last = petstar::people::audit::list(&shop.shop().store().read().unwrap(), None, 1).unwrap();
+    assert_eq!(
+        (last[0].action.as_str(), last[0].target_id.as_str()),
+        ("staff.session_ended", member["id"].as_str().unwrap())
+    );
+    owner.delete(&format!("{path}/all")).await.ok();
+    laptop.get("/admin/account").await.refused(401, "unauthorized");
+    assert!(owner.get(&path).await.ok()["sessions"].as_array().unwrap().is_empty());
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_ends_on_its_day() {
     let shop = TestShop::start().await;
     let owner = shop.staff(Role::Owner).await;
