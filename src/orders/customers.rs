@@ -1,9 +1,13 @@
 //! Customers as the orders know them: an address, what was ordered with it, and what is left of it when it is erased.
 
+mod finding;
+
+pub use finding::{Found, Known, Place, by_email, find};
+
 use super::basket;
 use super::model::{Address, Order, OrderId, Status};
 use super::payment::{require, save};
-use super::table::{self, BY_EMAIL, BY_NAME, BY_READING, SEARCHED, folded, folded_reading};
+use super::table;
 use crate::catalog;
 use crate::designs::{self, Design, DesignId};
 use crate::kernel::lang::Words;
@@ -11,83 +15,11 @@ use crate::kernel::{Error, Fault, Moment, Result};
 use crate::people::audit;
 use crate::people::customers::normal;
 use crate::shop::Shop;
-use crate::store::{Order as Direction, Snapshot, WriteTx};
+use crate::store::{Snapshot, WriteTx};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use uuid::Uuid;
-
-/// Orders of one customer are counted up to here.
-const COUNTED: usize = 1000;
-
-/// One address that ordered.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// In the form in which addresses are compared.
-    pub email: String,
-    /// Counted up to 1000.
-    pub orders: usize,
-    pub newest: Order,
-}
-
-fn known(tx: &impl Snapshot, email: String) -> Result<Option<Known>, Fault> {
-    let newest = table::of_address(tx, &email, 1)?.pop();
-    let orders = BY_EMAIL.count(tx, &email, COUNTED)?;
-    Ok(newest.map(|newest| Known { email, orders, newest }))
-}
-
-/// Addresses that begin with `beginning`, in the order of the alphabet, behind `after`. Each is one jump through the index, however many
-/// orders it has.
-///
-/// # Errors
-/// A database that cannot be read.
-pub fn by_email(tx: &impl Snapshot, beginning: &str, after: Option<&str>, limit: usize) -> Result<Vec<Known>, Fault> {
-    let past = |email: &str| Bound::Excluded((email.to_owned(), Moment(i64::MAX), OrderId(Uuid::max())));
-    let beginning = normal(beginning);
-    let mut low = match after {
-        Some(after) if normal(after) >= beginning => past(&normal(after)),
-        // An empty address is what an erased customer leaves.
-        _ if beginning.is_empty() => past(""),
-        _ => Bound::Included((beginning.clone(), Moment(i64::MIN), OrderId(Uuid::nil()))),
-    };
-    let mut found = Vec::new();
-    while found.len() < limit {
-        let next = BY_EMAIL.range(tx, (low, Bound::Unbounded), Direction::Rising, 1)?.pop();
-        let Some((email, ..)) = next.filter(|(email, ..)| email.starts_with(&beginning)) else { break };
-        low = past(&email);
-        found.extend(known(tx, email)?);
-    }
-    Ok(found)
-}
-
-/// Customers whose name, as written on an order, or its reading begins with `words`, in the order of the alphabet of their addresses.
-///
-/// # Errors
-/// A database that cannot be read.
-pub fn by_name(tx: &impl Snapshot, words: &str, limit: usize) -> Result<Vec<Known>, Fault> {
-    let mut keys = Vec::new();
-    for (index, beginning) in [(&BY_NAME, folded(words)), (&BY_READING, folded_reading(words))] {
-        if beginning.is_empty() {
-            continue;
-        }
-        let end = (format!("{beginning}\u{10FFFF}"), Moment(i64::MAX), OrderId(Uuid::max()));
-        let start = (beginning, Moment(i64::MIN), OrderId(Uuid::nil()));
-        keys.extend(index.range(tx, start..end, Direction::Falling, SEARCHED.min(500))?);
-    }
-    let mut emails = BTreeSet::new();
-    for (_, _, id) in keys {
-        emails.extend(table::get(tx, id)?.map(|order| normal(&order.email)).filter(|email| !email.is_empty()));
-        if emails.len() >= limit {
-            break;
-        }
-    }
-    let mut found = Vec::new();
-    for email in emails {
-        found.extend(known(tx, email)?);
-    }
-    Ok(found)
-}
 
 /// Orders that keep a customer's data from being erased, since they are not over.
 pub fn is_open(order: &Order) -> bool {

@@ -71,7 +71,7 @@ impl CustomerView {
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Filter {
-    /// The beginning of an e-mail address or of a name.
+    /// The beginning of an e-mail address, of a name, or of how the name is read.
     #[serde(default)]
     q: String,
 }
@@ -97,7 +97,8 @@ impl View for CustomersPage {
 
 /// Customers by e-mail address
 ///
-/// In the order of the alphabet; with `q` those whose address or name begins with it.
+/// In the order of the alphabet; with `q` those whose address begins with it, then those whose name does, then those whose name is read so.
+/// A page may be shorter than `limit` while there is a `next`.
 #[utoipa::path(get, path = "/admin/customers", tag = "panel", params(Filter, Paging),
     responses((status = 200, body = List<CustomerView>), (status = 401), (status = 403)))]
 async fn list_customers(
@@ -108,18 +109,17 @@ async fn list_customers(
     people::require(&visit, rights::reads_panel)?;
     let limit = paging.limit()?;
     let tx = visit.shop.store().read()?;
-    let after = paging.after(|id: OrderId| Ok(orders::find(&tx, id)?.map(|order| normal(&order.email))))?;
+    let after = match paging.after.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => Some(
+            orders::customers::Place::read(&tx, text)?
+                .ok_or_else(|| Refusal::field("after", Message::new("problem.after_unknown")))?,
+        ),
+        None => None,
+    };
     let q: String = filter.q.trim().chars().take(200).collect();
-    let mut found = orders::customers::by_email(&tx, &q, after.as_deref(), limit + 1)?;
-    if after.is_none() && !q.is_empty() {
-        for known in orders::customers::by_name(&tx, &q, limit)? {
-            if found.len() < limit && found.iter().all(|other| other.email != known.email) {
-                found.push(known);
-            }
-        }
-    }
-    let views = found.iter().map(CustomerView::of).collect();
-    let list = List::of(views, limit, |customer: &CustomerView| customer.id.to_string());
+    let found = orders::customers::find(&tx, &q, after.as_ref(), limit)?;
+    let items = found.customers.iter().map(CustomerView::of).collect();
+    let list = List { items, next: found.next };
     let next_url = list.next.as_ref().map(|next| {
         let query = serde_urlencoded::to_string([("q", q.as_str()), ("after", next)]).unwrap_or_default();
         format!("/admin/customers?{query}")

@@ -7,8 +7,8 @@ mod walk;
 
 pub use follow::{FOLLOWING, follow};
 pub use of_customer::{by_address, of_address, of_customer, place_for_customer};
-pub(super) use seek::{SEARCHED, folded, folded_reading, number_in};
 pub use seek::{Sought, seek};
+pub(super) use seek::{folded, folded_reading, number_in};
 pub use walk::{Span, count, each, each_stored, with_stored};
 
 use super::coupons::CouponId;

@@ -52,6 +52,25 @@ async fn customers_are_listed_by_address_and_found_by_name() {
     assert_eq!(found["items"][0]["orders"], 3);
     let named = staff.get("/admin/customers?q=%E4%BD%90%E8%97%A4").await.ok();
     assert!(!emails(&named).is_empty() && named["items"][0]["name"].is_string(), "{named}");
+    // By name they are on pages too, everybody once.
+    let whole = staff.get("/admin/customers?q=%E4%BD%90%E8%97%A4&limit=100").await.ok();
+    let (mut paged, mut path) = (Vec::new(), "/admin/customers?q=%E4%BD%90%E8%97%A4&limit=2".to_owned());
+    loop {
+        let page = staff.get(&path).await.ok();
+        assert!(emails(&page).len() <= 2, "{page}");
+        paged.extend(emails(&page).into_iter().map(str::to_owned));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/admin/customers?q=%E4%BD%90%E8%97%A4&limit=2&after={next}");
+    }
+    assert!(paged.len() > 4 && whole["next"].is_null(), "{whole}");
+    assert_eq!(paged, emails(&whole));
+    let mut once = paged.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), paged.len(), "{paged:?}");
+    staff.get("/admin/customers?q=a&after=name.nobody").await.refused(422, "invalid_input");
+    let shown = staff.clone().browsing().get("/admin/customers?q=%E4%BD%90%E8%97%A4&limit=2").await.text();
+    assert!(shown.contains("after=name."), "{shown}");
     let first = found["items"].as_array().unwrap().iter().find(|row| row["email"] == "customer1@example.com").unwrap();
     let id = first["id"].as_str().unwrap();
     let one = staff.get(&format!("/admin/customers/{id}")).await.ok();
