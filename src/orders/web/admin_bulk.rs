@@ -2,6 +2,7 @@
 //! keeps no other back.
 
 use super::admin_change::{ProductionForm, StaffForm, change, move_line};
+use super::print_room::queue_again;
 use crate::kernel::{Error, Message, Refusal};
 use crate::orders::model::{LineId, Order, OrderId};
 use crate::orders::payment::require;
@@ -40,6 +41,11 @@ pub struct LinesForm {
     /// Needed for a hold and for a reprint.
     #[serde(default)]
     reason: String,
+    /// Which part of the queue the form stood on, to come back to it: a state and a product, as in the list's own address.
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    product: String,
 }
 
 /// What became of one of them.
@@ -81,6 +87,18 @@ pub struct Outcomes {
     #[serde(skip)]
     #[schema(ignore)]
     back: String,
+    #[serde(skip)]
+    #[schema(ignore)]
+    again: Option<Again>,
+}
+
+/// What was refused, with what was typed, to be sent once more.
+struct Again {
+    production: String,
+    reason: String,
+    needs_reason: bool,
+    /// As the form names lines, with the version their order has now.
+    lines: Vec<String>,
 }
 
 impl View for Outcomes {
@@ -92,7 +110,7 @@ impl View for Outcomes {
 impl Outcomes {
     fn new(visit: &Visit, results: Vec<Outcome>, back: String) -> Outcomes {
         let done = results.iter().filter(|result| result.ok).count();
-        Outcomes { page: visit.page(), done, failed: results.len() - done, results, back }
+        Outcomes { page: visit.page(), done, failed: results.len() - done, results, back, again: None }
     }
 }
 
@@ -137,6 +155,10 @@ pub async fn change_lines(
     Input(form): Input<LinesForm>,
 ) -> Result<Reply, Problem> {
     check_count(form.lines.len(), "lines")?;
+    if form.lines.is_empty() && !visit.face.is_json() {
+        // What was typed is not lost because the ticks were forgotten.
+        return queue_again(&visit, &form.state, &form.product, form.reason);
+    }
     let mut orders: Vec<(OrderId, Option<i64>, Vec<LineId>)> = Vec::new();
     let mut strangers = Vec::new();
     for text in &form.lines {
@@ -177,7 +199,7 @@ pub async fn change_lines(
             })
         })
         .collect();
-    let mut results = Vec::new();
+    let (mut results, mut refused_lines) = (Vec::new(), Vec::new());
     for (task, (id, _, lines)) in tasks.into_iter().zip(orders) {
         let done = match task.await.map_err(|error| crate::kernel::Fault::bug(error.to_string()))? {
             Ok(done) => done,
@@ -186,6 +208,9 @@ pub async fn change_lines(
         };
         let order = crate::orders::find(&visit.shop.store().read()?, id)?;
         for (line, refused) in lines.into_iter().zip(done) {
+            if let (Some(order), Some(_)) = (&order, &refused) {
+                refused_lines.push(format!("{id}/{line}@{}", order.version));
+            }
             results.push(line_outcome(&visit, id, order.as_ref(), line, refused));
         }
     }
@@ -198,7 +223,13 @@ pub async fn change_lines(
         "packed" => "/admin/print?state=printed".to_owned(),
         _ => "/admin/print?state=on_hold".to_owned(),
     };
-    visit.reply(&Outcomes::new(&visit, results, back))
+    let again = (!refused_lines.is_empty()).then_some(Again {
+        needs_reason: matches!(form.production.as_str(), "on_hold" | "ready_to_print"),
+        production: form.production,
+        reason: form.reason,
+        lines: refused_lines,
+    });
+    visit.reply(&Outcomes { again, ..Outcomes::new(&visit, results, back) })
 }
 
 fn check_count(count: usize, field: &str) -> Result<(), Refusal> {

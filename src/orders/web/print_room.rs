@@ -102,6 +102,9 @@ struct QueuePage {
     tabs: Vec<Tab>,
     #[serde(skip)]
     products: Vec<Tab>,
+    /// The id of the product the queue is narrowed to, or nothing.
+    #[serde(skip)]
+    product: String,
     #[serde(skip)]
     next_url: Option<String>,
     #[serde(skip)]
@@ -109,6 +112,11 @@ struct QueuePage {
     /// What may be done with lines in this state: the state they go to, its words, and whether a reason is needed.
     #[serde(skip)]
     moves: Vec<(&'static str, String, bool)>,
+    /// What was typed into a form that was refused, and why it was.
+    #[serde(skip)]
+    reason: String,
+    #[serde(skip)]
+    refused: Option<String>,
 }
 
 struct Tab {
@@ -128,7 +136,19 @@ impl View for QueuePage {
 #[utoipa::path(get, path = "/admin/print", tag = "panel", params(Filter),
     responses((status = 200, body = List<PrintLine>), (status = 401), (status = 403)))]
 pub async fn show_queue(visit: Visit, Query(filter): Query<Filter>) -> Result<Reply, Problem> {
-    let staff = people::require(&visit, rights::any)?;
+    visit.reply(&queue_page(&visit, &filter)?)
+}
+
+/// The queue once more, for somebody who ticked nothing: with the reason that was typed.
+pub fn queue_again(visit: &Visit, state: &str, product: &str, reason: String) -> Result<Reply, Problem> {
+    let filter = Filter { state: state.to_owned(), product: product.to_owned(), ..Filter::default() };
+    let refused = Some(visit.page().t("panel.bulk_none").to_owned());
+    let page = QueuePage { reason, refused, ..queue_page(visit, &filter)? };
+    Ok(visit.reply(&page)?.status(422))
+}
+
+fn queue_page(visit: &Visit, filter: &Filter) -> Result<QueuePage, Problem> {
+    let staff = people::require(visit, rights::any)?;
     let may_change = staff.role.changes_production();
     let wrong = |field: &str, key: &'static str| Refusal::field(field, Message::new(key));
     let state = match filter.state.as_str() {
@@ -158,7 +178,7 @@ pub async fn show_queue(visit: Visit, Query(filter): Query<Filter>) -> Result<Re
     let page = visit.page();
     let mut found = Vec::new();
     for (_, order, line) in lists::lines(&tx, state, product, after, limit + 1)? {
-        found.extend(print_line(&tx, &visit, &page, order, line)?);
+        found.extend(print_line(&tx, visit, &page, order, line)?);
     }
     let list = List::of(found, limit, PrintLine::key);
     let url = |state: Production, product: Option<&str>, after: Option<&str>| {
@@ -202,7 +222,19 @@ pub async fn show_queue(visit: Visit, Query(filter): Query<Filter>) -> Result<Re
         }
     }
     let next_url = list.next.as_deref().map(|next| url(state, wanted, Some(next)));
-    visit.reply(&QueuePage { moves: moves(state, &page), list, page, state, tabs, products, next_url, may_change })
+    Ok(QueuePage {
+        moves: moves(state, &page),
+        list,
+        page,
+        state,
+        tabs,
+        products,
+        product: filter.product.clone(),
+        next_url,
+        may_change,
+        reason: String::new(),
+        refused: None,
+    })
 }
 
 fn counted(count: usize, most: usize) -> String {

@@ -67,6 +67,22 @@ async fn two_orders_go_through_the_print_room_together() {
     let one = &picks(&printed)[..1];
     let no_reason = printer.post("/admin/print", &json!({"lines": one, "production": "ready_to_print"})).await.ok();
     assert_eq!(no_reason["results"][0]["code"], "invalid_input", "a reprint needs a reason");
+    // What a person typed comes back: with the queue where the ticks were forgotten, with the lines that were refused otherwise.
+    let form = [("production", "ready_to_print"), ("reason", "A deep scratch"), ("state", "printed")];
+    let forgotten = html.form("/admin/print", &form).await;
+    assert_eq!(forgotten.status, 422);
+    let page = forgotten.text();
+    assert!(page.contains("value=\"A deep scratch\"") && page.contains("Nothing was chosen"), "{page}");
+    assert!(page.contains("aria-current=\"page\">Printed"), "the part of the queue it stood on: {page}");
+    let old = &picks(&queue)[0];
+    let refused =
+        html.form("/admin/print", &[("lines[]", old), ("production", "on_hold"), ("reason", "No red ink")]).await;
+    let page = refused.text();
+    let now = picks(&printed).into_iter().find(|pick| pick.split('@').next() == old.split('@').next()).unwrap();
+    assert!(
+        page.contains("value=\"No red ink\"") && page.contains(&format!("name=\"lines[]\" value=\"{now}\"")),
+        "{page}"
+    );
     let reprint = json!({"lines": one, "production": "ready_to_print", "reason": "a scratch"});
     assert_eq!(printer.post("/admin/print", &reprint).await.ok()["results"][0]["state"], "ready_to_print");
     let viewer = shop.staff(Role::Viewer).await;
