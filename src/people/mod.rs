@@ -69,7 +69,7 @@ pub async fn forget_expired(shop: &Shop) -> Result<(), Fault> {
 pub fn own_path(path: Option<&str>) -> Option<&str> {
     let path = path?;
     let is_plain = path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    (is_plain && path.starts_with('/') && !path.starts_with("//") && path.len() <= 500).then_some(path)
+    (is_plain && path.starts_with('/') && !path.starts_with("//") && path.len() <= 2000).then_some(path)
 }
 
 #[cfg(test)]

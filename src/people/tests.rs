@@ -189,6 +189,26 @@ async fn log_in_and_out() {
         room.get("/admin/audit", "petstar_staff=somebody").await.location(),
         "/admin/login?next=%2Fadmin%2Faudit"
     );
+    // The very page, with what it was narrowed to; of a form the page it stood on, if that is ours.
+    let narrowed = room.get("/admin/audit?action=order&actor=Mika%20S", "petstar_staff=somebody").await;
+    let way = "/admin/login?next=%2Fadmin%2Faudit%3Faction%3Dorder%26actor%3DMika%2520S";
+    assert_eq!(narrowed.location(), way);
+    assert!(room.get(way, "").await.body.contains("value=\"/admin/audit?action=order&#38;actor=Mika%20S\""));
+    for (referer, leads_to) in [
+        (
+            "http://shop/admin/settings?section=mail&_method=PUT",
+            "/admin/login?next=%2Fadmin%2Fsettings%3Fsection%3Dmail",
+        ),
+        ("http://evil.example/admin/settings?section=mail", "/admin/login"),
+        ("http://shop/products", "/admin/login"),
+    ] {
+        let sent = Request::post("/admin/mails/test").header("host", "shop").header("referer", referer);
+        let sent = sent.header("content-type", "application/x-www-form-urlencoded").body(Body::from("to=a")).unwrap();
+        assert_eq!(room.send(sent).await.location(), leads_to, "{referer}");
+    }
+    let next = "/admin/audit?action=order&actor=Mika%20S";
+    let known = [("email", "mika@example.jp"), ("password", "correct horse"), ("next", next)];
+    assert_eq!(room.form("/admin/login", "", &known).await.location(), next);
 
     let wrong = [("email", "mika@example.jp"), ("password", "wrong horse")];
     let unknown = [("email", "ken@example.jp"), ("password", "wrong horse")];

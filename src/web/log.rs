@@ -4,10 +4,12 @@ use super::caller::Caller;
 use super::cookie;
 use super::face::Face;
 use super::problem::{self, Problem};
+use super::referer::came_from;
 use super::visit::RequestFacts;
 use crate::kernel::{Code, Fault, Lang};
 use crate::shop::Shop;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -37,6 +39,7 @@ pub async fn handle_request(State(shop): State<Shop>, mut request: Request, next
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let way_back = way_back(&shop, &method, request.uri(), headers);
     request.extensions_mut().insert(facts.clone());
     request.extensions_mut().insert(caller);
 
@@ -47,7 +50,7 @@ pub async fn handle_request(State(shop): State<Shop>, mut request: Request, next
     };
     response = unknown_place(response).await;
     if let Some(problem) = problem_of(&method, &mut response) {
-        response = shape(&shop, &facts, &path, &problem, response);
+        response = shape(&shop, &facts, &path, &way_back, &problem, response);
     }
     if let Some(session) = facts.new_session.lock().ok().and_then(|slot| *slot) {
         let value = session.write(shop.cookie_key());
@@ -108,16 +111,33 @@ fn problem_of(method: &Method, response: &mut Response) -> Option<Problem> {
     }
 }
 
-fn shape(shop: &Shop, facts: &RequestFacts, path: &str, problem: &Problem, original: Response) -> Response {
+/// Where somebody goes on after a log-in that is asked for in between: to the very page that was asked for, or the one a form stood on. What
+/// a form was sent to is no page.
+fn way_back(shop: &Shop, method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
+    let asked = match *method {
+        Method::GET | Method::HEAD => uri.path_and_query().map(PathAndQuery::as_str),
+        _ => came_from(headers, &shop.public_url()),
+    };
+    let asked = asked.filter(|page| page.starts_with("/admin")).unwrap_or("/admin");
+    let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
+    // A form that came back with a mistake stands at an address that says which method it was.
+    let query: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("_method=")).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+fn shape(
+    shop: &Shop,
+    facts: &RequestFacts,
+    path: &str,
+    way_back: &str,
+    problem: &Problem,
+    original: Response,
+) -> Response {
     // A log-in wanted on a page leads to the log-in page; scripts are told 401, and so is whoever asks for a file.
     if problem.0.code == Code::Unauthorized && path.starts_with("/admin") && !facts.face.is_json() && !is_file(path) {
-        let location = if path == "/admin" {
-            "/admin/login".to_owned()
-        } else {
-            format!(
-                "/admin/login?next={}",
-                serde_urlencoded::to_string([("", path)]).unwrap_or_default().trim_start_matches('=')
-            )
+        let location = match way_back {
+            "/admin" => "/admin/login".to_owned(),
+            page => format!("/admin/login?{}", serde_urlencoded::to_string([("next", page)]).unwrap_or_default()),
         };
         return super::reply::Reply::see_other(facts.face, &location).into_response();
     }

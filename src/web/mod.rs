@@ -20,6 +20,7 @@ pub mod page;
 pub mod paging;
 pub mod problem;
 pub mod qr;
+mod referer;
 pub mod reply;
 pub mod schema;
 pub mod visit;
@@ -33,6 +34,7 @@ pub use input::Input;
 pub use page::Page;
 pub use paging::{List, Paging};
 pub use problem::Problem;
+pub use referer::came_from;
 pub use reply::{Reply, View};
 pub use visit::Visit;
 

@@ -5,10 +5,10 @@ use crate::kernel::text::looks_like_email;
 use crate::kernel::{Error, Lang, Message, Refusal};
 use crate::people::own_path;
 use crate::shop::Shop;
-use crate::web::{Face, Input, Page, Problem, Reply, View, Visit, input, words};
+use crate::web::{Face, Input, Page, Problem, Reply, View, Visit, came_from, input, words};
 use askama::Template;
 use axum::extract::Query;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -178,15 +178,9 @@ async fn choose_language(visit: Visit, headers: HeaderMap, Input(form): Input<La
         return Err(Refusal::field("lang", Message::new("people.language_off")).into());
     }
     visit.choose_language(lang);
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let came_from = text(header::REFERER)
-        .and_then(|url| url.split_once("://"))
-        .and_then(|(_, rest)| {
-            let (host, path) = rest.split_at(rest.find('/')?);
-            (Some(host) == text(header::HOST)).then_some(path)
-        })
-        // `?lang=` would win over what was just chosen.
-        .map(|path| path.split(['?', '#']).next().unwrap_or("/"));
+    // `?lang=` would win over what was just chosen.
+    let public_url = visit.shop.public_url();
+    let came_from = came_from(&headers, &public_url).map(|page| page.split('?').next().unwrap_or("/"));
     let next = own_path(form.next.as_deref()).or(own_path(came_from)).unwrap_or("/");
     visit.done(&serde_json::json!({"lang": lang.tag()}), next)
 }
