@@ -2,7 +2,10 @@
 //!
 //! Begin with [`record`], which is called in the transaction of the change it tells about.
 
+mod seek;
 pub mod web;
+
+pub use seek::{Sought, seek};
 
 use crate::kernel::canonical::canonical_json;
 use crate::kernel::{Fault, Moment};
@@ -238,120 +241,6 @@ pub fn of_target(tx: &impl Snapshot, kind: &str, id: &str, limit: usize) -> Resu
         rows.extend(ENTRIES.get(tx, &number)?);
     }
     Ok(rows)
-}
-
-/// What the log is narrowed to. Empty members do not narrow.
-#[derive(Clone, Debug, Default)]
-pub struct Sought {
-    /// The beginning of the name of whoever did it, in letters of any size.
-    pub actor: String,
-    /// `order.changed`, or the noun alone: `order`.
-    pub action: String,
-    pub target_type: String,
-    pub target_id: String,
-    pub from: Option<Moment>,
-    pub until: Option<Moment>,
-}
-
-impl Sought {
-    fn fits(&self, row: &AuditRow) -> bool {
-        let is = |wanted: &str, given: &str| wanted.is_empty() || wanted == given;
-        let noun = |action: &str| action.split('.').next() == Some(self.action.as_str());
-        (self.actor.is_empty() || row.actor.to_lowercase().starts_with(&self.actor.to_lowercase()))
-            && (is(&self.action, &row.action) || noun(&row.action))
-            && is(&self.target_type, &row.target_type)
-            && is(&self.target_id, &row.target_id)
-            && self.from.is_none_or(|from| row.at >= from)
-            && self.until.is_none_or(|until| row.at < until)
-    }
-}
-
-/// Names looked for at once; a beginning that more have is too short to be of use.
-const NAMES: usize = 50;
-
-/// The names of those who did something that begin so, in small letters.
-fn actors(tx: &impl Snapshot, beginning: &str) -> Result<Vec<String>, Fault> {
-    let beginning = beginning.to_lowercase();
-    let mut names: Vec<String> = Vec::new();
-    // From the last entry of one name to the first of the next.
-    let mut from = (beginning.clone(), 0);
-    while let Some((name, _)) = BY_ACTOR.range(tx, from.clone().., Order::Rising, 1)?.pop() {
-        if !name.starts_with(&beginning) || names.len() == NAMES {
-            break;
-        }
-        from = (name.clone(), u64::MAX);
-        names.push(name);
-    }
-    Ok(names)
-}
-
-/// Entries looked at for one page, where one index alone does not answer.
-const LOOKED_AT: usize = 5_000;
-
-/// The entries sought, newest first, behind the number `after`. The narrowest index is walked and the rest compared; after so many entries
-/// that do not fit the walk ends, and the second value is where it goes on.
-///
-/// # Errors
-/// A database that cannot be read.
-pub fn seek(
-    tx: &impl Snapshot,
-    sought: &Sought,
-    after: Option<u64>,
-    limit: usize,
-) -> Result<(Vec<AuditRow>, Option<u64>), Fault> {
-    // Entries are numbered in the order of time, so a time is a number.
-    let first_at = |at: Moment| Ok::<_, Fault>(BY_TIME.range(tx, (at, 0).., Order::Rising, 1)?.pop().map(|(_, n)| n));
-    let low = match sought.from {
-        Some(from) => match first_at(from)? {
-            Some(number) => number,
-            None => return Ok((Vec::new(), None)),
-        },
-        None => 0,
-    };
-    let until = match sought.until {
-        Some(until) => first_at(until)?.unwrap_or(u64::MAX),
-        None => u64::MAX,
-    };
-    let mut high = after.map_or(until, |after| after.min(until));
-    let names = if sought.actor.is_empty() { Vec::new() } else { actors(tx, &sought.actor)? };
-    let mut found = Vec::new();
-    let mut looked = 0;
-    while high > low && found.len() < limit && looked < LOOKED_AT {
-        let at_once = (limit - found.len()).max(50);
-        let numbers: Vec<u64> = if !sought.target_id.is_empty() {
-            let key = |number| (sought.target_id.clone(), number);
-            let keys = BY_ID.range(tx, key(low)..key(high), Order::Falling, at_once)?;
-            keys.into_iter().map(|(_, number)| number).collect()
-        } else if !sought.actor.is_empty() {
-            let mut numbers = Vec::new();
-            for name in &names {
-                let key = |number| (name.clone(), number);
-                let keys = BY_ACTOR.range(tx, key(low)..key(high), Order::Falling, at_once)?;
-                numbers.extend(keys.into_iter().map(|(_, number)| number));
-            }
-            numbers.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
-            numbers.truncate(at_once);
-            numbers
-        } else if sought.action.contains('.') {
-            let key = |number| (sought.action.clone(), number);
-            let keys = BY_ACTION.range(tx, key(low)..key(high), Order::Falling, at_once)?;
-            keys.into_iter().map(|(_, number)| number).collect()
-        } else {
-            (low.max(1)..high.min(HEAD.get(tx, &"audit".to_owned())?.map_or(1, |head| head.number + 1)))
-                .rev()
-                .take(at_once)
-                .collect()
-        };
-        let Some(last) = numbers.last().copied() else { return Ok((found, None)) };
-        looked += numbers.len();
-        for number in numbers {
-            found.extend(ENTRIES.get(tx, &number)?.filter(|row| sought.fits(row)));
-        }
-        high = last;
-    }
-    found.truncate(limit);
-    let is_cut = looked >= LOOKED_AT && found.len() < limit;
-    Ok((found, is_cut.then_some(high)))
 }
 
 /// The actions there are in the log, each once, in the order of the alphabet.
