@@ -14,6 +14,7 @@ mod delivery;
 pub mod disputes;
 pub mod documents;
 pub mod finding;
+pub mod labels;
 mod letters;
 pub mod lists;
 mod mail_texts;
@@ -32,8 +33,8 @@ mod web;
 pub use access::{Access, confirm_address, link, order_address, owned, read_id};
 pub use check::check;
 pub use model::{
-    Actor, Address, Attention, HistoryEntry, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production,
-    Status, Taken, Totals, Voucher,
+    Actor, Address, Attention, HistoryEntry, LabelMade, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus,
+    Production, Status, Taken, Totals, Voucher,
 };
 pub use payment::{
     Begun, MarkedPaid, PaidBy, Received, add_attention, back_to_draft, begin_payment, clear_attention, design_settled,

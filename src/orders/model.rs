@@ -144,6 +144,9 @@ pub struct Order {
     #[serde(default)]
     pub decided: Vec<Attention>,
     pub tracking: Vec<Tracking>,
+    /// The newest file for a carrier's label program that has a label of it.
+    #[serde(default)]
+    pub label: Option<LabelMade>,
     pub staff_notes: Vec<StaffNote>,
     /// Goes up by one with every change.
     pub version: u64,
@@ -388,6 +391,15 @@ pub struct Tracking {
     pub number: String,
     /// Where the carrier shows the parcel, for the carriers we know.
     pub url: Option<String>,
+}
+
+/// A label was made: whoever is about to make another one is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LabelMade {
+    /// As it stands with a parcel's number.
+    pub carrier: String,
+    pub at: Moment,
+    pub by: String,
 }
 
 /// A note of the staff's, not shown to the customer.

@@ -268,6 +268,7 @@ fn draft(tx: &WriteTx, visit: &Visit, id: OrderId, wanted: Wanted) -> Result<Ord
         attention: Vec::new(),
         decided: Vec::new(),
         tracking: Vec::new(),
+        label: None,
         staff_notes: Vec::new(),
         version: 1,
         created_at: now,

@@ -66,6 +66,7 @@ const REPEATABLE: &[(&str, &str)] = &[
     ("/admin/orders/bulk", "an order that is there already is refused by name"),
     ("/admin/orders/{id}/payments", "an order is paid once"),
     ("/admin/orders/{id}/lines/{line}/open", "a form with its version is refused, without one it is another mail"),
+    ("/admin/parcels/labels", "a label that was made is refused by the order's number"),
     ("/admin/parcels/tracking", "a second time finds the orders shipped with these numbers"),
     ("/admin/print", "a line that is there already is refused by name"),
     (

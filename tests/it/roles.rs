@@ -66,6 +66,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("post", "/admin/orders/{id}/refunds", "om", r#"{"reason": "a scratch"}"#),
     ("get", "/admin/parcels", "omv", ""),
     ("get", "/admin/parcels/file", "omv", ""),
+    ("post", "/admin/parcels/labels", "om", "{}"),
     ("put", "/admin/parcels/sender", "om", "{}"),
     ("post", "/admin/parcels/tracking", "om", "{}"),
     ("get", "/admin/print", "ompv", ""),

@@ -5,6 +5,7 @@ use crate::exports::sheet::encode_cp932;
 use crate::kernel::Lang;
 use crate::orders::Order;
 use crate::shop::settings::Sender;
+use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 /// A carrier whose program we write files for.
@@ -73,8 +74,9 @@ impl Carrier {
         }
     }
 
-    /// The cells of an order that leaves on `day` (`2026-05-21`), by column.
-    fn cells(self, order: &Order, sender: &Sender, day: &str) -> Vec<(&'static str, String)> {
+    /// The label of an order that leaves on `day` (`2026-05-21`).
+    fn label(self, order: &Order, sender: &Sender, day: &str) -> Label {
+        let mut cut = Vec::new();
         let to = &order.shipping_address;
         let street = format!("{}{}{}", to.region, to.city, to.line1);
         let goods = order.lines.first().map_or("", |line| line.title.get(Lang::Ja));
@@ -82,13 +84,15 @@ impl Carrier {
         // A day that is over by the time the parcel leaves would only be refused.
         let wished = order.delivery.day.as_deref().filter(|wished| *wished > day).unwrap_or_default();
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-        match self {
+        let cells = match self {
             Carrier::Yamato => {
-                let street = parts(&[&street, &to.line2], [64, 32, 50]);
-                let (home, goods) = (parts(&[&sender.address, &sender.building], [64, 32]), parts(&[goods], [50]));
-                let [street, building, rest] = street;
-                let [home, home_building] = home;
-                let [goods] = goods;
+                let [street, building, rest] = lay(&mut cut, "お届け先住所", &[&street, &to.line2], [64, 32, 50]);
+                let [name] = lay(&mut cut, "お届け先名", &[&to.name], [32]);
+                let [reading] = lay(&mut cut, "お届け先名(ｶﾅ)", &[&narrow_kana(&to.name_kana)], [50]);
+                let [home, home_building] =
+                    lay(&mut cut, "ご依頼主住所", &[&sender.address, &sender.building], [64, 32]);
+                let [from] = lay(&mut cut, "ご依頼主名", &[&sender.name], [32]);
+                let [goods] = lay(&mut cut, "品名１", &[goods], [50]);
                 vec![
                     ("お客様管理番号", order.order_number.clone()),
                     // 2 is コレクト: the driver collects the money.
@@ -103,25 +107,26 @@ impl Carrier {
                     ("お届け先住所", street),
                     ("お届け先アパートマンション名", building),
                     ("お届け先会社・部門１", rest),
-                    ("お届け先名", cut(&to.name, 32)),
-                    ("お届け先名(ｶﾅ)", cut(&narrow_kana(&to.name_kana), 50)),
+                    ("お届け先名", name),
+                    ("お届け先名(ｶﾅ)", reading),
                     ("敬称", "様".into()),
                     ("ご依頼主電話番号", sender.phone.clone()),
                     ("ご依頼主郵便番号", sender.postal_code.clone()),
                     ("ご依頼主住所", home),
                     ("ご依頼主アパートマンション", home_building),
-                    ("ご依頼主名", cut(&sender.name, 32)),
+                    ("ご依頼主名", from),
                     ("品名１", goods),
                     ("請求先顧客コード", sender.yamato_customer.clone()),
                     ("運賃管理番号", sender.yamato_fare.clone()),
                 ]
             }
             Carrier::Sagawa => {
-                let [one, two, three] = parts(&[&street, &to.line2], [32, 32, 32]);
-                let [home_one, home_two] = parts(&[&sender.address, &sender.building], [32, 32]);
-                let ([name, more_name], [from, more_from]) =
-                    (parts(&[&to.name], [32, 32]), parts(&[&sender.name], [32, 32]));
-                let [goods] = parts(&[goods], [32]);
+                let [one, two, three] = lay(&mut cut, "お届け先住所１", &[&street, &to.line2], [32, 32, 32]);
+                let [name, more_name] = lay(&mut cut, "お届け先名称１", &[&to.name], [32, 32]);
+                let [home_one, home_two] =
+                    lay(&mut cut, "ご依頼主住所１", &[&sender.address, &sender.building], [32, 32]);
+                let [from, more_from] = lay(&mut cut, "ご依頼主名称１", &[&sender.name], [32, 32]);
+                let [goods] = lay(&mut cut, "品名１", &[goods], [32]);
                 vec![
                     ("お届け先電話番号", to.phone.clone()),
                     ("お届け先郵便番号", to.postal_code.clone()),
@@ -150,11 +155,12 @@ impl Carrier {
                 ]
             }
             Carrier::JapanPost => {
-                let [one, two, three] = parts(&[&street, &to.line2], [50, 50, 50]);
-                let [home_one, home_two, home_three] = parts(&[&sender.address, &sender.building], [50, 50, 50]);
-                let ([name, more_name], [from, more_from]) =
-                    (parts(&[&to.name], [50, 50]), parts(&[&sender.name], [50, 50]));
-                let [goods] = parts(&[goods], [50]);
+                let [one, two, three] = lay(&mut cut, "お届け先 住所１", &[&street, &to.line2], [50, 50, 50]);
+                let [name, more_name] = lay(&mut cut, "お届け先 名称１", &[&to.name], [50, 50]);
+                let [home_one, home_two, home_three] =
+                    lay(&mut cut, "ご依頼主 住所１", &[&sender.address, &sender.building], [50, 50, 50]);
+                let [from, more_from] = lay(&mut cut, "ご依頼主 名称１", &[&sender.name], [50, 50]);
+                let [goods] = lay(&mut cut, "品名", &[goods], [50]);
                 vec![
                     ("お客様側管理番号", order.order_number.clone()),
                     ("発送予定日", digits(day)),
@@ -184,7 +190,13 @@ impl Carrier {
                     ("個数", "1".into()),
                 ]
             }
-        }
+        };
+        Label { cells, cut }
+    }
+
+    /// What does not fit on the label of an order and is left out.
+    pub fn cut(self, order: &Order, sender: &Sender) -> Vec<Cut> {
+        self.label(order, sender, "").cut
     }
 
     /// The whole file for these orders.
@@ -192,11 +204,33 @@ impl Carrier {
         let mut out = Vec::new();
         put_line(&mut out, self.columns().iter().copied());
         for order in orders {
-            let cells = self.cells(order, sender, day);
+            let cells = self.label(order, sender, day).cells;
             let value = |column: &&str| cells.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value);
             put_line(&mut out, self.columns().iter().map(value));
         }
         out
+    }
+}
+
+/// One line of a carrier's file.
+struct Label {
+    /// By column; what is missing is empty.
+    cells: Vec<(&'static str, String)>,
+    cut: Vec<Cut>,
+}
+
+/// The end of a text that no field of a label has room for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Cut {
+    /// The first of the columns that were filled with it, in the carrier's words.
+    pub field: &'static str,
+    pub lost: String,
+}
+
+impl Cut {
+    /// It is about whoever sends, and so about every label.
+    pub fn is_of_sender(&self) -> bool {
+        self.field.starts_with("ご依頼主")
     }
 }
 
@@ -246,8 +280,7 @@ fn room(character: char) -> usize {
 
 /// Katakana in their narrow form, in which carriers' programs take readings. A mark of sound becomes a character of its own.
 fn narrow_kana(text: &str) -> String {
-    const WIDE: &str =
-        "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン";
+    const WIDE: &str = "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン";
     let narrow = |c: char| match c {
         '\u{3099}' => 'ﾞ',
         '\u{309a}' => 'ﾟ',
@@ -262,24 +295,30 @@ fn narrow_kana(text: &str) -> String {
     text.nfd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')).map(narrow).collect()
 }
 
-fn cut(text: &str, width: usize) -> String {
-    let [part] = parts(&[text], [width]);
-    part
+/// Lays texts into the fields that begin with `column`, and notes what no field is left for.
+fn lay<const N: usize>(cut: &mut Vec<Cut>, column: &'static str, texts: &[&str], widths: [usize; N]) -> [String; N] {
+    let (fields, lost) = parts(texts, widths);
+    if !lost.is_empty() {
+        cut.push(Cut { field: column, lost });
+    }
+    fields
 }
 
 /// Lays texts into fields of so much room each. A text begins a field of its own while enough are left; what does not fit goes on in the
-/// next one, and only what no field is left for is lost.
-fn parts<const N: usize>(texts: &[&str], widths: [usize; N]) -> [String; N] {
+/// next one, and only what no field is left for is lost, which is the second value.
+fn parts<const N: usize>(texts: &[&str], widths: [usize; N]) -> ([String; N], String) {
     let mut fields = widths.map(|_| String::new());
     let (mut at, mut used) = (0, 0);
-    for text in texts.iter().filter(|text| !text.is_empty()) {
+    for (index, text) in texts.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
         if used > 0 && at + 1 < N {
             (at, used) = (at + 1, 0);
         }
-        for character in text.chars() {
+        for (place, character) in text.char_indices() {
             if used + room(character) > widths[at] {
                 if at + 1 == N {
-                    return fields;
+                    let behind = texts[index + 1..].iter().filter(|text| !text.is_empty());
+                    let lost: Vec<&str> = std::iter::once(&text[place..]).chain(behind.copied()).collect();
+                    return (fields, lost.join(" "));
                 }
                 (at, used) = (at + 1, 0);
             }
@@ -287,7 +326,7 @@ fn parts<const N: usize>(texts: &[&str], widths: [usize; N]) -> [String; N] {
             used += room(character);
         }
     }
-    fields
+    (fields, String::new())
 }
 
 #[cfg(test)]
@@ -331,7 +370,7 @@ mod tests {
                 assert!(rows[1].iter().any(|cell| cell == expected), "{}: {expected} in {:?}", carrier.name(), rows[1]);
             }
             // Every column that is filled is a column of the file.
-            for (column, _) in carrier.cells(&order, &sender(), "2026-05-21") {
+            for (column, _) in carrier.label(&order, &sender(), "2026-05-21").cells {
                 assert!(carrier.columns().contains(&column), "{column}");
             }
         }
@@ -348,10 +387,10 @@ mod tests {
             (Carrier::Sagawa, ("配達日", "20260524"), ("配達指定時間帯", "18")),
             (Carrier::JapanPost, ("配達指定日／希望日", "20260524"), ("配達時間帯区分", "55")),
         ] {
-            let cells = carrier.cells(&order, &sender(), "2026-05-21");
+            let cells = carrier.label(&order, &sender(), "2026-05-21").cells;
             let has = |(name, value): (&str, &str)| cells.iter().any(|(column, cell)| *column == name && cell == value);
             assert!(has(day) && has(band), "{}: {cells:?}", carrier.name());
-            let late = carrier.cells(&order, &sender(), "2026-05-24");
+            let late = carrier.label(&order, &sender(), "2026-05-24").cells;
             assert!(late.iter().any(|(column, cell)| *column == day.0 && cell.is_empty()), "a day that is over");
             for band in crate::shop::settings::delivery::BANDS {
                 let is_known = !carrier.band(band).is_empty();
@@ -362,11 +401,28 @@ mod tests {
 
     #[test]
     fn long_addresses_flow_into_the_next_field() {
-        assert_eq!(parts(&["東京都渋谷区", "203"], [12, 8]), ["東京都渋谷区", "203"]);
-        assert_eq!(parts(&["東京都渋谷区神宮前", "203"], [12, 8, 4]), ["東京都渋谷区", "神宮前", "203"]);
-        assert_eq!(parts(&["東京都渋谷区神宮前", "203"], [12, 10]), ["東京都渋谷区", "神宮前203"]);
-        assert_eq!(parts(&["あいうえお"], [4, 4]), ["あい", "うえ"]);
-        assert_eq!(cut("ｱｲｳ", 3), "ｱｲｳ");
+        let fields = |texts: &[&str], widths| {
+            let (fields, lost) = parts(texts, widths);
+            assert_eq!(lost, "");
+            fields
+        };
+        assert_eq!(fields(&["東京都渋谷区", "203"], [12, 8]), ["東京都渋谷区", "203"]);
+        assert_eq!(parts(&["東京都渋谷区神宮前", "203"], [12, 8, 4]).0, ["東京都渋谷区", "神宮前", "203"]);
+        assert_eq!(fields(&["東京都渋谷区神宮前", "203"], [12, 10]), ["東京都渋谷区", "神宮前203"]);
+    }
+
+    #[test]
+    fn what_no_field_has_room_for_is_told() {
+        assert_eq!(parts(&["あいうえお", "", "203"], [4, 4]), (["あい".into(), "うえ".into()], "お 203".into()));
+        assert_eq!(parts(&["ｱｲｳ"], [3]), (["ｱｲｳ".into()], String::new()));
+        let mut order = an_order(7);
+        assert!(Carrier::ALL.iter().all(|carrier| carrier.cut(&order, &sender()).is_empty()));
+        order.shipping_address.name = "寿限無寿限無五劫の擦り切れ海砂利水魚の".into();
+        let cut = Carrier::Yamato.cut(&order, &sender());
+        assert_eq!(cut, [Cut { field: "お届け先名", lost: "水魚の".into() }]);
+        assert!(Carrier::Sagawa.cut(&order, &sender()).is_empty(), "it has a second field for names");
+        let sender = Sender { name: "ペットスター".repeat(4), ..sender() };
+        assert!(Carrier::Yamato.cut(&an_order(7), &sender).iter().all(Cut::is_of_sender));
     }
 
     #[test]
@@ -375,7 +431,7 @@ mod tests {
         assert_eq!(narrow_kana("José"), "Jose");
         let mut order = an_order(7);
         order.shipping_address.name_kana = "サトウ ミカ".into();
-        let cells = Carrier::Yamato.cells(&order, &sender(), "2026-05-21");
+        let cells = Carrier::Yamato.label(&order, &sender(), "2026-05-21").cells;
         assert!(cells.contains(&("お届け先名(ｶﾅ)", "ｻﾄｳ ﾐｶ".into())), "{cells:?}");
     }
 }

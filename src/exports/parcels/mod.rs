@@ -4,6 +4,7 @@
 
 mod carrier;
 mod carrier_columns;
+mod labels;
 mod numbers;
 mod read;
 mod web;

@@ -1,22 +1,22 @@
 //! `/admin/parcels`: orders that leave today, the files for the carriers, and the numbers that come back.
 
-use super::carrier::{self, Carrier};
+use super::carrier::{self, Carrier, Cut};
+use super::labels::{self, Again};
 use super::numbers::{self, MOST_ROWS, Outcome};
 use super::read;
 use crate::kernel::text::clean_line;
 use crate::kernel::{Error, Fault, Message, Refusal};
-use crate::orders::{self, Order, OrderId, PaymentMethod, Production, Status};
+use crate::orders::{self, LabelMade, Order, OrderId, PaymentMethod, Production, Status};
 use crate::people::form::Mistakes;
 use crate::people::rights::{ChangesOrders, ChangesSettings};
 use crate::people::{self, May, audit, rights};
 use crate::shop::Shop;
-use crate::shop::settings::Sender;
-use crate::store::{self, ReadTx};
+use crate::shop::settings::{Sender, Settings};
+use crate::store::{self, Snapshot};
 use crate::web::{Input, List, Page, Paging, Problem, Reply, Role, View, Visit, input};
 use askama::Template;
-use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Query, Request};
-use axum::http::{Response, header};
+use axum::http::header;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,7 +30,7 @@ const READ: usize = 200;
 pub fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new()
         .routes(routes!(list_parcels))
-        .routes(routes!(download_labels))
+        .merge(labels::routes())
         .routes(routes!(read_numbers))
         .routes(routes!(change_sender))
 }
@@ -51,11 +51,35 @@ struct ParcelView {
     is_abroad: bool,
     /// Characters of its name or address that the carriers' programs cannot read.
     unfit: String,
+    /// What has no room on its label, by carrier.
+    cut: Vec<CutView>,
+    /// The newest label that was made.
+    label: Option<LabelMade>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    label_told: Option<String>,
+}
+
+/// The end of a text that a carrier's label has no room for.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct CutView {
+    /// `yamato`, `sagawa` or `japan_post`.
+    carrier: &'static str,
+    #[serde(flatten)]
+    cut: Cut,
+}
+
+/// What is cut on one of the labels; about the sender, which is the same on all, or about the rest.
+fn cut_on(order: &Order, sender: &Sender, of_sender: bool) -> Vec<CutView> {
+    let by_carrier = Carrier::ALL.into_iter().flat_map(|carrier| {
+        carrier.cut(order, sender).into_iter().map(move |cut| CutView { carrier: carrier.name(), cut })
+    });
+    by_carrier.filter(|view| view.cut.is_of_sender() == of_sender).collect()
 }
 
 impl ParcelView {
-    fn new(order: &Order, home: &str) -> ParcelView {
-        let to = &order.shipping_address;
+    fn new(order: &Order, settings: &Settings, page: &Page) -> ParcelView {
+        let (to, home) = (&order.shipping_address, &settings.shipping.home_country);
         ParcelView {
             id: order.id,
             order_number: order.order_number.clone(),
@@ -65,8 +89,11 @@ impl ParcelView {
             region: to.region.clone(),
             city: to.city.clone(),
             pieces: order.pieces(),
-            is_abroad: to.country != home,
+            is_abroad: to.country != *home,
             unfit: carrier::unfit(order),
+            cut: if to.country == *home { cut_on(order, &settings.sender, false) } else { Vec::new() },
+            label_told: order.label.as_ref().map(|label| orders::labels::told(label, page)),
+            label: order.label.clone(),
         }
     }
 }
@@ -78,9 +105,21 @@ struct ParcelsPage {
     #[serde(flatten)]
     list: List<ParcelView>,
     sender: Sender,
+    /// What of the sender has no room on the carriers' labels.
+    sender_cut: Vec<CutView>,
     /// What a file of numbers says, where one was read.
     tracking: Option<Vec<Outcome>>,
     applied: bool,
+    /// Labels that were asked for though they were made before.
+    #[serde(skip)]
+    again: Option<Again>,
+    #[serde(skip)]
+    tabs: Vec<Tab>,
+    /// Not all parcels that wait are listed.
+    #[serde(skip)]
+    is_narrowed: bool,
+    #[serde(skip)]
+    next_url: Option<String>,
     #[serde(skip)]
     page: Page,
     #[serde(skip)]
@@ -94,6 +133,12 @@ struct ParcelsPage {
     may_change: bool,
 }
 
+struct Tab {
+    url: String,
+    name: String,
+    is_current: bool,
+}
+
 impl View for ParcelsPage {
     fn fragment(&self) -> askama::Result<String> {
         self.as_content().render()
@@ -101,6 +146,30 @@ impl View for ParcelsPage {
 }
 
 impl ParcelsPage {
+    /// The numbers of the orders whose labels have no room for something.
+    fn cut_numbers(&self) -> Vec<&str> {
+        self.list
+            .items
+            .iter()
+            .filter(|parcel| !parcel.cut.is_empty())
+            .map(|parcel| parcel.order_number.as_str())
+            .collect()
+    }
+
+    fn has_labels(&self) -> bool {
+        self.list.items.iter().any(|parcel| parcel.label.is_some())
+    }
+
+    fn has_note(&self, parcel: &ParcelView) -> bool {
+        parcel.is_abroad || parcel.label.is_some() || !parcel.unfit.is_empty() || !parcel.cut.is_empty()
+    }
+
+    fn cut_told(&self, view: &CutView) -> String {
+        let carrier = self.page.t(&format!("exports.carrier.{}", view.carrier)).to_owned();
+        let values = [("carrier", carrier), ("field", view.cut.field.to_owned()), ("text", view.cut.lost.clone())];
+        self.page.f("exports.cut", &values)
+    }
+
     fn count(&self, result: &str) -> usize {
         self.tracking.iter().flatten().filter(|row| row.result == result).count()
     }
@@ -129,30 +198,80 @@ impl ParcelsPage {
     }
 }
 
-fn may_look(role: Role) -> bool {
+/// Which parcels are listed, by whether a label of theirs was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Labels {
+    #[default]
+    All,
+    Without,
+    With,
+}
+
+impl Labels {
+    const EACH: [Labels; 3] = [Labels::All, Labels::Without, Labels::With];
+
+    fn name(self) -> &'static str {
+        match self {
+            Labels::All => "all",
+            Labels::Without => "without",
+            Labels::With => "with",
+        }
+    }
+
+    pub(super) fn has(self, order: &Order) -> bool {
+        self == Labels::All || order.label.is_some() == (self == Labels::With)
+    }
+
+    /// The list's own address, going on behind `after`.
+    fn url(self, after: Option<&str>) -> String {
+        let labels = (self != Labels::All).then(|| ("labels", self.name()));
+        let query: Vec<_> = labels.into_iter().chain(after.map(|after| ("after", after))).collect();
+        let query = serde_urlencoded::to_string(query).unwrap_or_default();
+        if query.is_empty() { "/admin/parcels".to_owned() } else { format!("/admin/parcels?{query}") }
+    }
+}
+
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LabelFilter {
+    /// `without`: only parcels of which no label was made; `with`: only the others.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    labels: Labels,
+}
+
+pub(super) fn may_look(role: Role) -> bool {
     rights::reads_panel(role)
 }
 
-fn today(visit: &Visit) -> String {
+pub(super) fn today(visit: &Visit) -> String {
     let now = jiff::Timestamp::from_millisecond(visit.now.unix_millis()).unwrap_or_default();
     now.to_zoned(visit.shop.settings().zone()).strftime("%Y-%m-%d").to_string()
 }
 
 /// Orders that wait for their parcel, behind `after`: first those that are paid at the door, which leave when they are packed, whatever
 /// their state says about the money; then those being worked on.
-fn waiting(tx: &ReadTx, after: Option<&Order>, limit: usize) -> Result<Vec<Order>, Fault> {
+pub(super) fn waiting(
+    tx: &impl Snapshot,
+    labels: Labels,
+    after: Option<&Order>,
+    limit: usize,
+) -> Result<Vec<Order>, Fault> {
     let is_at_door = |order: &Order| order.payment_method == PaymentMethod::CashOnDelivery && order.paid_at.is_none();
     let mut found: Vec<Order> = Vec::new();
     if after.is_none_or(is_at_door) {
         let last_line = orders::LineId(Uuid::max());
         let mut place = after.map(|order| (order.waiting_since(), order.id, last_line));
+        let mut last = None;
         loop {
             let lines = orders::lists::lines(tx, Production::Packed, None, place, READ)?;
             place = lines.last().copied();
             for (_, id, _) in &lines {
                 // Lines of one order stand beside each other.
-                if found.last().is_none_or(|last| last.id != *id) {
-                    found.extend(orders::find(tx, *id)?.filter(Order::pays_at_door));
+                if last.replace(*id) != Some(*id) {
+                    let order = orders::find(tx, *id)?.filter(Order::pays_at_door);
+                    found.extend(order.filter(|order| labels.has(order)));
                 }
             }
             if found.len() >= limit {
@@ -164,26 +283,45 @@ fn waiting(tx: &ReadTx, after: Option<&Order>, limit: usize) -> Result<Vec<Order
             }
         }
     }
-    let behind = after.filter(|order| !is_at_door(order)).map(|order| (order.created_at, order.id));
-    let rest = limit - found.len();
-    found.extend(orders::in_status(tx, Status::Processing, behind, store::Order::Rising, rest)?);
-    Ok(found)
+    let mut behind = after.filter(|order| !is_at_door(order)).map(|order| (order.created_at, order.id));
+    loop {
+        let orders = orders::in_status(tx, Status::Processing, behind, store::Order::Rising, READ)?;
+        behind = orders.last().map(|order| (order.created_at, order.id));
+        let is_last = orders.len() < READ;
+        found.extend(orders.into_iter().filter(|order| labels.has(order)));
+        if is_last || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
 }
 
-fn parcels_page(visit: &Visit, paging: &Paging) -> Result<ParcelsPage, Problem> {
+fn parcels_page(visit: &Visit, paging: &Paging, labels: Labels) -> Result<ParcelsPage, Problem> {
     let role = people::require(visit, may_look)?.role;
     let settings = visit.shop.settings();
     let limit = if paging.limit.is_some() { paging.limit()? } else { ON_A_PAGE };
     let tx = visit.shop.store().read()?;
     let after = paging.after(|id: OrderId| Ok(orders::find(&tx, id)?))?;
-    let orders = waiting(&tx, after.as_ref(), limit + 1)?;
-    let items = orders.iter().map(|order| ParcelView::new(order, &settings.shipping.home_country)).collect();
+    let orders = waiting(&tx, labels, after.as_ref(), limit + 1)?;
+    let page = visit.page();
+    let items = orders.iter().map(|order| ParcelView::new(order, &settings, &page)).collect();
+    let list = List::of(items, limit, |parcel: &ParcelView| parcel.id.to_string());
+    let tabs = Labels::EACH.into_iter().map(|one| Tab {
+        url: one.url(None),
+        name: page.t(&format!("exports.labels_by.{}", one.name())).to_owned(),
+        is_current: one == labels,
+    });
     Ok(ParcelsPage {
-        list: List::of(items, limit, |parcel: &ParcelView| parcel.id.to_string()),
+        tabs: tabs.collect(),
+        is_narrowed: labels != Labels::All,
+        next_url: list.next.as_deref().map(|next| labels.url(Some(next))),
+        list,
         sender: settings.sender.clone(),
+        sender_cut: orders.first().map(|order| cut_on(order, &settings.sender, true)).unwrap_or_default(),
         tracking: None,
         applied: false,
-        page: visit.page(),
+        again: None,
+        page,
         today: today(visit),
         plain: String::new(),
         mistakes: Mistakes::default(),
@@ -192,52 +330,14 @@ fn parcels_page(visit: &Visit, paging: &Paging) -> Result<ParcelsPage, Problem> 
 }
 
 /// Orders that wait for their parcel
-#[utoipa::path(get, path = "/admin/parcels", tag = "admin", params(Paging),
+#[utoipa::path(get, path = "/admin/parcels", tag = "admin", params(LabelFilter, Paging),
     responses((status = 200, body = List<ParcelView>), (status = 401), (status = 403)))]
-async fn list_parcels(visit: Visit, Query(paging): Query<Paging>) -> Result<Reply, Problem> {
-    visit.reply(&parcels_page(&visit, &paging)?)
-}
-
-/// A file for a carrier's label program: `carrier` (`yamato`, `sagawa` or `japan_post`), `day` of leaving (`2026-05-21`), and any number of
-/// `order` ids; without one, every order that waits for its parcel. With `chosen` only what is named, and 422 where nothing is
-#[utoipa::path(get, path = "/admin/parcels/file", tag = "admin",
-    params(("carrier" = String, Query), ("day" = Option<String>, Query), ("order" = Option<Vec<String>>, Query),
-        ("chosen" = Option<bool>, Query)),
-    responses((status = 200, content_type = "text/csv"), (status = 401), (status = 403), (status = 422)))]
-async fn download_labels(visit: Visit) -> Result<Reply, Problem> {
-    people::require(&visit, may_look)?;
-    let asked: Vec<(String, String)> = serde_urlencoded::from_str(&visit.query).unwrap_or_default();
-    let value = |name: &str| asked.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
-    let carrier = Carrier::from_name(value("carrier"))
-        .ok_or_else(|| Refusal::field("carrier", Message::new("exports.carrier_unknown")))?;
-    let settings = visit.shop.settings();
-    let day = match value("day") {
-        "" => today(&visit),
-        day if settings.start_of_day(day, 0).is_some() => day.to_owned(),
-        _ => return Err(Refusal::field("day", Message::new("orders.day_form")).into()),
-    };
-    let tx = visit.shop.store().read()?;
-    let chosen = asked.iter().filter(|(name, _)| name == "order").map(|(_, id)| id.as_str());
-    let mut found = Vec::new();
-    for id in chosen {
-        let order = id.parse().ok().map(|id| orders::find(&tx, id)).transpose()?.flatten();
-        found.push(order.ok_or_else(|| Refusal::field("order", Message::new("exports.order_unknown")))?);
-    }
-    if found.is_empty() && !value("chosen").is_empty() {
-        // On the page every tick was taken away, which does not mean all of them.
-        let refusal = Refusal::field("order", Message::new("exports.none_chosen"));
-        return refused(&visit, refusal);
-    }
-    if found.is_empty() {
-        found = waiting(&tx, None, usize::MAX)?;
-    }
-    found.retain(|order| order.shipping_address.country == settings.shipping.home_country);
-    let bytes = carrier.file(&found, &settings.sender, &day);
-    let name = format!("{}-{day}.csv", carrier.name());
-    Ok(Reply::from(Response::new(Body::from(bytes)))
-        .header(header::CONTENT_TYPE, "text/csv; charset=windows-31j; header=present")
-        .header(header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""))
-        .header(header::CACHE_CONTROL, "private, no-store"))
+async fn list_parcels(
+    visit: Visit,
+    Query(filter): Query<LabelFilter>,
+    Query(paging): Query<Paging>,
+) -> Result<Reply, Problem> {
+    visit.reply(&parcels_page(&visit, &paging, filter.labels)?)
 }
 
 /// A file of parcel numbers.
@@ -298,18 +398,23 @@ async fn read_numbers(_: May<ChangesOrders>, visit: Visit, request: Request) -> 
         tracking: Some(outcomes),
         applied: form.apply,
         plain: if form.apply { String::new() } else { numbers::plain(&rows) },
-        ..parcels_page(&visit, &Paging::default())?
+        ..parcels_page(&visit, &Paging::default(), Labels::All)?
     };
     visit.reply(&page)
 }
 
 /// A person sees the page with what is wrong; scripts are told as always.
-fn refused(visit: &Visit, refusal: Refusal) -> Result<Reply, Problem> {
+pub(super) fn refused(visit: &Visit, refusal: Refusal) -> Result<Reply, Problem> {
+    refused_unless(visit, refusal, None)
+}
+
+/// As [`refused`], with a way to have it all the same.
+pub(super) fn refused_unless(visit: &Visit, refusal: Refusal, again: Option<Again>) -> Result<Reply, Problem> {
     if visit.face.is_json() {
         return Err(refusal.into());
     }
     let mistakes = Mistakes::of(&refusal, visit.lang);
-    let page = ParcelsPage { mistakes, ..parcels_page(visit, &Paging::default())? };
+    let page = ParcelsPage { mistakes, again, ..parcels_page(visit, &Paging::default(), Labels::All)? };
     Ok(visit.reply(&page)?.status(refusal.code.status()))
 }
 

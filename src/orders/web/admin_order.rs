@@ -8,6 +8,7 @@ use crate::kernel::Moment;
 use crate::orders::access::{Access, read_id};
 use crate::orders::delivery;
 use crate::orders::documents::{self, web::DocumentLink};
+use crate::orders::labels;
 use crate::orders::model::{
     Actor, HistoryEntry, Hold, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production, Status, Tracking,
 };
@@ -102,6 +103,8 @@ struct Shown {
     note: String,
     notes: Vec<(String, String, String)>,
     parcels: Vec<Tracking>,
+    /// When a label was made, where one was.
+    label: Option<String>,
     history: Vec<(String, String, String)>,
     mails: Vec<MailRow>,
     unticked: Vec<String>,
@@ -283,6 +286,7 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
         note: order.note.clone(),
         notes: order.staff_notes.iter().map(|n| (page.time(&n.at), n.by.clone(), n.text.clone())).collect(),
         parcels: order.tracking.clone(),
+        label: order.label.as_ref().map(|label| labels::told(label, &page)),
         history: history.iter().rev().map(|h| (page.time(&h.at), h.message.clone(), h.actor.clone())).collect(),
         mails: mails.iter().flatten().map(|mail| mail_row(mail, &page)).collect(),
         unticked: unticked.iter().map(|(_, text)| text.clone()).collect(),

@@ -4,8 +4,8 @@ use crate::catalog::{ProductId, VariantId};
 use crate::designs::DesignId;
 use crate::kernel::{Currency, Lang, Moment};
 use crate::orders::model::{
-    Address, Attention, Hold, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production, StaffNote,
-    Status, TaxPart, Tracking, Voucher, Wish,
+    Address, Attention, Hold, LabelMade, Line, LineId, Order, OrderId, PaymentMethod, PaymentStatus, Production,
+    StaffNote, Status, TaxPart, Tracking, Voucher, Wish,
 };
 use crate::web::words;
 use serde::{Serialize, Serializer};
@@ -260,13 +260,15 @@ pub struct WholeOrder {
     #[serde(flatten)]
     pub order: OrderView,
     pub staff_notes: Vec<StaffNote>,
+    /// The newest label that was made.
+    pub label: Option<LabelMade>,
 }
 
 /// `order` for somebody who may, or may not, see prices and customers.
 pub fn staff_view(order: &Order, lang: Lang, sees_customers: bool) -> StaffOrder {
     let whole = view(order, lang);
     if sees_customers {
-        let whole = WholeOrder { order: whole, staff_notes: order.staff_notes.clone() };
+        let whole = WholeOrder { order: whole, staff_notes: order.staff_notes.clone(), label: order.label.clone() };
         return StaffOrder::Whole(Box::new(whole));
     }
     let lines = whole.lines.into_iter().map(|line| PrintRoomLine {

@@ -81,6 +81,86 @@ async fn labels_are_printed_and_numbers_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_label_is_made_twice_only_by_who_knows_it() {
+    let shop = shop().await;
+    let staff = shop.staff(Role::Manager).await;
+    let items = |page: &Value| page["items"].as_array().unwrap().clone();
+    let waiting = items(&staff.get("/admin/parcels").await.ok());
+    let id = |at: usize| waiting[at]["id"].as_str().unwrap().to_owned();
+    let number = |at: usize| waiting[at]["order_number"].as_str().unwrap().to_owned();
+    assert!(waiting.len() >= 4 && waiting.iter().all(|parcel| parcel["cut"] == json!([])), "{waiting:?}");
+    let first = number(0);
+    let long = move |tx: &petstar::store::WriteTx| {
+        let mut order = petstar::orders::table::by_number(tx, &first)?.expect("an order");
+        order.shipping_address.name = "寿限無寿限無五劫の擦り切れ海砂利水魚の".into();
+        order.shipping_address.name_kana = "ジュゲム".into();
+        petstar::orders::table::put(tx, &order)
+    };
+    shop.shop().store().write_blocking(long).unwrap();
+
+    // What a label has no room for is told beforehand.
+    let told = items(&staff.get("/admin/parcels").await.ok());
+    assert_eq!(told[0]["cut"], json!([{"carrier": "yamato", "field": "お届け先名", "lost": "水魚の"}]));
+    let browser = staff.clone().browsing();
+    let page = browser.get("/admin/parcels").await.text();
+    assert!(
+        page.contains("left out") && page.contains(&format!("{}</p>", number(0))) && page.contains("水魚の"),
+        "{page}"
+    );
+
+    let wish = json!({"carrier": "yamato", "day": "2026-05-21", "orders": [id(0), id(1), id(1)]});
+    let file = staff.post("/admin/parcels/labels", &wish).await;
+    let (text, _, _) = encoding_rs::SHIFT_JIS.decode(&file.body);
+    assert_eq!((file.status, text.lines().count()), (200, 3), "{text}");
+    assert!(text.contains("ｼﾞｭｹﾞﾑ") && text.contains(&number(1)) && !text.contains(&number(2)), "{text}");
+    let order = staff.get(&format!("/admin/orders/{}", id(0))).await.ok();
+    assert_eq!((&order["label"]["carrier"], &order["label"]["by"]), (&json!("ヤマト運輸"), &json!("test")));
+    assert!(order["history"].to_string().contains("label_made"), "{order}");
+    assert!(browser.get(&format!("/admin/orders/{}", id(0))).await.text().contains("Label made on 21 May 2026"));
+
+    // The next one is told, and nothing is made; whoever knows can have it again.
+    let refused = staff.post("/admin/parcels/labels", &wish).await.refused(409, "conflict");
+    assert_eq!(refused["orders"], json!([number(0), number(1)]));
+    let (made, fresh) = (id(0), id(2));
+    let form = [("carrier", "yamato"), ("chosen", "true"), ("orders[]", &*made), ("orders[]", &*fresh)];
+    let page = browser.form("/admin/parcels/labels", &form).await;
+    assert_eq!(page.status, 409);
+    assert!(page.text().contains(&format!("{}. Nothing was made", number(0))), "{}", page.text());
+    assert!(page.text().contains(&format!("{fresh}@again")), "{}", page.text());
+    assert!(staff.get(&format!("/admin/orders/{}", id(2))).await.ok()["label"].is_null());
+    let again = json!({"carrier": "yamato", "orders": [format!("{}@again", id(0))]});
+    assert_eq!(staff.post("/admin/parcels/labels", &again).await.status, 200);
+    let listed = |labels: &'static str| {
+        let staff = staff.clone();
+        async move { items(&staff.get(&format!("/admin/parcels?labels={labels}")).await.ok()).len() }
+    };
+    let all = waiting.len();
+    assert_eq!((listed("with").await, listed("without").await, listed("all").await), (2, all - 2, all));
+    let page = browser.get("/admin/parcels").await.text();
+    assert_eq!((page.matches("@again").count(), page.matches(" checked").count()), (2, all - 2), "{page}");
+
+    // Two people at the same moment: one makes the rest, the other is told that nothing is left.
+    let other = shop.staff(Role::Owner).await;
+    let rest = json!({"carrier": "sagawa"});
+    let (one, two) =
+        tokio::join!(staff.post("/admin/parcels/labels", &rest), other.post("/admin/parcels/labels", &rest));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 422]);
+    let audit = staff.get("/admin/audit?action=parcels.labels_made").await.ok();
+    assert_eq!(items(&audit).len(), 3);
+    staff
+        .post("/admin/parcels/labels", &json!({"carrier": "yamato", "chosen": true}))
+        .await
+        .refused(422, "invalid_input");
+    // A look marks nothing, and who only looks gets no more.
+    let viewer = shop.staff(Role::Viewer).await;
+    assert_eq!(viewer.get("/admin/parcels/file?carrier=yamato").await.status, 200);
+    viewer.post("/admin/parcels/labels", &rest).await.refused(403, "forbidden");
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn orders_paid_at_the_door_are_on_the_pages_too() {
     let shop = shop().await;
     let put = |tx: &petstar::store::WriteTx| {
