@@ -1,6 +1,6 @@
 //! Who may do what in the panel: one table for every route of it. A route that is not in the table fails the test.
 
-use crate::kit::{TestShop, Visitor};
+use crate::kit::{Answer, TestShop, Visitor};
 use petstar::web::Role;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -125,17 +125,17 @@ fn with_ids(path: &str) -> String {
     path.split('/').map(|part| if part.starts_with('{') { ID } else { part }).collect::<Vec<_>>().join("/")
 }
 
-async fn ask(visitor: &Visitor, method: &str, path: &str, body: &str) -> u16 {
+async fn ask(visitor: &Visitor, method: &str, path: &str, body: &str) -> Answer {
     if body == "file" {
-        return visitor.upload(&with_ids(path), "a.jpg", "image/jpeg", b"no picture").await.status;
+        return visitor.upload(&with_ids(path), "a.jpg", "image/jpeg", b"no picture").await;
     }
     let body: Value = if body.is_empty() { json!({}) } else { serde_json::from_str(body).expect("a body") };
     let path = with_ids(path);
     match method {
-        "get" => visitor.get(&path).await.status,
-        "put" => visitor.put(&path, &body).await.status,
-        "post" => visitor.post(&path, &body).await.status,
-        _ => visitor.delete(&path).await.status,
+        "get" => visitor.get(&path).await,
+        "put" => visitor.put(&path, &body).await,
+        "post" => visitor.post(&path, &body).await,
+        _ => visitor.delete(&path).await,
     }
 }
 
@@ -161,7 +161,7 @@ async fn every_role_passes_where_it_may_and_nowhere_else() {
     let mut wrong = Vec::new();
     for (method, path, who, body) in TABLE {
         for (letter, caller) in &callers {
-            let status = ask(caller, method, path, body).await;
+            let status = ask(caller, method, path, body).await.status;
             let refusal = if *letter == 's' { 401 } else { 403 };
             let is_right = match who.contains(*letter) {
                 // A log-in that is refused is not a door that is closed.
@@ -175,6 +175,68 @@ async fn every_role_passes_where_it_may_and_nowhere_else() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     shop.app.stop().await;
+}
+
+/// Pages are as closed as their JSON: a stranger is led to the log-in, or told 401 where no page would be, and a wrong role is told 403.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_in_front_of_pages_pass_where_scripts_do() {
+    let shop = TestShop::start().await;
+    let roles = [('o', Role::Owner), ('m', Role::Manager), ('p', Role::Printer), ('v', Role::Viewer)];
+    // Somebody with a session of the shop's own is a stranger here as well.
+    let customer = shop.visitor().browsing();
+    customer.form("/language", &[("lang", "en")]).await;
+    let mut callers = vec![('s', shop.visitor().browsing()), ('s', customer)];
+    for (letter, role) in roles {
+        callers.push((letter, shop.staff(role).await.browsing()));
+    }
+    let mut wrong = Vec::new();
+    for (method, path, who, body) in TABLE {
+        for (letter, caller) in &callers {
+            let answer = ask(caller, method, path, body).await;
+            let to_log_in = answer.status == 303 && answer.header("location").starts_with("/admin/login");
+            let is_right = match who.contains(*letter) {
+                true => !(to_log_in || matches!(answer.status, 401 | 403 | 500..)) || who.contains('s'),
+                false if *letter == 's' => to_log_in || answer.status == 401,
+                // The panel's front page leads the print room to its own.
+                false if *path == "/admin" => answer.header("location") == "/admin/print",
+                false => answer.status == 403,
+            };
+            if !is_right {
+                wrong.push(format!("{method} {path} as {letter}: {} {}", answer.status, answer.header("location")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    shop.app.stop().await;
+}
+
+/// The table is compared with the API document, so a route must not be made past it.
+#[test]
+fn every_route_stands_in_the_document() {
+    fn look(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("src is readable").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                look(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let made = text
+                    .lines()
+                    .map(str::trim)
+                    .filter(|line| line.starts_with(".route(") || line.contains("::new().route("));
+                found.extend(made.map(str::to_owned));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    look(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found.retain(|line| !line.contains("\"/openapi.json\"") && !line.contains("\"/assets/{*name}\""));
+    assert!(found.is_empty(), "made without `routes!`: {found:?}");
+    let (_, document) = petstar::app::routes();
+    for (path, item) in document.paths.paths.iter().filter(|(path, _)| path.starts_with("/admin")) {
+        let other = [&item.patch, &item.head, &item.options, &item.trace];
+        assert!(other.iter().all(|operation| operation.is_none()), "{path} has a method that the table does not know");
+    }
 }
 
 /// A wrong role learns nothing from what is wrong with the body: rights are judged before it is read.
