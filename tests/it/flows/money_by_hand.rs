@@ -142,6 +142,48 @@ async fn money_by_bank_and_at_a_stall_is_recorded_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_people_who_record_one_payment_one_is_told() {
+    let shop = TestShop::start().await;
+    let owner = with_means(&shop).await;
+    let mut people = Vec::new();
+    for name in ["Mika", "Ken"] {
+        let made = owner.post("/admin/tokens", &json!({"name": name, "role": "manager"})).await.ok();
+        people.push((name, shop.visitor().with_token(made["token"].as_str().unwrap())));
+    }
+    let customer = shop.visitor();
+    for with_version in [false, true] {
+        let id = placed(&shop, &customer, "bank_transfer").await;
+        let (order, path) = (format!("/admin/orders/{id}"), format!("/admin/orders/{id}/payments"));
+        let version = owner.get(&order).await.ok()["version"].to_string();
+        let record = |(name, person): &(&'static str, Visitor)| {
+            let (person, note, path, version) =
+                (person.clone().browsing(), format!("seen by {name}"), path.clone(), version.clone());
+            async move {
+                let mut fields = vec![("note", note.as_str())];
+                fields.extend(with_version.then_some(("version", version.as_str())));
+                person.form(&path, &fields).await
+            }
+        };
+        let (one, two) = tokio::join!(record(&people[0]), record(&people[1]));
+        let (winner, loser) = if one.status == 303 { (0, two) } else { (1, one) };
+        assert!(matches!(loser.status, 409 | 412), "{}: {}", loser.status, loser.text());
+        // The other sees the order as it is now, who recorded the money, and what was typed.
+        let page = loser.text();
+        assert!(page.contains("role=\"alert\"") && page.contains(&format!("seen by {}", people[winner].0)), "{page}");
+        let seen = owner.get(&order).await.ok();
+        assert_eq!(states(&seen), ("paid", "succeeded"));
+        let paid: Vec<_> = seen["history"].as_array().unwrap().iter().filter(|e| e["what"] == "paid").collect();
+        assert_eq!((paid.len(), paid[0]["actor"].as_str()), (1, Some(people[winner].0)));
+        let receipts = seen["mails"].as_array().unwrap().iter().filter(|mail| mail["kind"] == "order_paid").count();
+        assert_eq!(receipts, 1);
+        let audit = owner.get(&format!("/admin/audit?action=order.payment_recorded&target_id={id}")).await.ok();
+        assert_eq!(audit["items"].as_array().unwrap().len(), 1, "{audit}");
+    }
+    nothing_is_wrong(&shop);
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_paid_at_the_door_is_made_and_sent_before() {
     let shop = TestShop::start().await;
     let owner = with_means(&shop).await;
