@@ -85,21 +85,26 @@ pub fn erase(tx: &WriteTx, id: OrderId, now: Moment) -> Result<Order> {
     Ok(order)
 }
 
+/// The print room has a piece of it, also after the parcel has left: a reprint needs the file as the first print did.
+fn is_being_made(order: &Order) -> bool {
+    order.lines.iter().any(|line| order.is_to_make(line))
+}
+
 /// Deletes the photos of an order that was delivered long enough ago. Designs that another order still needs keep theirs until that one's
-/// turn. `None` for an order whose photos are gone already.
+/// turn. `None` for an order whose photos are gone already, or one the print room works on once more.
 ///
 /// # Errors
 /// A database that cannot be written.
 pub fn let_photos_go(tx: &WriteTx, id: OrderId, before: Moment, now: Moment) -> Result<Option<designs::Gone>> {
     let mut order = require(tx, id)?;
-    if order.photos_gone_at.is_some() {
+    if order.photos_gone_at.is_some() || is_being_made(&order) {
         return Ok(None);
     }
     let mut gone = designs::Gone::default();
     for line in &order.lines {
         let is_over = |other: &Order| match other.status {
             Status::Cancelled | Status::Refunded => true,
-            Status::Delivered => other.delivered_at.is_some_and(|at| at < before),
+            Status::Delivered => other.delivered_at.is_some_and(|at| at < before) && !is_being_made(other),
             Status::Draft => other.updated_at < before,
             _ => false,
         };
@@ -118,15 +123,18 @@ pub fn let_photos_go(tx: &WriteTx, id: OrderId, before: Moment, now: Moment) -> 
 /// A database that cannot be read or written.
 pub async fn sweep_photos(shop: &Shop) -> Result<(), Fault> {
     let Some(days) = shop.settings().privacy.photos_days else { return Ok(()) };
+    // Some orders stay as they are, so the next ones are looked for behind the last.
+    let mut last = None;
     loop {
         let now = shop.now();
         let before = now.plus_days(-i64::from(days));
-        let due = super::lists::with_photos(&shop.store().read()?, before, 50)?;
+        let due = super::lists::with_photos(&shop.store().read()?, last, before, 50)?;
         if due.is_empty() {
             return Ok(());
         }
+        last = due.last().copied();
         let done = shop.store().write(move |tx| {
-            for id in &due {
+            for (_, id) in &due {
                 let Some(gone) = let_photos_go(tx, *id, before, now)? else { continue };
                 let entry = audit::Entry {
                     actor: audit::Actor::timer(),

@@ -7,6 +7,7 @@ use crate::kernel::{Currency, Fault, Moment};
 use crate::store::{Counter, Index, Order as Direction, Snapshot, Table, WriteTx, derived};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use tokio::sync::Notify;
 
 /// Lines that are paid, or paid at the door, and not sent, or printed once more after that, by their state and then by how long they have waited.
@@ -173,13 +174,20 @@ pub(super) fn follow(order: &Order, visit: &mut derived::Visit<'_>) -> Result<()
     }
 }
 
-/// Orders that were delivered before `until` and whose customers' photos are still here, the oldest first.
+/// Orders that were delivered before `until` and whose customers' photos are still here, and when that was, the oldest first, behind
+/// `after`.
 ///
 /// # Errors
 /// A database that cannot be read.
-pub fn with_photos(tx: &impl Snapshot, until: Moment, limit: usize) -> Result<Vec<OrderId>, Fault> {
-    let keys = WITH_PHOTOS.range(tx, ..(until, OrderId(uuid::Uuid::nil())), Direction::Rising, limit)?;
-    Ok(keys.into_iter().map(|(_, id)| id).collect())
+pub fn with_photos(
+    tx: &impl Snapshot,
+    after: Option<(Moment, OrderId)>,
+    until: Moment,
+    limit: usize,
+) -> Result<Vec<(Moment, OrderId)>, Fault> {
+    let low = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let high = Bound::Excluded((until, OrderId(uuid::Uuid::nil())));
+    WITH_PHOTOS.range(tx, (low, high), Direction::Rising, limit)
 }
 
 /// Adds up what was taken while the orders are walked.

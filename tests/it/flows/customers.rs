@@ -215,7 +215,20 @@ async fn photos_go_some_time_after_the_delivery() {
     assert!(page.contains("value=\"90\""), "{page}");
     sweep().await;
     assert_eq!(owner.get(&format!("/admin/designs/{design}/final")).await.status, 200, "it is not yet time");
+    // A piece that is printed once more keeps its file, however long ago the first one arrived, until it is packed.
+    let line = format!("/admin/orders/{id}/lines/{}", order["lines"][0]["id"].as_str().unwrap());
+    let once_more = json!({"production": "ready_to_print", "reason": "the frame was torn"});
+    owner.put(&line, &json!({"production": "printed"})).await.ok();
+    owner.put(&line, &once_more).await.ok();
     shop.clock.advance_seconds(31 * 24 * 3600);
+    sweep().await;
+    for production in ["printed", "packed"] {
+        assert_eq!(owner.get(&format!("/admin/designs/{design}/final")).await.status, 200, "it is still being made");
+        owner.put(&line, &json!({"production": production})).await.ok();
+        if production == "printed" {
+            sweep().await;
+        }
+    }
     sweep().await;
     assert_ne!(owner.get(&format!("/admin/designs/{design}/final")).await.status, 200);
     assert_eq!(customer.get(&picture).await.status, 200, "the small preview stays");
