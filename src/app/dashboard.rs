@@ -80,73 +80,29 @@ fn needs(shop: &Shop, tx: &ReadTx, page: &Page, role: Role, todo: &Todo) -> Resu
         }
     }
     let decisions = orders::table::count_attention(tx, 1000)?;
-    if decisions > NAMED {
-        needs.push(Need {
-            kind: "bad",
-            title: page.n("panel.need.more_attention", decisions - NAMED),
-            detail: page.t("panel.need.more_attention_detail").into(),
-            url: "/admin/orders?only=attention".into(),
-            action: "panel.decide",
-        });
-    }
     let failed = queue::list(tx, Some(JobStatus::Failed), None, None, COUNTED)?.len();
-    if failed > 0 {
-        needs.push(Need {
-            kind: "bad",
-            title: page.n("app.need.jobs", failed),
-            detail: page.t("app.need.jobs_detail").into(),
-            url: "/admin/jobs?status=failed".into(),
-            action: "panel.see_jobs",
-        });
-    }
     let mail = mails::figures(tx)?;
-    for (count, state) in [(mail.failed, "failed"), (mail.uncertain, "uncertain")] {
-        if count > 0 {
-            needs.push(Need {
-                kind: "bad",
-                title: page.n(&format!("panel.need.mails_{state}"), count),
-                detail: page.t("app.need.mails_detail").into(),
-                url: format!("/admin/mails?status={state}"),
-                action: "panel.see_mails",
-            });
-        }
-    }
     let on_hold = lists::count_lines(tx, Production::OnHold, None, 1000)?;
-    if on_hold > 0 {
-        needs.push(Need {
-            kind: "warn",
-            title: page.n("app.need.on_hold", on_hold),
-            detail: page.t("app.need.on_hold_detail").into(),
-            url: "/admin/print?state=on_hold".into(),
-            action: "panel.decide",
-        });
-    }
-    if todo.paid > 0 {
-        needs.push(Need {
-            kind: "warn",
-            title: page.n("app.need.paid", todo.paid),
-            detail: page.t("app.need.paid_detail").into(),
-            url: "/admin/orders?status=paid".into(),
-            action: "panel.begin",
-        });
-    }
-    if todo.at_door > 0 {
-        needs.push(Need {
-            kind: "warn",
-            title: page.n("panel.need.at_door", todo.at_door),
-            detail: page.t("panel.need.at_door_detail").into(),
-            url: "/admin/print".into(),
-            action: "panel.begin",
-        });
-    }
-    if todo.packed > 0 {
-        needs.push(Need {
-            kind: "warn",
-            title: page.n("panel.need.packed", todo.packed),
-            detail: page.t("panel.need.packed_detail").into(),
-            url: "/admin/parcels".into(),
-            action: "panel.see_parcels",
-        });
+    // Kind, how many, the key of its words, where it is cured, and the words of the button.
+    let counted = [
+        (
+            "bad",
+            decisions.saturating_sub(NAMED),
+            "panel.need.more_attention",
+            "/admin/orders?only=attention",
+            "panel.decide",
+        ),
+        ("bad", failed, "app.need.jobs", "/admin/jobs?status=failed", "panel.see_jobs"),
+        ("bad", mail.failed, "panel.need.mails_failed", "/admin/mails?status=failed", "panel.see_mails"),
+        ("bad", mail.uncertain, "panel.need.mails_uncertain", "/admin/mails?status=uncertain", "panel.see_mails"),
+        ("warn", on_hold, "app.need.on_hold", "/admin/print?state=on_hold", "panel.decide"),
+        ("warn", todo.paid, "app.need.paid", "/admin/orders?status=paid", "panel.begin"),
+        ("warn", todo.at_door, "panel.need.at_door", "/admin/print", "panel.begin"),
+        ("warn", todo.packed, "panel.need.packed", "/admin/parcels", "panel.see_parcels"),
+    ];
+    for (kind, count, words, url, action) in counted.into_iter().filter(|(_, count, ..)| *count > 0) {
+        let (title, detail) = (page.n(words, count), page.t(&format!("{words}_detail")).to_owned());
+        needs.push(Need { kind, title, detail, url: url.into(), action });
     }
     let backup = backup::standing(shop, tx)?;
     if backup.is_late || backup.trouble.is_some() {
