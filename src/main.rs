@@ -6,7 +6,7 @@ use petstar::app::{self, App, Start, backup, control, service};
 use petstar::config::{Config, LogFormat, Overrides};
 use petstar::designs;
 use petstar::exports::model::Filters;
-use petstar::exports::{Encoding, Kind, Rows};
+use petstar::exports::{Encoding, Heads, Kind, Rows};
 use petstar::kernel::{Error, Fault, failpoint};
 use petstar::shop::Shop;
 use petstar::shop::clock::Clock;
@@ -79,12 +79,21 @@ enum Verb {
         /// Only orders, or designs, in this state.
         #[arg(long, value_name = "STATE", default_value = "")]
         status: String,
+        /// Only orders with this product and their customers, or designs of it: its id, or its name in the shop's addresses.
+        #[arg(long, value_name = "NAME", default_value = "")]
+        product: String,
+        /// Only what the audit log says about this member of the staff, or token: the name, or its beginning.
+        #[arg(long, value_name = "NAME", default_value = "")]
+        actor: String,
         /// per_order or per_line.
         #[arg(long, value_parser = rows, default_value = "per_order")]
         rows: Rows,
         /// utf-8-bom or cp932.
         #[arg(long, value_parser = encoding, default_value = "utf-8-bom")]
         encoding: Encoding,
+        /// What stands above the columns: names, or words in en or ja.
+        #[arg(long, value_parser = heads, default_value = "names")]
+        heads: Heads,
         /// The file to write; one that is there is replaced when the new one is whole.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
@@ -180,6 +189,10 @@ fn encoding(text: &str) -> Result<Encoding, String> {
     Encoding::from_name(text).ok_or_else(|| "choose utf-8-bom or cp932".into())
 }
 
+fn heads(text: &str) -> Result<Heads, String> {
+    Heads::from_name(text).ok_or_else(|| "choose names, en or ja".into())
+}
+
 fn main() -> ExitCode {
     // The child that decodes a photo must be small and quick: no runtime, no configuration, no log.
     if std::env::args_os().nth(1).is_some_and(|verb| verb == "decode-photo") {
@@ -241,9 +254,9 @@ async fn run(verb: Verb, config: Config) -> ExitCode {
         Verb::DecodePhoto { .. } | Verb::Service(_) => return ExitCode::from(2),
         Verb::Check { repair } => Command::Check { repair },
         Verb::Backup { file } => Command::Backup { file },
-        Verb::Export { kind, from, to, status, rows, encoding, output } => {
-            let filters = Filters { status, from, to };
-            Command::Export { wish: ExportWish { kind, encoding, rows, filters }, file: output }
+        Verb::Export { kind, from, to, status, product, actor, rows, encoding, heads, output } => {
+            let filters = Filters { status, product, actor, from, to };
+            Command::Export { wish: ExportWish { kind, encoding, rows, heads, filters }, file: output }
         }
         Verb::Restore { file, check } => return restore(file, config, check).await,
         Verb::Stripe(StripeVerb::Check) => Command::StripeCheck,

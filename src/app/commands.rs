@@ -1,7 +1,7 @@
 //! The commands of the command line, as one function over an open shop: the same whether the shop runs or not.
 
 use crate::exports::model::Filters;
-use crate::exports::{Encoding, Kind, Rows, Wish};
+use crate::exports::{self, Encoding, Heads, Kind, Rows, Wish};
 use crate::kernel::{Error, Fault, Lang, Moment};
 use crate::people;
 use crate::people::audit::{self, Actor, Entry};
@@ -53,15 +53,17 @@ pub struct ExportWish {
     pub kind: Kind,
     pub encoding: Encoding,
     pub rows: Rows,
+    pub heads: Heads,
     pub filters: Filters,
 }
 
 impl ExportWish {
     /// # Errors
-    /// A day or a state that cannot be read.
+    /// A day or a state that cannot be read, a product that is not there.
     pub fn read(self, shop: &Shop) -> Result<Wish, Error> {
-        let settings = shop.settings();
-        Ok(Wish::new(self.kind, self.encoding, self.rows, self.filters, &settings)?)
+        let filters = exports::with_product(shop, self.filters)?;
+        let wish = Wish::new(self.kind, self.encoding, self.rows, filters, &shop.settings())?;
+        Ok(Wish { heads: self.heads, ..wish })
     }
 }
 

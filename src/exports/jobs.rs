@@ -1,7 +1,7 @@
 //! The job that makes a file: in parts, each of them safe on the disk before the row says so, so that a restart goes on where the last
 //! part ended.
 
-use super::model::{Export, ExportId, KEPT_DAYS, Kind, Reached};
+use super::model::{Export, ExportId, KEPT_DAYS, Kind, Reached, Size};
 use super::table;
 use super::write::Work;
 use crate::kernel::{Fault, Moment};
@@ -25,17 +25,27 @@ const SAFE_EVERY: Duration = Duration::from_secs(2);
 /// What must stay free on the disk beside a file, so that the shop goes on.
 const RESERVE_BYTES: u64 = 256 << 20;
 
-/// Records written so far by the jobs that run: the stored rows say so only every few seconds.
+/// Who reads from one moment's picture of the database for longer keeps it from using its old pages again.
+const SNAPSHOT_FOR: Duration = Duration::from_secs(30);
+
+/// How far the jobs that run are: the stored rows say so only every few seconds.
 #[derive(Default)]
-pub struct Live(Mutex<HashMap<ExportId, u64>>);
+pub struct Live(Mutex<HashMap<ExportId, Far>>);
+
+#[derive(Clone, Copy)]
+struct Far {
+    records: u64,
+    looked: u64,
+}
 
 impl Live {
-    pub fn records(&self, id: ExportId) -> Option<u64> {
+    fn get(&self, id: ExportId) -> Option<Far> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }
 
-    fn put(&self, id: ExportId, records: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, records);
+    fn put(&self, id: ExportId, reached: &Reached) {
+        let far = Far { records: reached.records, looked: reached.looked };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, far);
     }
 
     fn forget(&self, id: ExportId) {
@@ -69,6 +79,7 @@ pub fn handlers(shop: &Shop, handlers: Handlers) -> Handlers {
                 export.completed_at = job.completed_at;
                 if job.status == JobStatus::Cancelled {
                     export.reached = Reached::default();
+                    (export.total_records, export.to_look_at) = (None, None);
                     let path = path(&settler, export.id);
                     tx.after_commit(move || _ = std::fs::remove_file(path));
                 }
@@ -98,32 +109,41 @@ fn run(shop: &Shop, running: &Running) -> Result<Done, JobError> {
 }
 
 fn make(shop: &Shop, running: &Running, id: ExportId, live: &Live) -> Result<Done, JobError> {
-    let tx = shop.store().read()?;
+    let mut tx = shop.store().read()?;
     let export = table::get(&tx, id)?.ok_or_else(|| JobError::lasting("the export was forgotten"))?;
     let path = path(shop, id);
     files::make_folder(&folder(shop))?;
     let (mut file, mut reached) = open(&path, export.reached)?;
     let work = Work::new(shop, &export.wish)?;
-    let total = match export.total_records.filter(|_| reached.place.is_some()) {
-        Some(total) => total,
-        None => work.total(&tx)?,
+    let known = export.to_look_at.filter(|_| reached.place.is_some());
+    let size = match (known, export.total_records) {
+        (Some(_), Some(total)) => Size::Known(total),
+        (Some(looked), None) => Size::Sifted(looked),
+        (None, _) => work.size(&tx)?,
     };
-    save(shop, id, total, &reached)?;
+    save(shop, id, size, &reached)?;
     let mut safe = Instant::now();
-    let ended = work.go_on(&tx, &mut reached, &mut file, |reached, file| {
-        live.put(id, reached.records);
-        running.progress(percent(reached.records, total));
-        if running.cancelled() || running.stopping() {
-            return Ok(false);
+    let ended = loop {
+        let taken = Instant::now();
+        let ended = work.go_on(&tx, &mut reached, &mut file, |reached, file| {
+            live.put(id, reached);
+            running.progress(percent(reached.looked, size.to_look_at()));
+            if running.cancelled() || running.stopping() {
+                return Ok(false);
+            }
+            if safe.elapsed() > SAFE_EVERY {
+                look_for_room(&path)?;
+                file.sync_data()?;
+                save(shop, id, size, reached)?;
+                safe = Instant::now();
+            }
+            Ok(taken.elapsed() < SNAPSHOT_FOR)
+        });
+        if !matches!(ended, Ok(false)) || running.cancelled() || running.stopping() {
+            break ended;
         }
-        if safe.elapsed() > SAFE_EVERY {
-            look_for_room(&path)?;
-            file.sync_data()?;
-            save(shop, id, total, reached)?;
-            safe = Instant::now();
-        }
-        Ok(true)
-    });
+        tx = shop.store().read()?;
+    };
     drop(tx);
     if running.cancelled() {
         // The row was set back by whoever cancelled.
@@ -133,7 +153,7 @@ fn make(shop: &Shop, running: &Running, id: ExportId, live: &Live) -> Result<Don
     let ended = ended?;
     file.sync_all()?;
     files::sync_folder_of(&path)?;
-    save(shop, id, total, &reached)?;
+    save(shop, id, size, &reached)?;
     if !ended {
         return Err(JobError::again("the shop stops; the rest comes after its start"));
     }
@@ -170,20 +190,21 @@ fn look_for_room(path: &Path) -> Result<(), Fault> {
     if free.is_some_and(|free| free < RESERVE_BYTES) { Err(Fault::DiskFull) } else { Ok(()) }
 }
 
-fn save(shop: &Shop, id: ExportId, total: u64, reached: &Reached) -> Result<(), Fault> {
+fn save(shop: &Shop, id: ExportId, size: Size, reached: &Reached) -> Result<(), Fault> {
     let reached = reached.clone();
     shop.store().write_blocking(move |tx| {
         let Some(mut export) = table::get(tx, id)?.filter(|export| export.status == JobStatus::Processing) else {
             return Ok(());
         };
-        export.total_records = Some(total);
+        export.total_records = size.records();
+        export.to_look_at = Some(size.to_look_at());
         export.reached = reached;
         table::put(tx, &export)
     })
 }
 
-pub fn percent(records: u64, total: u64) -> u8 {
-    u8::try_from((records.min(total) * 100).checked_div(total).unwrap_or(100)).unwrap_or(100)
+pub fn percent(looked: u64, to_look_at: u64) -> u8 {
+    u8::try_from((looked.min(to_look_at) * 100).checked_div(to_look_at).unwrap_or(100)).unwrap_or(100)
 }
 
 /// Puts an export in line, in the transaction of its caller.
@@ -242,9 +263,10 @@ fn remove_unknown(shop: &Shop) -> Result<(), Fault> {
 /// How the state of an export is at this moment: the row, and what its job has written since.
 pub fn present(shop: &Shop, mut export: Export) -> Export {
     if export.status == JobStatus::Processing
-        && let Some(records) = shop.kept(Live::default).records(export.id)
+        && let Some(far) = shop.kept(Live::default).get(export.id)
     {
-        export.reached.records = export.reached.records.max(records);
+        export.reached.records = export.reached.records.max(far.records);
+        export.reached.looked = export.reached.looked.max(far.looked);
     }
     export
 }

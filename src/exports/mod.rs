@@ -1,10 +1,11 @@
 //! CSV files of what the shop knows: orders, customers, designs and the audit log, made by jobs and by `petstar export`.
 //!
-//! May touch: the rooms left of it. Begin with `model` (what is asked for), then `write` (how a file comes about) and `sheet` (what a
-//! cell looks like).
+//! May touch: the rooms left of it. Begin with `model` (what is asked for), then `write` (how a file comes about), `columns` (what
+//! stands in it) and `sheet` (what a cell looks like).
 
 mod columns;
 pub mod jobs;
+mod lean;
 pub mod model;
 mod parcels;
 mod personal;
@@ -14,8 +15,8 @@ mod web;
 mod write;
 
 pub use jobs::{handlers, sweep};
-pub use model::{Encoding, Export, ExportId, Kind, Rows, Wish};
-pub use write::{Told, write};
+pub use model::{Encoding, Export, ExportId, Heads, Kind, Rows, Wish};
+pub use write::{Told, with_product, write};
 
 use crate::shop::Shop;
 use utoipa_axum::router::OpenApiRouter;

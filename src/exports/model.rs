@@ -1,8 +1,10 @@
 //! What somebody wants as a file, and how far it is.
 
-use crate::kernel::{Message, Moment, Refusal};
+use crate::catalog::ProductId;
+use crate::kernel::{Lang, Message, Moment, Refusal};
 use crate::queue::{JobId, JobStatus};
 use crate::shop::settings::Settings;
+use crate::web::words;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -97,6 +99,53 @@ impl Rows {
     }
 }
 
+/// What stands above the columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ExportHeads)]
+pub enum Heads {
+    /// Names that never change, for programs: `order_number`.
+    #[default]
+    Names,
+    /// Words for people.
+    En,
+    Ja,
+}
+
+impl Heads {
+    pub const ALL: [Heads; 3] = [Heads::Names, Heads::En, Heads::Ja];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Heads::Names => "names",
+            Heads::En => "en",
+            Heads::Ja => "ja",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Heads> {
+        Heads::ALL.into_iter().find(|heads| heads.name() == name)
+    }
+
+    /// The words of a language.
+    pub fn of(lang: Lang) -> Heads {
+        match lang {
+            Lang::En => Heads::En,
+            Lang::Ja => Heads::Ja,
+        }
+    }
+
+    /// What stands above a column.
+    pub fn word(self, column: &'static str) -> &'static str {
+        let lang = match self {
+            Heads::Names => return column,
+            Heads::En => Lang::En,
+            Heads::Ja => Lang::Ja,
+        };
+        words::find(lang, &format!("exports.column.{column}")).unwrap_or(column)
+    }
+}
+
 /// What the file is narrowed to, as it was asked for. Empty is everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -104,6 +153,10 @@ impl Rows {
 pub struct Filters {
     /// A state of orders, or of designs.
     pub status: String,
+    /// The id of a product, or the name in its address: orders with it and their customers, or designs of it.
+    pub product: String,
+    /// The name of a member of the staff, a token, or `command line`, or its beginning: what the audit log says about them.
+    pub actor: String,
     /// This day or later: `2024-05-01` in the shop's time zone, or RFC 3339.
     pub from: String,
     /// This day or earlier.
@@ -121,9 +174,16 @@ pub struct Wish {
     pub from: Option<Moment>,
     /// The moment behind the last day of [`Filters::to`].
     pub until: Option<Moment>,
+    /// From [`Filters::product`].
+    #[serde(default)]
+    pub product: Option<ProductId>,
+    #[serde(default)]
+    pub heads: Heads,
 }
 
 impl Wish {
+    /// A wish with the columns' names at their heads. The product of `filters` is an id.
+    ///
     /// # Errors
     /// 422 naming the filter that cannot be read.
     pub fn new(
@@ -141,6 +201,20 @@ impl Wish {
         if !filters.status.is_empty() && !known {
             return Err(Refusal::field("filters.status", Message::new("exports.status_unknown")));
         }
+        let unfit = |field| Err(Refusal::field(field, Message::new("exports.filter_unfit")));
+        if !filters.product.is_empty() && kind == Kind::Audit {
+            return unfit("filters.product");
+        }
+        if !filters.actor.is_empty() && kind != Kind::Audit {
+            return unfit("filters.actor");
+        }
+        let product = match filters.product.as_str() {
+            "" => None,
+            id => {
+                let unknown = |_| Refusal::field("filters.product", Message::new("panel.product_unknown"));
+                Some(id.parse::<Uuid>().map(ProductId).map_err(unknown)?)
+            }
+        };
         let day = |text: &str, field: &str, days: i64| match text.trim() {
             "" => Ok(None),
             text => {
@@ -154,7 +228,7 @@ impl Wish {
         }
         // Only orders have lines.
         let rows = if kind == Kind::Orders { rows } else { Rows::PerOrder };
-        Ok(Wish { kind, encoding, rows, filters, from, until })
+        Ok(Wish { kind, encoding, rows, filters, from, until, product, heads: Heads::default() })
     }
 
     /// Whether something that happened `at` is wanted.
@@ -164,7 +238,8 @@ impl Wish {
 
     /// True when nothing is left out.
     pub fn is_everything(&self) -> bool {
-        self.filters.status.is_empty() && self.from.is_none() && self.until.is_none()
+        let Filters { status, product, actor, .. } = &self.filters;
+        [status, product, actor].into_iter().all(String::is_empty) && self.from.is_none() && self.until.is_none()
     }
 
     /// `orders-2026-05-21.csv`, for a file made on that day.
@@ -185,6 +260,33 @@ pub enum Place {
     Customer(String),
     Design(Uuid),
     Entry(u64),
+    /// Where days are asked for.
+    EntryAt(Moment, u64),
+}
+
+/// How much there is to look at for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// So many records, all of which will stand in it.
+    Known(u64),
+    /// So many; which of them are wanted shows when they are looked at.
+    Sifted(u64),
+}
+
+impl Size {
+    pub fn to_look_at(self) -> u64 {
+        match self {
+            Size::Known(count) | Size::Sifted(count) => count,
+        }
+    }
+
+    /// How many records will stand in the file, if that is known.
+    pub fn records(self) -> Option<u64> {
+        match self {
+            Size::Known(count) => Some(count),
+            Size::Sifted(_) => None,
+        }
+    }
 }
 
 /// Characters the encoding does not have, and where they stood. In the file each of them is `〓`, as Japanese printers do.
@@ -203,6 +305,9 @@ pub struct Reached {
     pub place: Option<Place>,
     /// Orders, customers, designs or entries.
     pub records: u64,
+    /// How much was looked at for them.
+    #[serde(default)]
+    pub looked: u64,
     /// Lines of the file without its head.
     pub rows: u64,
     pub bytes: u64,
@@ -221,8 +326,11 @@ pub struct Export {
     /// Who asked for it.
     pub by: String,
     pub status: JobStatus,
-    /// Known once the work has begun.
+    /// Known once the work has begun, or when it is done where they are picked out.
     pub total_records: Option<u64>,
+    /// Known once the work has begun: [`Reached::looked`] goes up to it.
+    #[serde(default)]
+    pub to_look_at: Option<u64>,
     pub reached: Reached,
     pub created_at: Moment,
     pub started_at: Option<Moment>,

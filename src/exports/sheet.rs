@@ -1,6 +1,6 @@
 //! CSV as spreadsheets take it: RFC 4180 with a head, cells that could be taken for a formula made harmless, UTF-8 or cp932.
 
-use super::model::{Encoding, LISTED_UNFIT, Unfit};
+use super::model::{Encoding, Heads, LISTED_UNFIT, Unfit};
 use crate::kernel::{Currency, Moment};
 use encoding_rs::{EncoderResult, SHIFT_JIS};
 use jiff::tz::TimeZone;
@@ -10,6 +10,21 @@ use unicode_normalization::UnicodeNormalization;
 /// `〓`, the geta mark of Japanese printers: what stands for a character the encoding does not have.
 const UNFIT_CP932: [u8; 2] = [0x81, 0xAC];
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+/// What a byte means for its cell: 1, the cell needs quotes; 2, it is more than ASCII.
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        marks[byte] = match byte as u8 {
+            b'"' | b',' | b'\r' | b'\n' => 1,
+            128.. => 2,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    marks
+};
 
 /// Rows being written, cell by cell.
 pub struct Sheet {
@@ -24,12 +39,21 @@ pub struct Sheet {
     /// What the rows being written are about, for the list of what does not fit.
     record: String,
     hours: Hours,
+    /// Room for a text that is put together.
+    draft: String,
+    /// The currency of the amounts before, and its decimals: nearly always the next one's, too.
+    currency: (String, u32),
 }
 
 impl Sheet {
     pub fn new(encoding: Encoding, columns: &'static [&'static str], zone: TimeZone) -> Sheet {
+        Sheet::onto(Vec::new(), encoding, columns, zone)
+    }
+
+    /// One that goes on behind what stands in `bytes`.
+    pub fn onto(bytes: Vec<u8>, encoding: Encoding, columns: &'static [&'static str], zone: TimeZone) -> Sheet {
         Sheet {
-            bytes: Vec::new(),
+            bytes,
             rows: 0,
             unfit_count: 0,
             unfit: Vec::new(),
@@ -38,16 +62,18 @@ impl Sheet {
             column: 0,
             record: String::new(),
             hours: Hours::new(zone),
+            draft: String::new(),
+            currency: (String::new(), 2),
         }
     }
 
     /// The first line of the file, behind the mark that tells UTF-8.
-    pub fn head(encoding: Encoding, columns: &'static [&'static str]) -> Vec<u8> {
+    pub fn head(encoding: Encoding, heads: Heads, columns: &'static [&'static str]) -> Vec<u8> {
         let mut sheet = Sheet::new(encoding, columns, TimeZone::UTC);
         if encoding == Encoding::Utf8Bom {
             sheet.bytes.extend_from_slice(BYTE_ORDER_MARK);
         }
-        columns.iter().for_each(|column| sheet.text(column));
+        columns.iter().for_each(|column| sheet.text(heads.word(column)));
         sheet.end_row();
         sheet.bytes
     }
@@ -68,12 +94,8 @@ impl Sheet {
             Some(0xEF) => text.starts_with(['＝', '＋', '－', '＠']),
             _ => false,
         };
-        let mut is_ascii = true;
-        let mut is_quoted = false;
-        for byte in bytes {
-            is_ascii &= byte.is_ascii();
-            is_quoted |= matches!(byte, b'"' | b',' | b'\r' | b'\n');
-        }
+        let marks = bytes.iter().fold(0, |marks, byte| marks | MARKS[usize::from(*byte)]);
+        let (is_quoted, is_ascii) = (marks & 1 != 0, marks & 2 == 0);
         if is_quoted {
             self.bytes.push(b'"');
         }
@@ -88,6 +110,25 @@ impl Sheet {
         if is_quoted {
             self.bytes.push(b'"');
         }
+    }
+
+    /// A text that is put together by `write`.
+    pub fn told(&mut self, write: impl FnOnce(&mut String)) {
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.clear();
+        write(&mut draft);
+        self.text(&draft);
+        self.draft = draft;
+    }
+
+    /// Several texts in one cell.
+    pub fn listed<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
+        self.told(|told| {
+            for (at, text) in texts.into_iter().enumerate() {
+                told.push_str(if at == 0 { "" } else { "; " });
+                told.push_str(text);
+            }
+        });
     }
 
     /// A word of our own: a state, an id, a code. ASCII without anything that needs quotes.
@@ -122,6 +163,14 @@ impl Sheet {
         for place in (0..decimals).rev() {
             self.bytes.push(b'0' + (part / 10_u64.pow(place) % 10) as u8);
         }
+    }
+
+    /// How many decimals a currency has, by its code; 2 for one that is not known any more.
+    pub fn decimals(&mut self, code: &str) -> u32 {
+        if self.currency.0 != code {
+            self.currency = (code.to_owned(), code.parse::<Currency>().map_or(2, |currency| currency.decimals()));
+        }
+        self.currency.1
     }
 
     /// A stored moment (RFC 3339 in UTC) as the clock on the shop's wall showed it: `2026-05-21 14:00:00`.
@@ -168,21 +217,21 @@ pub fn encode_cp932(text: &str, out: &mut Vec<u8>) -> String {
     let mut unfit = String::new();
     let text = in_shape(text);
     let mut rest: &str = &text;
-    let mut buffer = [0u8; 512];
-    let mut encoder = SHIFT_JIS.new_encoder();
     loop {
-        let (result, read, written) = encoder.encode_from_utf8_without_replacement(rest, &mut buffer, true);
-        out.extend_from_slice(&buffer[..written]);
+        let mut encoder = SHIFT_JIS.new_encoder();
+        // No character takes more bytes than in UTF-8, and the encoder asks for a few more than it needs.
+        out.reserve(rest.len() + 16);
+        let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(rest, out, true);
         rest = &rest[read..];
         match result {
             EncoderResult::InputEmpty => return unfit,
+            // SHIFT_JIS remembers nothing from one character to the next.
             EncoderResult::OutputFull => {}
             EncoderResult::Unmappable(character) => {
                 if !unfit.contains(character) {
                     unfit.push(character);
                 }
                 out.extend_from_slice(&UNFIT_CP932);
-                encoder = SHIFT_JIS.new_encoder();
             }
         }
     }
@@ -206,18 +255,16 @@ fn in_shape(text: &str) -> Cow<'_, str> {
         other => other,
     };
     let is_combining = |character: char| matches!(character, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}');
-    if text.chars().any(is_combining) {
-        Cow::Owned(text.nfc().map(twin).collect())
-    } else if text.chars().any(|character| twin(character) != character) {
-        Cow::Owned(text.chars().map(twin).collect())
-    } else {
-        Cow::Borrowed(text)
+    let (mut is_composed, mut is_kept) = (true, true);
+    for character in text.chars() {
+        is_composed &= !is_combining(character);
+        is_kept &= twin(character) == character;
     }
-}
-
-/// How many decimals a currency has, by its code; 2 for one that is not known any more.
-pub fn decimals(code: &str) -> u32 {
-    code.parse::<Currency>().map_or(2, |currency| currency.decimals())
+    match (is_composed, is_kept) {
+        (false, _) => Cow::Owned(text.nfc().map(twin).collect()),
+        (true, false) => Cow::Owned(text.chars().map(twin).collect()),
+        (true, true) => Cow::Borrowed(text),
+    }
 }
 
 /// Moments in a time zone. Rows lie close together in time, so the hours of the last rows are remembered.
@@ -299,8 +346,9 @@ mod tests {
 
     #[test]
     fn the_head_begins_with_the_mark_of_utf_8() {
-        assert_eq!(Sheet::head(Encoding::Utf8Bom, COLUMNS), b"\xEF\xBB\xBFone,two\r\n");
-        assert_eq!(Sheet::head(Encoding::Cp932, COLUMNS), b"one,two\r\n");
+        assert_eq!(Sheet::head(Encoding::Utf8Bom, Heads::Names, COLUMNS), b"\xEF\xBB\xBFone,two\r\n");
+        assert_eq!(Sheet::head(Encoding::Cp932, Heads::Names, COLUMNS), b"one,two\r\n");
+        assert_eq!(Sheet::head(Encoding::Cp932, Heads::Ja, &["amount", "two"]), b"\x8B\xE0\x8Az,two\r\n");
     }
 
     #[test]
@@ -322,7 +370,8 @@ mod tests {
         assert_eq!(shown(2905, 2), "29.05,29.05\r\n");
         assert_eq!(shown(-5, 2), "-0.05,-0.05\r\n");
         assert_eq!(shown(1234, 3), "1.234,1.234\r\n");
-        assert_eq!((decimals("JPY"), decimals("EUR"), decimals("KWD")), (0, 2, 3));
+        let mut sheet = sheet(Encoding::Utf8Bom, "UTC");
+        assert_eq!(["JPY", "EUR", "EUR", "KWD", "???"].map(|code| sheet.decimals(code)), [0, 2, 2, 3, 2]);
     }
 
     #[test]

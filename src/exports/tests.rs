@@ -3,13 +3,15 @@
 #[path = "../../tests/it/kit/orders.rs"]
 mod kit;
 
-use super::model::{Encoding, Filters, Kind, Reached, Rows, Wish};
+use super::columns::source;
+use super::model::{Encoding, Filters, Heads, Kind, Reached, Rows, Size, Wish};
 use super::write::Work;
 use crate::config::{Config, Overrides};
-use crate::kernel::Moment;
+use crate::kernel::{Lang, Moment};
 use crate::orders;
 use crate::shop::Shop;
 use crate::shop::clock::Clock;
+use crate::web::words;
 use std::path::Path;
 
 const SINCE: Moment = Moment(1_767_225_600_000);
@@ -37,7 +39,10 @@ fn room(orders: u64) -> Room {
 impl Room {
     fn wish(&self, kind: Kind, rows: Rows, filters: [&str; 3]) -> Wish {
         let [status, from, to] = filters.map(str::to_owned);
-        let filters = Filters { status, from, to };
+        self.narrowed(kind, rows, Filters { status, from, to, ..Filters::default() })
+    }
+
+    fn narrowed(&self, kind: Kind, rows: Rows, filters: Filters) -> Wish {
         Wish::new(kind, Encoding::Utf8Bom, rows, filters, &self.shop.settings()).unwrap()
     }
 
@@ -140,4 +145,121 @@ fn customers_are_summed_over_their_orders() {
     let pieces: u32 = orders.iter().map(orders::Order::pieces).sum();
     assert!(row.contains(&format!(",3,{pieces},JPY,{amount},0,")), "{row}");
     assert_eq!(csv.lines().count(), 1 + 11, "three orders each, the first customer two");
+    // How many customers that would be nobody knew before; how many orders, the table did.
+    let work = Work::new(&room.shop, &room.wish(Kind::Customers, Rows::PerOrder, ["", "", ""])).unwrap();
+    let tx = room.shop.store().read().unwrap();
+    assert_eq!(work.size(&tx).unwrap(), Size::Sifted(30));
+    let mut reached = Reached::default();
+    assert!(work.go_on(&tx, &mut reached, &mut Vec::new(), |_, _| Ok(true)).unwrap());
+    assert_eq!((reached.looked, reached.records, reached.rows), (30, 11, 11));
+}
+
+#[test]
+fn orders_and_customers_are_narrowed_to_a_product() {
+    let room = room(300);
+    let mut all: Vec<_> = (1..=300).map(|number| kit::order(number, SINCE)).collect();
+    for at in [16, 40] {
+        all[at].status = orders::Status::Shipped;
+        let changed = all[at].clone();
+        room.shop.store().write_blocking(move |tx| orders::table::put(tx, &changed)).unwrap();
+    }
+    let product = all[4].lines[0].product_id;
+    let with_product = |status: &str, to: &str| Filters {
+        status: status.into(),
+        product: product.to_string(),
+        to: to.into(),
+        ..Filters::default()
+    };
+    let until = Moment(SINCE.0 + 4 * 3_600_000);
+    for (status, to) in
+        [("", ""), ("shipped", ""), ("", "2026-01-01T04:00:00Z"), ("processing", "2026-01-01T04:00:00Z")]
+    {
+        let expected = all.iter().filter(|order| {
+            order.lines.iter().any(|line| line.product_id == product)
+                && (status.is_empty() || order.status.name() == status)
+                && (to.is_empty() || order.created_at < until)
+        });
+        let expected: Vec<_> = expected.map(|order| order.order_number.clone()).collect();
+        let wish = room.narrowed(Kind::Orders, Rows::PerOrder, with_product(status, to));
+        assert!(!expected.is_empty() && expected.len() < 40, "{status} {to}");
+        assert_eq!(numbers(&room.write(&wish)), expected, "{status} {to}");
+        let size = Work::new(&room.shop, &wish).unwrap().size(&room.shop.store().read().unwrap()).unwrap();
+        assert_eq!(size, Size::Known(expected.len() as u64));
+    }
+    let customers = room.write(&room.narrowed(Kind::Customers, Rows::PerOrder, with_product("", "")));
+    let mut expected: Vec<_> = all.iter().filter(|order| order.lines[0].product_id == product).collect();
+    expected.sort_by_key(|order| order.email.clone());
+    expected.dedup_by_key(|order| order.email.clone());
+    assert_eq!(customers.lines().count(), 1 + expected.len());
+    let refused = |kind, filters| Wish::new(kind, Encoding::Cp932, Rows::PerOrder, filters, &room.shop.settings());
+    assert!(refused(Kind::Audit, with_product("", "")).is_err());
+    assert!(refused(Kind::Orders, Filters { product: "poster".into(), ..Filters::default() }).is_err());
+    assert!(refused(Kind::Orders, Filters { actor: "Mika".into(), ..Filters::default() }).is_err());
+}
+
+#[test]
+fn a_product_is_known_by_its_id_and_its_names() {
+    let room = room(0);
+    let shelf = crate::catalog::shelf(&room.shop).unwrap();
+    let product = &shelf.all()[0].product;
+    let known = |name: &str| {
+        let filters = Filters { product: name.into(), actor: " Mika ".into(), ..Filters::default() };
+        super::with_product(&room.shop, filters)
+    };
+    for name in [product.id.to_string(), product.slug.clone(), format!(" {} ", product.slug)] {
+        let filters = known(&name).unwrap();
+        assert_eq!((filters.product, filters.actor.as_str()), (product.id.to_string(), "Mika"));
+    }
+    assert!(known("no-such-thing").is_err() && known(&uuid::Uuid::nil().to_string()).is_err());
+    assert_eq!(known(" ").unwrap().product, "");
+}
+
+#[test]
+fn every_column_has_its_word_in_both_languages() {
+    let room = room(1);
+    for kind in Kind::ALL {
+        for rows in Rows::ALL {
+            let wish = room.wish(kind, rows, ["", "", ""]);
+            for column in source(&room.shop, &wish).unwrap().columns() {
+                for lang in Lang::ALL {
+                    assert!(words::find(lang, &format!("exports.column.{column}")).is_some(), "{column}");
+                }
+            }
+            let names = room.write(&wish);
+            let words = room.write(&Wish { heads: Heads::Ja, ..wish });
+            let (names, words) = (names.split_once("\r\n").unwrap(), words.split_once("\r\n").unwrap());
+            assert_eq!(names.1, words.1, "nothing but the heads is another");
+            assert!(names.0.trim_start_matches('\u{FEFF}').is_ascii() && !words.0.contains('_'), "{}", words.0);
+            for heads in [names.0, words.0] {
+                let mut heads: Vec<_> = heads.split(',').collect();
+                let count = heads.len();
+                heads.sort_unstable();
+                heads.dedup();
+                assert_eq!(heads.len(), count, "two columns under one head");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_from_before_there_were_fields_are_read_and_hostile_ones_too() {
+    let room = room(1);
+    let work = source(&room.shop, &room.wish(Kind::Orders, Rows::PerOrder, ["", "", ""])).unwrap();
+    let told = |row: &serde_json::Value| {
+        let mut sheet = super::sheet::Sheet::new(Encoding::Utf8Bom, work.columns(), jiff::tz::TimeZone::UTC);
+        work.write(row.to_string().as_bytes(), &mut sheet).map(|()| String::from_utf8(sheet.bytes).unwrap())
+    };
+    // In the order of the alphabet, not in that of the rows.
+    let mut row = serde_json::to_value(kit::order(1, SINCE)).unwrap();
+    row["note"] = "=\"a\\\",\r\n\u{1F415}{[".into();
+    row["shipping_address"]["name"] = "＝1".into();
+    let whole = told(&row).unwrap();
+    assert!(whole.contains(",\"'=\"\"a\\\"\",\r\n\u{1F415}{[\","), "{whole}");
+    assert!(whole.contains(",'＝1,"), "{whole}");
+    for young in ["payment_method", "delivery", "taken", "voucher", "erased_at"] {
+        row.as_object_mut().unwrap().remove(young);
+    }
+    assert_eq!(told(&row).unwrap(), whole);
+    row.as_object_mut().unwrap().remove("email");
+    assert!(told(&row).unwrap_err().to_string().contains("email"));
 }

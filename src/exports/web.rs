@@ -1,7 +1,8 @@
 //! `/admin/exports`: asking for a file, watching it grow, fetching it.
 
-use super::model::{DESIGN_STATES, Encoding, Export, ExportId, Filters, Kind, Reached, Rows, Unfit, Wish};
-use super::{jobs, table};
+use super::model::{DESIGN_STATES, Encoding, Export, ExportId, Filters, Heads, Kind, Reached, Rows, Unfit, Wish};
+use super::{jobs, table, with_product};
+use crate::catalog::{self, ProductId};
 use crate::designs;
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal};
 use crate::orders;
@@ -44,12 +45,17 @@ pub struct ExportView {
     pub kind: Kind,
     pub encoding: Encoding,
     pub rows: Rows,
+    pub heads: Heads,
     pub filters: Filters,
+    #[serde(skip)]
+    product_name: String,
     /// `queued`, `processing`, `completed`, `failed` or `cancelled`.
     pub status: &'static str,
-    /// Orders, customers, designs or entries; `null` until the work has begun.
+    /// Orders, customers, designs or entries; `null` until the work has begun, and until it is done where they are picked out of others.
     pub total_records: Option<u64>,
     pub processed_records: u64,
+    /// Per cent of what is looked through; `null` until it is known how much that is.
+    pub progress: Option<u8>,
     /// Lines of the file without its head.
     pub row_count: u64,
     pub bytes: u64,
@@ -72,18 +78,22 @@ impl ExportView {
         let export = jobs::present(shop, export);
         let is_there = export.status == JobStatus::Completed && !jobs::is_gone(shop, &export, now);
         let expires_at = export.expires_at();
-        let Export { id, job_id, wish, status, total_records, reached, .. } = export;
-        let Reached { records, rows, bytes, unfit_count, unfit, .. } = reached;
+        let Export { id, job_id, wish, status, total_records, to_look_at, reached, .. } = export;
+        let Reached { records, rows, bytes, unfit_count, unfit, looked, .. } = reached;
+        let product_name = wish.product.map(|id| product_name(shop, id)).unwrap_or_default();
         ExportView {
             id,
             job_id,
             kind: wish.kind,
             encoding: wish.encoding,
             rows: wish.rows,
+            heads: wish.heads,
             filters: wish.filters,
+            product_name,
             status: status.name(),
             total_records,
             processed_records: records,
+            progress: to_look_at.map(|to_look_at| jobs::percent(looked, to_look_at)),
             row_count: rows,
             bytes,
             unfit_count,
@@ -97,13 +107,16 @@ impl ExportView {
         }
     }
 
-    fn percent(&self) -> u8 {
-        self.total_records.map_or(0, |total| jobs::percent(self.processed_records, total))
-    }
-
     fn is_settled(&self) -> bool {
         matches!(self.status, "completed" | "failed" | "cancelled")
     }
+}
+
+/// A product's name in the shop's language, or its id when it is there no more.
+fn product_name(shop: &Shop, id: ProductId) -> String {
+    let shelf = catalog::shelf(shop).ok();
+    let name = shelf.and_then(|shelf| Some(shelf.product(id)?.name.get(shop.settings().language).to_owned()));
+    name.unwrap_or_else(|| id.to_string())
 }
 
 /// What a page says about an export besides its numbers.
@@ -124,6 +137,7 @@ trait Told {
         if !filters.status.is_empty() {
             told.push(page.t(&status_key(export.kind, &filters.status)).to_owned());
         }
+        told.extend([&export.product_name, &filters.actor].into_iter().filter(|text| !text.is_empty()).cloned());
         match (filters.from.as_str(), filters.to.as_str()) {
             ("", "") => {}
             (from, "") => told.push(page.f1("exports.since", "day", from)),
@@ -176,6 +190,9 @@ struct ExportsPage {
     page: Page,
     #[serde(skip)]
     form: ExportForm,
+    /// Ids and names.
+    #[serde(skip)]
+    products: Vec<(String, String)>,
     #[serde(skip)]
     mistakes: Mistakes,
 }
@@ -218,9 +235,20 @@ impl ExportPage {
         self.page.t(&format!("exports.encoding.{}", self.export.encoding.name())).to_owned()
     }
 
-    fn so_far(&self, total: &u64) -> String {
-        let (done, total) = (self.count(&self.export.processed_records), self.count(total));
-        self.page.f("exports.so_far", &[("done", done), ("total", total)])
+    fn heads_words(&self) -> String {
+        self.page.t(&format!("exports.heads.{}", self.export.heads.name())).to_owned()
+    }
+
+    /// How far it is, in words.
+    fn so_far(&self) -> String {
+        let ExportView { status, progress, total_records, processed_records, .. } = &self.export;
+        let done = self.count(processed_records);
+        match (progress, total_records) {
+            (None, _) if *status == JobStatus::Processing.name() => self.page.t("exports.counting").to_owned(),
+            (None, _) => self.page.t("exports.waiting").to_owned(),
+            (_, Some(total)) => self.page.f("exports.so_far", &[("done", done), ("total", self.count(total))]),
+            (_, None) => self.page.f1("exports.found_so_far", "done", done),
+        }
     }
 
     fn unfit_words(&self) -> String {
@@ -255,7 +283,12 @@ fn exports_page(visit: &Visit, paging: &Paging) -> Result<ExportsPage, Problem> 
     let rows = table::list(&tx, after, limit + 1)?;
     let items = rows.into_iter().map(|export| ExportView::new(&visit.shop, export, visit.now)).collect();
     let list = List::of(items, limit, |export: &ExportView| export.id.to_string());
-    Ok(ExportsPage { list, page: visit.page(), form: ExportForm::default(), mistakes: Mistakes::default() })
+    let shelf = catalog::shelf(&visit.shop)?;
+    let products = shelf.all().iter().map(|item| &item.product);
+    let products = products.map(|product| (product.id.to_string(), product.name.get(visit.lang).to_owned())).collect();
+    // People read the words of their own language; programs name what they want.
+    let form = ExportForm { heads: Heads::of(visit.lang).name().to_owned(), ..ExportForm::default() };
+    Ok(ExportsPage { list, page: visit.page(), form, products, mistakes: Mistakes::default() })
 }
 
 /// What somebody wants as a file.
@@ -272,10 +305,13 @@ struct ExportForm {
     /// `per_order` (unless given) or `per_line`; for orders.
     #[serde(default)]
     rows: String,
+    /// What stands above the columns: `names` (unless given), which never change, or the words of a language, `en` or `ja`.
+    #[serde(default)]
+    heads: String,
 }
 
 impl ExportForm {
-    fn wish(&self, shop: &Shop) -> Result<Wish, Refusal> {
+    fn wish(&self, shop: &Shop) -> Result<Wish, Error> {
         let wrong = |field: &'static str, key: &'static str| Refusal::field(field, Message::new(key));
         let kind = Kind::from_name(&self.kind).ok_or_else(|| wrong("kind", "exports.kind_unknown"))?;
         let encoding = match self.encoding.as_str() {
@@ -286,7 +322,12 @@ impl ExportForm {
             "" => Rows::default(),
             name => Rows::from_name(name).ok_or_else(|| wrong("rows", "exports.rows_unknown"))?,
         };
-        Wish::new(kind, encoding, rows, self.filters.clone(), &shop.settings())
+        let heads = match self.heads.as_str() {
+            "" => Heads::default(),
+            name => Heads::from_name(name).ok_or_else(|| wrong("heads", "exports.heads_unknown"))?,
+        };
+        let filters = with_product(shop, self.filters.clone())?;
+        Ok(Wish { heads, ..Wish::new(kind, encoding, rows, filters, &shop.settings())? })
     }
 }
 
@@ -314,6 +355,7 @@ async fn begin(visit: &Visit, form: &ExportForm) -> Result<Made, Error> {
         wish,
         status: JobStatus::Queued,
         total_records: None,
+        to_look_at: None,
         reached: Reached::default(),
         created_at: visit.now,
         started_at: None,
@@ -333,7 +375,7 @@ async fn begin(visit: &Visit, form: &ExportForm) -> Result<Made, Error> {
                 target_type: "export",
                 target_id: export.id.to_string(),
                 before: Value::Null,
-                after: json!({"kind": wish.kind, "filters": wish.filters, "encoding": wish.encoding, "rows": wish.rows}),
+                after: json!({"kind": wish.kind, "filters": wish.filters, "encoding": wish.encoding, "rows": wish.rows, "heads": wish.heads}),
                 at: asker.now,
             };
             audit::record(tx, entry)?;

@@ -1,17 +1,20 @@
 //! How a file comes about: thousands of records are read while those before them are told and written, in constant memory.
 
 use super::columns::{Slab, Source, source};
-use super::model::{Encoding, LISTED_UNFIT, Place, Reached, Unfit, Wish};
+use super::model::{Encoding, Filters, Heads, LISTED_UNFIT, Place, Reached, Size, Unfit, Wish};
 use super::sheet::Sheet;
-use crate::kernel::Fault;
+use crate::catalog::{self, ProductId};
+use crate::kernel::{Error, Fault, Message, Refusal};
 use crate::shop::Shop;
 use crate::store::ReadTx;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use uuid::Uuid;
 
-/// Records told on one core in one go.
-const PIECE: usize = 512;
+/// Records told on one core in one go: few enough that no core waits long for the others at the end of a slab.
+const PIECE: usize = 64;
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +42,10 @@ pub fn write(shop: &Shop, wish: &Wish, mut out: impl Write + Send) -> Result<Tol
 pub struct Work {
     source: Box<dyn Source>,
     encoding: Encoding,
+    heads: Heads,
     zone: TimeZone,
+    /// Room for rows, used again and again.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 /// Some rows, told.
@@ -50,10 +56,11 @@ struct Piece {
     unfit: Vec<Unfit>,
 }
 
-/// Rows of one slab, and the slab's last record.
+/// Rows of one slab, and the slab's last place.
 struct Part {
     pieces: Vec<Piece>,
     records: u64,
+    looked: u64,
     last: Option<Place>,
 }
 
@@ -61,11 +68,14 @@ impl Work {
     /// # Errors
     /// A catalogue that cannot be read.
     pub fn new(shop: &Shop, wish: &Wish) -> Result<Work, Fault> {
-        Ok(Work { source: source(shop, wish)?, encoding: wish.encoding, zone: shop.settings().zone() })
+        let (source, zone) = (source(shop, wish)?, shop.settings().zone());
+        Ok(Work { source, encoding: wish.encoding, heads: wish.heads, zone, spare: Mutex::default() })
     }
 
-    pub fn total(&self, tx: &ReadTx) -> Result<u64, Fault> {
-        self.source.total(tx)
+    /// # Errors
+    /// A database that cannot be read.
+    pub fn size(&self, tx: &ReadTx) -> Result<Size, Fault> {
+        self.source.size(tx)
     }
 
     /// Appends what comes behind `reached`, which always says what `out` has been given. After each part `more` is asked whether to go on.
@@ -78,10 +88,21 @@ impl Work {
         tx: &ReadTx,
         reached: &mut Reached,
         out: &mut W,
+        more: impl FnMut(&Reached, &mut W) -> Result<bool, Fault> + Send,
+    ) -> Result<bool, Fault> {
+        // On the threads that tell: to hand each slab over to them from outside would cost more than to tell a part of it.
+        rayon::scope(|_| self.append(tx, reached, out, more))
+    }
+
+    fn append<W: Write + Send>(
+        &self,
+        tx: &ReadTx,
+        reached: &mut Reached,
+        out: &mut W,
         mut more: impl FnMut(&Reached, &mut W) -> Result<bool, Fault> + Send,
     ) -> Result<bool, Fault> {
         if reached.bytes == 0 {
-            let head = Sheet::head(self.encoding, self.source.columns());
+            let head = Sheet::head(self.encoding, self.heads, self.source.columns());
             out.write_all(&head)?;
             reached.bytes = head.len() as u64;
         }
@@ -94,7 +115,7 @@ impl Work {
                 || -> Result<bool, Fault> {
                     let goes_on = match waiting.take() {
                         Some(part) => {
-                            write_part(part, reached, out)?;
+                            self.put(part, reached, out)?;
                             more(reached, out)?
                         }
                         None => true,
@@ -118,15 +139,16 @@ impl Work {
             std::mem::swap(&mut told, &mut next);
         }
         if let Some(part) = waiting {
-            write_part(part, reached, out)?;
+            self.put(part, reached, out)?;
         }
         more(reached, out)
     }
 
     fn tell(&self, slab: &Slab) -> Result<Part, Fault> {
         let begins: Vec<usize> = (0..slab.len()).step_by(PIECE).collect();
-        let pieces = begins.into_par_iter().map(|from| {
-            let mut sheet = Sheet::new(self.encoding, self.source.columns(), self.zone.clone());
+        let pieces = begins.into_par_iter().with_max_len(1).map(|from| {
+            let room = self.spare().pop().unwrap_or_default();
+            let mut sheet = Sheet::onto(room, self.encoding, self.source.columns(), self.zone.clone());
             for record in slab.records(from, from + PIECE) {
                 self.source.write(record, &mut sheet)?;
             }
@@ -134,22 +156,46 @@ impl Work {
             Ok(Piece { bytes, rows, unfit_count, unfit })
         });
         let pieces = pieces.collect::<Result<Vec<Piece>, Fault>>()?;
-        Ok(Part { pieces, records: slab.len() as u64, last: slab.last.clone() })
+        Ok(Part { pieces, records: slab.len() as u64, looked: slab.looked, last: slab.last.clone() })
+    }
+
+    fn put(&self, part: Part, reached: &mut Reached, out: &mut impl Write) -> Result<(), Fault> {
+        for mut piece in part.pieces {
+            out.write_all(&piece.bytes)?;
+            reached.bytes += piece.bytes.len() as u64;
+            reached.rows += piece.rows;
+            reached.unfit_count += piece.unfit_count;
+            let room = LISTED_UNFIT.saturating_sub(reached.unfit.len());
+            reached.unfit.extend(piece.unfit.into_iter().take(room));
+            piece.bytes.clear();
+            self.spare().push(piece.bytes);
+        }
+        reached.records += part.records;
+        reached.looked += part.looked;
+        if part.last.is_some() {
+            reached.place = part.last;
+        }
+        Ok(())
+    }
+
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn write_part(part: Part, reached: &mut Reached, out: &mut impl Write) -> Result<(), Fault> {
-    for piece in part.pieces {
-        out.write_all(&piece.bytes)?;
-        reached.bytes += piece.bytes.len() as u64;
-        reached.rows += piece.rows;
-        reached.unfit_count += piece.unfit_count;
-        let room = LISTED_UNFIT.saturating_sub(reached.unfit.len());
-        reached.unfit.extend(piece.unfit.into_iter().take(room));
+/// The filters as they are stored: with the id of their product in place of its name, without spaces around what was typed.
+///
+/// # Errors
+/// 422 when there is no such product; a catalogue that cannot be read.
+pub fn with_product(shop: &Shop, filters: Filters) -> Result<Filters, Error> {
+    let (asked, actor) = (filters.product.trim(), filters.actor.trim().to_owned());
+    if asked.is_empty() {
+        return Ok(Filters { product: String::new(), actor, ..filters });
     }
-    reached.records += part.records;
-    if part.last.is_some() {
-        reached.place = part.last;
-    }
-    Ok(())
+    let shelf = catalog::shelf(shop)?;
+    let by_id = asked.parse::<Uuid>().ok().and_then(|id| shelf.item(ProductId(id)));
+    let item = by_id.or_else(|| shelf.by_slug(asked)).or_else(|| shelf.by_former_slug(asked));
+    let unknown = || Refusal::field("filters.product", Message::new("panel.product_unknown"));
+    let product = item.ok_or_else(unknown)?.product.id.to_string();
+    Ok(Filters { product, actor, ..filters })
 }

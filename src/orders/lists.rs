@@ -2,12 +2,13 @@
 //! yet to hear of. `keep` is called by the one function that stores an order.
 
 use super::model::{Line, LineId, Order, OrderId, Production, Status};
+use super::table::Place;
 use crate::catalog::ProductId;
 use crate::kernel::{Currency, Fault, Moment};
 use crate::store::{Counter, Index, Order as Direction, Snapshot, Table, WriteTx, derived};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use tokio::sync::Notify;
 
 /// Lines that are paid, or paid at the door, and not sent, or printed once more after that, by their state and then by how long they have waited.
@@ -264,7 +265,7 @@ pub fn count_lines(
     }
 }
 
-/// The orders that have a product in one of their lines, newest first, in one state or all, between two places.
+/// The orders that have a product in one of their lines, by age, in one state or all, between two places.
 ///
 /// # Errors
 /// A database that cannot be read.
@@ -272,18 +273,49 @@ pub fn of_product(
     tx: &impl Snapshot,
     product: ProductId,
     status: Option<Status>,
-    between: (super::table::Place, super::table::Place),
+    between: (Place, Place),
+    direction: Direction,
     limit: usize,
-) -> Result<Vec<OrderId>, Fault> {
-    let (low, high) = between;
-    let states = Status::ALL.iter().filter(|state| status.is_none_or(|wanted| **state == wanted));
-    let mut found = BTreeSet::new();
-    for state in states {
-        let key = |(at, id): super::table::Place| (product, state.name().to_owned(), at, id);
-        let keys = BY_PRODUCT.range(tx, key(low)..key(high), Direction::Falling, limit)?;
+) -> Result<Vec<Place>, Fault> {
+    let mut found = Vec::new();
+    for keys in product_ranges(product, status, between) {
+        let keys = BY_PRODUCT.range(tx, keys, direction, limit)?;
         found.extend(keys.into_iter().map(|(_, _, at, id)| (at, id)));
     }
-    Ok(found.into_iter().rev().take(limit).map(|(_, id)| id).collect())
+    found.sort_unstable();
+    if direction == Direction::Falling {
+        found.reverse();
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// How many orders [`of_product`] would give without a limit.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn count_of_product(
+    tx: &impl Snapshot,
+    product: ProductId,
+    status: Option<Status>,
+    between: (Place, Place),
+) -> Result<u64, Fault> {
+    product_ranges(product, status, between).map(|keys| BY_PRODUCT.count_between(tx, keys)).sum()
+}
+
+type ProductKey = (ProductId, String, Moment, OrderId);
+
+/// The keys of each state by itself: an order is in one of them.
+fn product_ranges(
+    product: ProductId,
+    status: Option<Status>,
+    (low, high): (Place, Place),
+) -> impl Iterator<Item = Range<ProductKey>> {
+    let states = Status::ALL.iter().filter(move |state| status.is_none_or(|wanted| **state == wanted));
+    states.map(move |state| {
+        let key = |(at, id): Place| (product, state.name().to_owned(), at, id);
+        key(low)..key(high)
+    })
 }
 
 /// The number of the last change the search index has to know of.

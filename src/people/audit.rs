@@ -3,9 +3,11 @@
 //! Begin with [`record`], which is called in the transaction of the change it tells about.
 
 mod seek;
+mod walk;
 pub mod web;
 
 pub use seek::{Sought, seek};
+pub use walk::{Along, Span, each_stored, span_size};
 
 use crate::kernel::canonical::canonical_json;
 use crate::kernel::{Fault, Moment};
@@ -210,24 +212,6 @@ pub fn list(tx: &impl Snapshot, after: Option<u64>, limit: usize) -> Result<Vec<
 /// A database that cannot be read.
 pub fn count(tx: &impl Snapshot) -> Result<u64, Fault> {
     ENTRIES.len(tx)
-}
-
-/// Hands the entries behind number `after` to `visit` until it breaks, as the JSON they are stored as, oldest first. Gives `Continue`
-/// when there are no more.
-///
-/// # Errors
-/// A database that cannot be read, and those of `visit`.
-pub fn each_stored(
-    tx: &impl Snapshot,
-    after: Option<u64>,
-    mut visit: impl FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Fault>,
-) -> Result<ControlFlow<()>, Fault> {
-    let mut how = ControlFlow::Continue(());
-    ENTRIES.each_stored(tx, after.as_ref(), |number, json| {
-        how = visit(number, json)?;
-        Ok(how)
-    })?;
-    Ok(how)
 }
 
 /// What was done to one thing, from the newest to the oldest.

@@ -1,13 +1,12 @@
 //! The audit log with its seals, so that whoever holds the file can follow the chain.
 
-use super::{Sifted, Slab, Source, Text, count_wanted, read_wanted, unreadable};
-use crate::exports::model::{Place, Wish};
+use super::{Raw, Source, Text, Visit, decode};
+use crate::exports::model::{Place, Size, Wish};
 use crate::exports::sheet::Sheet;
-use crate::kernel::{Fault, Moment};
-use crate::people::audit;
+use crate::kernel::Fault;
+use crate::people::audit::{self, Along, Span};
 use crate::store::ReadTx;
 use serde::Deserialize;
-use serde_json::Value;
 use std::ops::ControlFlow;
 
 #[derive(Deserialize)]
@@ -27,8 +26,10 @@ struct EntryRow<'a> {
     target_type: Text<'a>,
     #[serde(borrow)]
     target_id: Text<'a>,
-    before: Value,
-    after: Value,
+    #[serde(borrow)]
+    before: Raw<'a>,
+    #[serde(borrow)]
+    after: Raw<'a>,
     #[serde(borrow)]
     ip: Option<Text<'a>>,
     #[serde(borrow)]
@@ -37,51 +38,13 @@ struct EntryRow<'a> {
     seal: Text<'a>,
 }
 
-#[derive(Deserialize)]
-struct Narrow<'a> {
-    #[serde(borrow)]
-    at: Text<'a>,
-}
-
 pub struct Audit {
-    wish: Wish,
+    span: Span,
 }
 
 impl Audit {
     pub fn new(wish: &Wish) -> Audit {
-        Audit { wish: wish.clone() }
-    }
-}
-
-impl Sifted for Audit {
-    type Key = u64;
-
-    fn walk(
-        &self,
-        tx: &ReadTx,
-        after: Option<u64>,
-        visit: impl FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<ControlFlow<()>, Fault> {
-        audit::each_stored(tx, after, visit)
-    }
-
-    fn wants(&self, json: &[u8]) -> Result<bool, Fault> {
-        if self.wish.is_everything() {
-            return Ok(true);
-        }
-        let row: Narrow<'_> = serde_json::from_slice(json).map_err(|error| unreadable("an audit entry", &error))?;
-        Ok(Moment::parse(&row.at).is_some_and(|at| self.wish.covers(at)))
-    }
-
-    fn place(number: u64) -> Place {
-        Place::Entry(number)
-    }
-
-    fn key(place: &Place) -> Option<u64> {
-        match place {
-            Place::Entry(number) => Some(*number),
-            _ => None,
-        }
+        Audit { span: Span { actor: wish.filters.actor.clone(), from: wish.from, until: wish.until } }
     }
 }
 
@@ -104,21 +67,28 @@ impl Source for Audit {
         ]
     }
 
-    fn total(&self, tx: &ReadTx) -> Result<u64, Fault> {
-        if self.wish.is_everything() {
-            return audit::count(tx);
-        }
-        count_wanted(self, tx)
+    fn size(&self, tx: &ReadTx) -> Result<Size, Fault> {
+        let (entries, is_exact) = audit::span_size(tx, &self.span)?;
+        Ok(if is_exact { Size::Known(entries) } else { Size::Sifted(entries) })
     }
 
-    fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-        read_wanted(self, tx, after, slab)
+    fn walk(&self, tx: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault> {
+        let after = match after {
+            Some(Place::Entry(number)) => Some(Along::Number(*number)),
+            Some(Place::EntryAt(at, number)) => Some(Along::Time(*at, *number)),
+            _ => None,
+        };
+        audit::each_stored(tx, &self.span, after, |along, json| {
+            let place = match along {
+                Along::Number(number) => Place::Entry(number),
+                Along::Time(at, number) => Place::EntryAt(at, number),
+            };
+            visit(place, 1, json)
+        })
     }
 
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {
-        let entry: EntryRow<'_> =
-            serde_json::from_slice(record).map_err(|error| unreadable("an audit entry", &error))?;
-        let told = |value: &Value| if value.is_null() { String::new() } else { value.to_string() };
+        let entry: EntryRow<'_> = decode("an audit entry", record)?;
         sheet.record(itoa::Buffer::new().format(entry.number));
         sheet.number(entry.number);
         sheet.time(Some(&entry.at));
@@ -126,8 +96,8 @@ impl Source for Audit {
         sheet.text(&entry.action);
         sheet.text(&entry.target_type);
         sheet.text(&entry.target_id);
-        sheet.text(&told(&entry.before));
-        sheet.text(&told(&entry.after));
+        sheet.text(entry.before.text());
+        sheet.text(entry.after.text());
         sheet.text(entry.ip.as_deref().unwrap_or_default());
         sheet.word(entry.actor_id.as_deref().unwrap_or_default());
         sheet.word(&entry.id);

@@ -1,13 +1,54 @@
 //! Customers: whoever went to pay, by e-mail address, with what they bought.
 
-use super::orders::{BriefLine, OrderRow};
-use super::{Slab, Source, unreadable};
-use crate::exports::model::{Place, Wish};
-use crate::exports::sheet::{Sheet, decimals};
+use super::{Source, Text, Visit, decode};
+use crate::exports::model::{Place, Size, Wish};
+use crate::exports::sheet::Sheet;
 use crate::kernel::{Fault, Moment};
-use crate::orders::{self, OrderId};
+use crate::orders::{self, OrderId, Span};
 use crate::store::ReadTx;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use uuid::Uuid;
+
+/// What is read of an order, in the order in which it is stored.
+#[derive(Deserialize)]
+struct OrderRow<'a> {
+    #[serde(borrow)]
+    lang: Text<'a>,
+    #[serde(borrow)]
+    lines: Vec<LineRow<'a>>,
+    #[serde(borrow)]
+    totals: TotalsRow<'a>,
+    #[serde(borrow)]
+    shipping_address: AddressRow<'a>,
+    amount_refunded: i64,
+    #[serde(borrow)]
+    paid_at: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct LineRow<'a> {
+    #[serde(borrow)]
+    product_id: Text<'a>,
+    quantity: i64,
+}
+
+#[derive(Deserialize)]
+struct TotalsRow<'a> {
+    #[serde(borrow)]
+    currency: Text<'a>,
+    amount: i64,
+}
+
+#[derive(Deserialize)]
+struct AddressRow<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    country: Text<'a>,
+    #[serde(borrow)]
+    region: Text<'a>,
+}
 
 pub struct Customers {
     wish: Wish,
@@ -48,10 +89,14 @@ impl Customers {
     }
 
     fn add(&self, found: &mut Vec<Customer>, email: &str, json: &[u8]) -> Result<(), Fault> {
-        let order: OrderRow<'_, BriefLine<'_>> =
-            serde_json::from_slice(json).map_err(|error| unreadable("an order", &error))?;
+        let order: OrderRow<'_> = decode("an order", json)?;
         let Some(paid_at) = &order.paid_at else { return Ok(()) };
         if !self.wish.is_everything() && !Moment::parse(paid_at).is_some_and(|at| self.wish.covers(at)) {
+            return Ok(());
+        }
+        if let Some(product) = self.wish.product
+            && !order.lines.iter().any(|line| line.product_id.parse::<Uuid>().is_ok_and(|id| id == product.0))
+        {
             return Ok(());
         }
         let currency = &*order.totals.currency;
@@ -76,31 +121,6 @@ impl Customers {
         customer.last_order_at = paid_at.to_string();
         Ok(())
     }
-
-    /// Calls `visit` with the customers of each address; gives the last address looked at, and whether there are more.
-    fn each(
-        &self,
-        tx: &ReadTx,
-        after: Option<&str>,
-        mut visit: impl FnMut(String, Vec<Customer>) -> Result<bool, Fault>,
-    ) -> Result<bool, Fault> {
-        const READ: usize = 512;
-        let mut after = after.map(str::to_owned);
-        loop {
-            let addresses = orders::by_address(tx, after.as_deref(), READ)?;
-            let is_last = addresses.len() < READ;
-            for (email, ids) in addresses {
-                let customers = self.sum(tx, &email, &ids)?;
-                after = Some(email.clone());
-                if !visit(email, customers)? {
-                    return Ok(true);
-                }
-            }
-            if is_last {
-                return Ok(false);
-            }
-        }
-    }
 }
 
 impl Source for Customers {
@@ -121,49 +141,51 @@ impl Source for Customers {
         ]
     }
 
-    fn total(&self, tx: &ReadTx) -> Result<u64, Fault> {
-        let mut count = 0;
-        self.each(tx, None, |_, customers| {
-            count += customers.len() as u64;
-            Ok(true)
-        })?;
-        Ok(count)
+    fn size(&self, tx: &ReadTx) -> Result<Size, Fault> {
+        orders::count(tx, &Span::default()).map(Size::Sifted)
     }
 
-    fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-        let after = match after {
-            Some(Place::Customer(email)) => Some(email.as_str()),
+    fn walk(&self, tx: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault> {
+        const READ: usize = 512;
+        let mut after = match after {
+            Some(Place::Customer(email)) => Some(email.clone()),
             _ => None,
         };
-        let more = self.each(tx, after, |email, customers| {
-            slab.last = Some(Place::Customer(email));
-            let mut has_room = true;
-            for customer in customers {
-                has_room = slab.push(&serde_json::to_vec(&customer)?).is_continue();
+        loop {
+            let addresses = orders::by_address(tx, after.as_deref(), READ)?;
+            let is_last = addresses.len() < READ;
+            for (email, ids) in addresses {
+                let customers = self.sum(tx, &email, &ids)?;
+                let record = if customers.is_empty() { None } else { Some(serde_json::to_vec(&customers)?) };
+                after = Some(email.clone());
+                if visit(Place::Customer(email), ids.len() as u64, record.as_deref())?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
-            Ok(has_room)
-        })?;
-        slab.is_end = !more;
-        Ok(())
+            if is_last {
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
     }
 
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {
-        let customer: Customer = serde_json::from_slice(record).map_err(|error| unreadable("a customer", &error))?;
-        let places = decimals(&customer.currency);
-        sheet.record(&customer.email);
-        sheet.text(&customer.email);
-        sheet.text(&customer.name);
-        sheet.word(&customer.language);
-        sheet.text(&customer.country);
-        sheet.text(&customer.region);
-        sheet.number(customer.orders);
-        sheet.number(customer.pieces);
-        sheet.word(&customer.currency);
-        sheet.money(customer.amount, places);
-        sheet.money(customer.amount_refunded, places);
-        sheet.time(Some(&customer.first_order_at));
-        sheet.time(Some(&customer.last_order_at));
-        sheet.end_row();
+        for customer in decode::<Vec<Customer>>("a customer", record)? {
+            let places = sheet.decimals(&customer.currency);
+            sheet.record(&customer.email);
+            sheet.text(&customer.email);
+            sheet.text(&customer.name);
+            sheet.word(&customer.language);
+            sheet.text(&customer.country);
+            sheet.text(&customer.region);
+            sheet.number(customer.orders);
+            sheet.number(customer.pieces);
+            sheet.word(&customer.currency);
+            sheet.money(customer.amount, places);
+            sheet.money(customer.amount_refunded, places);
+            sheet.time(Some(&customer.first_order_at));
+            sheet.time(Some(&customer.last_order_at));
+            sheet.end_row();
+        }
         Ok(())
     }
 }

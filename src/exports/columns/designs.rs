@@ -1,9 +1,9 @@
 //! Designs, without what customers wrote on them and without their photos.
 
-use super::{Sifted, Slab, Source, Text, count_wanted, read_wanted, unreadable};
-use crate::catalog;
+use super::{Source, Text, Visit, decode};
+use crate::catalog::{self, ProductId};
 use crate::designs::{self, DesignId};
-use crate::exports::model::{Place, Wish};
+use crate::exports::model::{Place, Size, Wish};
 use crate::exports::sheet::Sheet;
 use crate::kernel::{Fault, Lang, Moment};
 use crate::shop::Shop;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use uuid::Uuid;
 
 #[derive(Deserialize)]
 struct DesignRow<'a> {
@@ -51,6 +52,8 @@ struct WarningRow<'a> {
 #[derive(Deserialize)]
 struct Narrow<'a> {
     #[serde(borrow)]
+    product_id: Text<'a>,
+    #[serde(borrow)]
     status: Text<'a>,
     #[serde(borrow)]
     created_at: Text<'a>,
@@ -75,42 +78,20 @@ impl Designs {
         Ok(Designs { wish: wish.clone(), names })
     }
 
-    fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.names.get(id).map_or(id, String::as_str)
-    }
-}
-
-impl Sifted for Designs {
-    type Key = DesignId;
-
-    fn walk(
-        &self,
-        tx: &ReadTx,
-        after: Option<DesignId>,
-        visit: impl FnMut(DesignId, &[u8]) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<ControlFlow<()>, Fault> {
-        designs::each_stored(tx, after, visit)
-    }
-
     fn wants(&self, json: &[u8]) -> Result<bool, Fault> {
         if self.wish.is_everything() {
             return Ok(true);
         }
-        let row: Narrow<'_> = serde_json::from_slice(json).map_err(|error| unreadable("a design", &error))?;
+        let row: Narrow<'_> = decode("a design", json)?;
         let status = &self.wish.filters.status;
+        let is_of = |product: ProductId| row.product_id.parse::<Uuid>().is_ok_and(|id| id == product.0);
         Ok((status.is_empty() || *status == *row.status)
+            && self.wish.product.is_none_or(is_of)
             && Moment::parse(&row.created_at).is_some_and(|at| self.wish.covers(at)))
     }
 
-    fn place(id: DesignId) -> Place {
-        Place::Design(id.0)
-    }
-
-    fn key(place: &Place) -> Option<DesignId> {
-        match place {
-            Place::Design(id) => Some(DesignId(*id)),
-            _ => None,
-        }
+    fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.names.get(id).map_or(id, String::as_str)
     }
 }
 
@@ -133,19 +114,24 @@ impl Source for Designs {
         ]
     }
 
-    fn total(&self, tx: &ReadTx) -> Result<u64, Fault> {
-        if self.wish.is_everything() {
-            return designs::count(tx);
-        }
-        count_wanted(self, tx)
+    fn size(&self, tx: &ReadTx) -> Result<Size, Fault> {
+        let designs = designs::count(tx)?;
+        Ok(if self.wish.is_everything() { Size::Known(designs) } else { Size::Sifted(designs) })
     }
 
-    fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-        read_wanted(self, tx, after, slab)
+    fn walk(&self, tx: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault> {
+        let after = match after {
+            Some(Place::Design(id)) => Some(DesignId(*id)),
+            _ => None,
+        };
+        designs::each_stored(tx, after, |id, json| {
+            let is_wanted = self.wants(json)?;
+            visit(Place::Design(id.0), 1, is_wanted.then_some(json))
+        })
     }
 
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {
-        let design: DesignRow<'_> = serde_json::from_slice(record).map_err(|error| unreadable("a design", &error))?;
+        let design: DesignRow<'_> = decode("a design", record)?;
         sheet.record(&design.id);
         sheet.word(&design.id);
         sheet.text(&design.name);
@@ -155,8 +141,7 @@ impl Source for Designs {
         sheet.text(design.failure_reason.as_deref().unwrap_or_default());
         sheet.number(design.version);
         sheet.word(&design.params_crc32);
-        let codes: Vec<&str> = design.warnings.iter().map(|warning| &*warning.code).collect();
-        sheet.text(&codes.join("; "));
+        sheet.listed(design.warnings.iter().map(|warning| &*warning.code));
         sheet.number(i64::try_from(design.locked_by.len()).unwrap_or(i64::MAX));
         sheet.word(design.original_design_id.as_deref().unwrap_or_default());
         sheet.time(Some(&design.created_at));

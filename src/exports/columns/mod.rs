@@ -7,27 +7,37 @@ mod customers;
 mod designs;
 mod orders;
 
-use super::model::{Kind, Place, Rows, Wish};
+use super::lean::{Raw, Text, from_slice};
+use super::model::{Kind, Place, Rows, Size, Wish};
 use super::sheet::Sheet;
 use crate::kernel::Fault;
 use crate::shop::Shop;
 use crate::store::ReadTx;
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use std::borrow::Cow;
+use serde::de::Deserialize;
 use std::ops::ControlFlow;
+
+/// Takes what is at a place: how much of [`Source::size`] it is, and the record where it is wanted.
+type Visit<'a> = &'a mut dyn FnMut(Place, u64, Option<&[u8]>) -> Result<ControlFlow<()>, Fault>;
 
 /// Where records come from, and how they are told.
 pub trait Source: Send + Sync {
     fn columns(&self) -> &'static [&'static str];
 
-    /// How many records there are.
-    fn total(&self, tx: &ReadTx) -> Result<u64, Fault>;
+    /// How much there is to look at. Known without reading the records.
+    fn size(&self, tx: &ReadTx) -> Result<Size, Fault>;
 
-    /// Puts the records behind `after` into `slab` until it is full.
-    fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault>;
+    /// Hands what lies behind `after` to `visit` until it breaks; gives `Continue` when there is no more.
+    fn walk(&self, tx: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault>;
 
     /// Writes the rows of one record.
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault>;
+
+    /// Puts what lies behind `after` into `slab` until it is full.
+    fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
+        let how = self.walk(tx, after, &mut |place, looked, record| Ok(slab.take(place, looked, record)))?;
+        slab.is_end = how.is_continue();
+        Ok(())
+    }
 }
 
 /// The source of what is wished for.
@@ -45,62 +55,31 @@ pub fn source(shop: &Shop, wish: &Wish) -> Result<Box<dyn Source>, Fault> {
     })
 }
 
-/// Records that are read one after the other, some of which are not wanted: no index knows which.
-trait Sifted {
-    type Key;
-
-    /// Hands the records behind `after` to `visit` until it breaks; gives `Continue` when there are no more.
-    fn walk(
-        &self,
-        tx: &ReadTx,
-        after: Option<Self::Key>,
-        visit: impl FnMut(Self::Key, &[u8]) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<ControlFlow<()>, Fault>;
-
-    fn wants(&self, json: &[u8]) -> Result<bool, Fault>;
-
-    fn place(key: Self::Key) -> Place;
-
-    fn key(place: &Place) -> Option<Self::Key>;
-}
-
-fn count_wanted<S: Sifted>(source: &S, tx: &ReadTx) -> Result<u64, Fault> {
-    let mut count = 0;
-    let _ = source.walk(tx, None, |_, json| {
-        count += u64::from(source.wants(json)?);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(count)
-}
-
-fn read_wanted<S: Sifted>(source: &S, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-    let how = source.walk(tx, after.and_then(S::key), |key, json| {
-        slab.last = Some(S::place(key));
-        Ok(if source.wants(json)? { slab.push(json) } else { ControlFlow::Continue(()) })
-    })?;
-    slab.is_end = how.is_continue();
-    Ok(())
-}
-
-/// A few thousand records as JSON, one behind the other.
+/// Some hundreds or thousands of records as JSON, one behind the other.
 #[derive(Default)]
 pub struct Slab {
     bytes: Vec<u8>,
     /// Where each record ends.
     ends: Vec<usize>,
-    /// The last record looked at, wanted or not.
+    /// How much was looked at to find them.
+    pub looked: u64,
+    /// The last place looked at, wanted or not.
     pub last: Option<Place>,
-    /// There are no more behind it.
+    /// There is no more behind it.
     pub is_end: bool,
 }
 
 impl Slab {
     const RECORDS: usize = if cfg!(test) { 64 } else { 4096 };
-    const BYTES: usize = 8 << 20;
+    /// Small enough to be in the processor's cache still when it is told.
+    const BYTES: usize = 4 << 20;
+    /// Where few are wanted, progress is told all the same.
+    const LOOKED: u64 = 1 << 15;
 
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.looked = 0;
         self.last = None;
         self.is_end = false;
     }
@@ -110,10 +89,14 @@ impl Slab {
     }
 
     /// Says whether there is room for more.
-    pub fn push(&mut self, record: &[u8]) -> ControlFlow<()> {
-        self.bytes.extend_from_slice(record);
-        self.ends.push(self.bytes.len());
-        let has_room = self.ends.len() < Slab::RECORDS && self.bytes.len() < Slab::BYTES;
+    fn take(&mut self, place: Place, looked: u64, record: Option<&[u8]>) -> ControlFlow<()> {
+        self.last = Some(place);
+        self.looked += looked;
+        if let Some(record) = record {
+            self.bytes.extend_from_slice(record);
+            self.ends.push(self.bytes.len());
+        }
+        let has_room = self.ends.len() < Slab::RECORDS && self.bytes.len() < Slab::BYTES && self.looked < Slab::LOOKED;
         if has_room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
@@ -126,40 +109,6 @@ impl Slab {
     }
 }
 
-/// A text that is borrowed from the row where it stands there without escapes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text<'a>(Cow<'a, str>);
-
-impl std::ops::Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyText;
-        impl<'de> Visitor<'de> for AnyText {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(AnyText)
-    }
-}
-
-fn unreadable(what: &str, error: &serde_json::Error) -> Fault {
-    Fault::Corrupt(format!("{what} cannot be read for an export: {error}"))
+fn decode<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T, Fault> {
+    from_slice(json).map_err(|error| Fault::Corrupt(format!("{what} cannot be read for an export: {error}")))
 }

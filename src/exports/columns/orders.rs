@@ -1,70 +1,72 @@
 //! Orders, one row each or one for each of their lines.
 
-use super::{Slab, Source, Text, unreadable};
-use crate::exports::model::{Place, Wish};
-use crate::exports::sheet::{Sheet, decimals};
+use super::{Source, Text, Visit, decode};
+use crate::exports::model::{Place, Size, Wish};
+use crate::exports::sheet::Sheet;
 use crate::kernel::{Fault, Lang};
 use crate::orders::{self, OrderId, Span, Status};
 use crate::store::ReadTx;
 use serde::Deserialize;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
 
-/// What is read of an order; `L` is what is read of its lines.
+/// What is read of an order, in the order in which it is stored; `L` is what is read of its lines.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "L: Deserialize<'de>"))]
-pub struct OrderRow<'a, L> {
+struct OrderRow<'a, L> {
     #[serde(borrow)]
-    pub id: Text<'a>,
+    id: Text<'a>,
     #[serde(borrow)]
-    pub order_number: Text<'a>,
+    order_number: Text<'a>,
     #[serde(borrow)]
-    pub lang: Text<'a>,
+    lang: Text<'a>,
     #[serde(borrow)]
-    pub status: Text<'a>,
+    status: Text<'a>,
     #[serde(borrow)]
-    pub payment_status: Text<'a>,
+    payment_status: Text<'a>,
     /// Orders from before there was a choice have none.
     #[serde(borrow, default)]
-    pub payment_method: Option<Text<'a>>,
-    pub lines: Vec<L>,
+    payment_method: Option<Text<'a>>,
+    lines: Vec<L>,
     #[serde(borrow)]
-    pub totals: TotalsRow<'a>,
+    totals: TotalsRow<'a>,
     #[serde(borrow)]
-    pub coupon: Option<Text<'a>>,
+    coupon: Option<Text<'a>>,
     #[serde(borrow)]
-    pub email: Text<'a>,
+    email: Text<'a>,
     #[serde(borrow)]
-    pub shipping_address: AddressRow<'a>,
+    shipping_address: AddressRow<'a>,
     #[serde(borrow, default)]
     delivery: WishRow<'a>,
     #[serde(borrow)]
-    pub note: Text<'a>,
+    note: Text<'a>,
     #[serde(borrow)]
-    pub stripe_payment_intent_id: Option<Text<'a>>,
-    pub amount_refunded: i64,
+    stripe_payment_intent_id: Option<Text<'a>>,
+    amount_refunded: i64,
     #[serde(borrow)]
-    pub tracking: Vec<TrackingRow<'a>>,
+    tracking: Vec<TrackingRow<'a>>,
     #[serde(borrow)]
-    pub created_at: Text<'a>,
+    created_at: Text<'a>,
     #[serde(borrow)]
-    pub paid_at: Option<Text<'a>>,
+    paid_at: Option<Text<'a>>,
     #[serde(borrow)]
-    pub shipped_at: Option<Text<'a>>,
+    shipped_at: Option<Text<'a>>,
     #[serde(borrow)]
-    pub delivered_at: Option<Text<'a>>,
+    delivered_at: Option<Text<'a>>,
     #[serde(borrow)]
-    pub cancelled_at: Option<Text<'a>>,
+    cancelled_at: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
-pub struct TotalsRow<'a> {
+struct TotalsRow<'a> {
     #[serde(borrow)]
-    pub currency: Text<'a>,
+    currency: Text<'a>,
     subtotal: i64,
     discount_total: i64,
     shipping_fee: i64,
     payment_fee: i64,
     tax_added: i64,
-    pub amount: i64,
+    amount: i64,
     tax_breakdown: Vec<TaxRow>,
 }
 
@@ -74,15 +76,15 @@ struct TaxRow {
 }
 
 #[derive(Deserialize)]
-pub struct AddressRow<'a> {
+struct AddressRow<'a> {
     #[serde(borrow)]
-    pub name: Text<'a>,
+    name: Text<'a>,
     #[serde(borrow)]
     postal_code: Text<'a>,
     #[serde(borrow)]
-    pub country: Text<'a>,
+    country: Text<'a>,
     #[serde(borrow)]
-    pub region: Text<'a>,
+    region: Text<'a>,
     #[serde(borrow)]
     city: Text<'a>,
     #[serde(borrow)]
@@ -102,7 +104,7 @@ impl AddressRow<'_> {
 }
 
 #[derive(Default, Deserialize)]
-pub struct WishRow<'a> {
+struct WishRow<'a> {
     #[serde(borrow)]
     day: Option<Text<'a>>,
     #[serde(borrow)]
@@ -110,13 +112,13 @@ pub struct WishRow<'a> {
 }
 
 #[derive(Deserialize)]
-pub struct TrackingRow<'a> {
+struct TrackingRow<'a> {
     #[serde(borrow)]
     number: Text<'a>,
 }
 
 #[derive(Deserialize)]
-pub struct WordsRow<'a> {
+struct WordsRow<'a> {
     #[serde(borrow, default)]
     en: Text<'a>,
     #[serde(borrow, default)]
@@ -135,10 +137,10 @@ impl WordsRow<'_> {
 
 /// A line as it is told among others.
 #[derive(Deserialize)]
-pub struct BriefLine<'a> {
+struct BriefLine<'a> {
     #[serde(borrow)]
     title: WordsRow<'a>,
-    pub quantity: i64,
+    quantity: i64,
 }
 
 /// A line with a row of its own.
@@ -171,20 +173,20 @@ struct FrozenRow<'a> {
 
 /// What [`orders::each_stored`] is asked for.
 fn span(wish: &Wish) -> Span {
-    Span { status: Status::from_name(&wish.filters.status), from: wish.from, until: wish.until }
+    let status = Status::from_name(&wish.filters.status);
+    Span { status, product: wish.product, from: wish.from, until: wish.until }
 }
 
-fn read(span: &Span, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
+fn size(span: &Span, tx: &ReadTx) -> Result<Size, Fault> {
+    orders::count(tx, span).map(Size::Known)
+}
+
+fn walk(span: &Span, tx: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault> {
     let after = match after {
         Some(Place::Order(at, id)) => Some((*at, OrderId(*id))),
         _ => None,
     };
-    let how = orders::each_stored(tx, span, after, |(at, id), json| {
-        slab.last = Some(Place::Order(at, id.0));
-        Ok(slab.push(json))
-    })?;
-    slab.is_end = how.is_continue();
-    Ok(())
+    orders::each_stored(tx, span, after, |(at, id), json| visit(Place::Order(at, id.0), 1, Some(json)))
 }
 
 pub struct PerOrder {
@@ -241,17 +243,16 @@ impl Source for PerOrder {
         ]
     }
 
-    fn total(&self, tx: &ReadTx) -> Result<u64, Fault> {
-        orders::count(tx, &self.span)
+    fn size(&self, tx: &ReadTx) -> Result<Size, Fault> {
+        size(&self.span, tx)
     }
 
-    fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-        read(&self.span, tx, after, slab)
+    fn walk(&self, tx: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault> {
+        walk(&self.span, tx, after, visit)
     }
 
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {
-        let order: OrderRow<'_, BriefLine<'_>> =
-            serde_json::from_slice(record).map_err(|error| unreadable("an order", &error))?;
+        let order: OrderRow<'_, BriefLine<'_>> = decode("an order", record)?;
         sheet.record(&order.order_number);
         sheet.text(&order.order_number);
         sheet.word(&order.status);
@@ -265,16 +266,19 @@ impl Source for PerOrder {
         sheet.number(order.lines.iter().map(|line| line.quantity).sum());
         match &order.lines[..] {
             [line] if line.quantity == 1 => sheet.text(line.title.get(self.lang)),
-            lines => {
-                let told = lines.iter().map(|line| match line.quantity {
-                    1 => line.title.get(self.lang).to_owned(),
-                    count => format!("{} × {count}", line.title.get(self.lang)),
-                });
-                sheet.text(&told.collect::<Vec<_>>().join("; "));
-            }
+            lines => sheet.told(|told| {
+                for (at, line) in lines.iter().enumerate() {
+                    told.push_str(if at == 0 { "" } else { "; " });
+                    told.push_str(line.title.get(self.lang));
+                    if line.quantity != 1 {
+                        // A text takes all that is written to it.
+                        let _ = write!(told, " × {}", line.quantity);
+                    }
+                }
+            }),
         }
         let totals = &order.totals;
-        let places = decimals(&totals.currency);
+        let places = sheet.decimals(&totals.currency);
         sheet.word(&totals.currency);
         let tax = totals.tax_breakdown.iter().map(|part| part.tax).sum();
         let amounts = [totals.subtotal, totals.discount_total, totals.shipping_fee, totals.payment_fee];
@@ -285,13 +289,7 @@ impl Source for PerOrder {
         sheet.text(&order.note);
         sheet.word(order.delivery.day.as_deref().unwrap_or_default());
         sheet.word(order.delivery.band.as_deref().unwrap_or_default());
-        match &order.tracking[..] {
-            [] => sheet.nothing(),
-            [parcel] => sheet.text(&parcel.number),
-            parcels => {
-                sheet.text(&parcels.iter().map(|parcel| &*parcel.number).collect::<Vec<_>>().join("; "));
-            }
-        }
+        sheet.listed(order.tracking.iter().map(|parcel| &*parcel.number));
         sheet.word(&order.lang);
         sheet.word(order.stripe_payment_intent_id.as_deref().unwrap_or_default());
         sheet.word(&order.id);
@@ -350,18 +348,17 @@ impl Source for PerLine {
         ]
     }
 
-    fn total(&self, tx: &ReadTx) -> Result<u64, Fault> {
-        orders::count(tx, &self.span)
+    fn size(&self, tx: &ReadTx) -> Result<Size, Fault> {
+        size(&self.span, tx)
     }
 
-    fn read(&self, tx: &ReadTx, after: Option<&Place>, slab: &mut Slab) -> Result<(), Fault> {
-        read(&self.span, tx, after, slab)
+    fn walk(&self, tx: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault> {
+        walk(&self.span, tx, after, visit)
     }
 
     fn write(&self, record: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {
-        let order: OrderRow<'_, LineRow<'_>> =
-            serde_json::from_slice(record).map_err(|error| unreadable("an order", &error))?;
-        let places = decimals(&order.totals.currency);
+        let order: OrderRow<'_, LineRow<'_>> = decode("an order", record)?;
+        let places = sheet.decimals(&order.totals.currency);
         sheet.record(&order.order_number);
         for (line, number) in order.lines.iter().zip(1..) {
             sheet.text(&order.order_number);

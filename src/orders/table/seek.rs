@@ -62,8 +62,8 @@ pub fn seek(tx: &impl Snapshot, sought: &Sought, after: Option<Place>, limit: us
         high = high.min(after);
     }
     if let Some(product) = sought.product {
-        let ids = lists::of_product(tx, product, sought.status, (low, high), limit)?;
-        return rows(tx, ids.into_iter());
+        let places = lists::of_product(tx, product, sought.status, (low, high), Direction::Falling, limit)?;
+        return rows(tx, places.into_iter().map(|(_, id)| id));
     }
     let ids: Vec<OrderId> = match sought.status {
         None => BY_CREATED.range(tx, low..high, Direction::Falling, limit)?.into_iter().map(|(_, id)| id).collect(),

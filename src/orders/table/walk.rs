@@ -1,7 +1,9 @@
 //! Orders one after the other, for exports and `petstar check`.
 
 use super::{BY_CREATED, BY_STATUS, ORDERS, Place};
+use crate::catalog::ProductId;
 use crate::kernel::{Fault, Moment};
+use crate::orders::lists;
 use crate::orders::model::{Order, OrderId, Status};
 use crate::store::{Order as Direction, Snapshot};
 use std::ops::ControlFlow;
@@ -16,6 +18,8 @@ pub fn each(tx: &impl Snapshot, mut visit: impl FnMut(Order) -> Result<ControlFl
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Span {
     pub status: Option<Status>,
+    /// With this product in one of their lines.
+    pub product: Option<ProductId>,
     /// Created at this moment or later.
     pub from: Option<Moment>,
     /// Created before this moment.
@@ -24,7 +28,7 @@ pub struct Span {
 
 impl Span {
     fn is_everything(&self) -> bool {
-        self.status.is_none() && self.from.is_none() && self.until.is_none()
+        self.status.is_none() && self.product.is_none() && self.from.is_none() && self.until.is_none()
     }
 
     /// The first place of the span, and the first behind it.
@@ -44,9 +48,10 @@ pub fn count(tx: &impl Snapshot, span: &Span) -> Result<u64, Fault> {
         return ORDERS.len(tx);
     }
     let (low, high) = span.places();
-    match span.status {
-        None => BY_CREATED.count_between(tx, low..high),
-        Some(status) => {
+    match (span.product, span.status) {
+        (Some(product), status) => lists::count_of_product(tx, product, status, (low, high)),
+        (None, None) => BY_CREATED.count_between(tx, low..high),
+        (None, Some(status)) => {
             let name = status.name().to_owned();
             BY_STATUS.count_between(tx, (name.clone(), low.0, low.1)..(name, high.0, high.1))
         }
@@ -83,9 +88,10 @@ pub fn each_stored(
         low = low.max(next(after));
     }
     while low < high {
-        let found: Vec<Place> = match span.status {
-            None => BY_CREATED.range(tx, low..high, Direction::Rising, READ)?,
-            Some(status) => {
+        let found: Vec<Place> = match (span.product, span.status) {
+            (Some(product), status) => lists::of_product(tx, product, status, (low, high), Direction::Rising, READ)?,
+            (None, None) => BY_CREATED.range(tx, low..high, Direction::Rising, READ)?,
+            (None, Some(status)) => {
                 let name = status.name().to_owned();
                 let bounds = (name.clone(), low.0, low.1)..(name, high.0, high.1);
                 let keys = BY_STATUS.range(tx, bounds, Direction::Rising, READ)?;

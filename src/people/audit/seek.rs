@@ -38,14 +38,14 @@ impl Sought {
 /// Names looked for at once; a beginning that more have is too short to be of use.
 const NAMES: usize = 50;
 
-/// The names of those who did something that begin so, in small letters.
-fn actors(tx: &impl Snapshot, beginning: &str) -> Result<Vec<String>, Fault> {
+/// The names of those who did something that begin so, in small letters; at most `limit` of them.
+pub(super) fn actors(tx: &impl Snapshot, beginning: &str, limit: usize) -> Result<Vec<String>, Fault> {
     let beginning = beginning.to_lowercase();
     let mut names: Vec<String> = Vec::new();
     // From the last entry of one name to the first of the next.
     let mut from = (beginning.clone(), 0);
     while let Some((name, _)) = BY_ACTOR.range(tx, from.clone().., Order::Rising, 1)?.pop() {
-        if !name.starts_with(&beginning) || names.len() == NAMES {
+        if !name.starts_with(&beginning) || names.len() == limit {
             break;
         }
         from = (name.clone(), u64::MAX);
@@ -133,7 +133,7 @@ fn seek_with(
         walks.push(Walk::new(&BY_ID, low, vec![sought.target_id.clone()]));
     }
     if !sought.actor.is_empty() {
-        walks.push(Walk::new(&BY_ACTOR, low, actors(tx, &sought.actor)?));
+        walks.push(Walk::new(&BY_ACTOR, low, actors(tx, &sought.actor, NAMES)?));
     }
     if sought.action.contains('.') {
         walks.push(Walk::new(&BY_ACTION, low, vec![sought.action.clone()]));

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 async fn exported(shop: &TestShop, staff: &Visitor, wish: &Value) -> (Value, Vec<u8>) {
     let begun = staff.post("/admin/exports", wish).await;
     assert_eq!(begun.status, 202, "{}", begun.text());
+    assert_eq!(begun.json()["progress"], Value::Null, "nobody has counted yet");
     let path = begun.header("location").to_owned();
     let export = shop
         .until("the export", async || {
@@ -76,6 +77,40 @@ async fn what_staff_see_they_can_take_home() {
     assert!(String::from_utf8(csv).unwrap().contains("export.begun"));
     let (_, csv) = exported(&shop, &staff, &json!({"kind": "customers"})).await;
     assert_eq!(String::from_utf8(csv).unwrap().lines().count(), 1, "nobody has paid yet");
+
+    // Narrowed to a product, by its id or its name; to whoever did it; and with words above the columns.
+    let product = design["product_id"].as_str().unwrap();
+    for (kind, found) in [("orders", 1), ("designs", 1), ("customers", 0)] {
+        let wish = json!({"kind": kind, "filters": {"product": product}, "heads": "ja"});
+        let (export, csv) = exported(&shop, &staff, &wish).await;
+        let csv = String::from_utf8(csv).unwrap();
+        assert_eq!((csv.lines().count(), &export["processed_records"]), (1 + found, &json!(found)), "{kind}: {csv}");
+        assert_eq!((&export["total_records"], &export["progress"]), (&json!(found), &json!(100)), "{export}");
+        assert!(!csv.is_ascii() && !csv.lines().next().unwrap().contains('_'), "{csv}");
+        let page = staff.clone().browsing().get(&format!("/admin/exports/{}", export["id"].as_str().unwrap())).await;
+        assert!(["Japanese", "日本語"].iter().any(|word| page.text().contains(word)), "what stands above the columns");
+    }
+    let other = staff.get("/admin/products").await.ok();
+    let other =
+        other["items"].as_array().unwrap().iter().find(|other| other["id"] != product).expect("another product");
+    let wish = json!({"kind": "orders", "filters": {"product": other["slug"]}});
+    assert_eq!(exported(&shop, &staff, &wish).await.0["processed_records"], 0);
+    let entry = staff.get("/admin/audit?action=export.begun&limit=1").await.ok()["items"][0].clone();
+    let (who, others) = (entry["actor"].as_str().unwrap().to_uppercase(), "nobody");
+    let (by_one, csv) = exported(&shop, &staff, &json!({"kind": "audit", "filters": {"actor": who}})).await;
+    assert!(String::from_utf8(csv).unwrap().contains(entry["actor"].as_str().unwrap()), "{by_one}");
+    let (by_nobody, _) =
+        exported(&shop, &staff, &json!({"kind": "audit", "filters": {"actor": others, "from": "2020-01-01"}})).await;
+    assert_eq!((&by_nobody["total_records"], &by_nobody["progress"]), (&json!(0), &json!(100)));
+    for (kind, filters, field) in [
+        ("audit", json!({"product": product}), "filters.product"),
+        ("orders", json!({"product": "no-such-thing"}), "filters.product"),
+        ("orders", json!({"actor": who}), "filters.actor"),
+    ] {
+        let refused = staff.post("/admin/exports", &json!({"kind": kind, "filters": filters})).await;
+        assert_eq!((refused.status, &refused.json()["errors"][0]["field"]), (422, &json!(field)));
+    }
+    staff.post("/admin/exports", &json!({"kind": "orders", "heads": "fr"})).await.refused(422, "invalid_input");
 
     let list = staff.get("/admin/exports?limit=2").await.ok();
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
@@ -174,6 +209,13 @@ async fn the_command_writes_the_same_bytes_with_and_without_the_shop() {
     let more = beside.strip_prefix(alone.as_slice()).expect("the same bytes");
     let more = String::from_utf8_lossy(more);
     assert!(more.lines().count() == 1 && more.contains("export.written"), "{more}");
+    let who = ["export", "audit", "--actor", "Command", "--heads", "ja", "-o", "who.csv"];
+    assert_eq!(run(&folder, &who, "").status.code(), Some(0));
+    let who = std::fs::read_to_string(folder.path().join("who.csv")).expect("the file");
+    assert!(who.contains("操作した人") && who.lines().skip(1).all(|line| line.contains("command line")), "{who}");
+    assert_eq!(run(&folder, &["export", "audit", "--heads", "fr", "-o", "wrong.csv"], "").status.code(), Some(2));
+    let wrong = run(&folder, &["export", "orders", "--product", "no-such-thing", "-o", "wrong.csv"], "");
+    assert_eq!(wrong.status.code(), Some(1));
     let wrong = run(&folder, &["export", "orders", "--status", "lost", "-o", "wrong.csv"], "");
     assert_eq!(wrong.status.code(), Some(1));
     assert!(!folder.path().join("wrong.csv").exists() && !wrong.stderr.is_empty());
