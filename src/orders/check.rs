@@ -51,7 +51,7 @@ fn holds(order: &Order) -> Option<String> {
     let may_come = order.status == Status::PendingPayment
         && matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing);
     let oversold = order.attention.iter().chain(&order.decided).any(|entry| entry.code == "oversold");
-    if (may_come || order.is_paid() && !oversold) && !order.holds_stock {
+    if (may_come || order.is_paid()) && !oversold && !order.holds_stock {
         return Some("no blanks are set aside for it".into());
     }
     let ended = matches!(order.status, Status::Draft | Status::Cancelled)

@@ -111,6 +111,9 @@ pub fn begin_payment(tx: &WriteTx, shop: &Shop, id: OrderId, now: Moment) -> Res
     order.status = Status::PendingPayment;
     order.payment_status = PaymentStatus::Pending;
     order.revision += 1;
+    // They belong to the attempt before; what still comes of those finds the order by itself.
+    order.stripe_checkout_session_id = None;
+    order.stripe_payment_intent_id = None;
     save(tx, &mut order, now)?;
     table::record(
         tx,
@@ -136,15 +139,42 @@ pub fn order_changed(order: &Order, lang: Lang) -> Refusal {
 }
 
 fn hold_stock(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<()> {
-    if !order.holds_stock {
-        for line in &mut order.lines {
-            let pieces = i64::from(line.quantity);
-            let taken = catalog::take_stock(tx, shop, line.product_id, line.variant_id, pieces)?;
-            line.blanks = Some(u32::try_from(taken).unwrap_or(0));
-        }
-        order.holds_stock = true;
+    if order.holds_stock {
+        return Ok(());
     }
+    for at in 0..order.lines.len() {
+        let line = &mut order.lines[at];
+        match catalog::take_stock(tx, shop, line.product_id, line.variant_id, i64::from(line.quantity)) {
+            Ok(taken) => line.blanks = Some(u32::try_from(taken).unwrap_or(0)),
+            Err(refusal) => {
+                // All of it or nothing: money may have come, and then the refusal does not end the transaction.
+                for line in &mut order.lines[..at] {
+                    let taken = i64::from(line.blanks.replace(0).unwrap_or(0));
+                    if taken > 0 {
+                        catalog::take_stock(tx, shop, line.product_id, line.variant_id, -taken)?;
+                    }
+                }
+                return Err(refusal);
+            }
+        }
+    }
+    order.holds_stock = true;
     Ok(())
+}
+
+/// Takes what an order holds while its money may come, where it has let go of that already. False where the blanks are gone.
+fn hold_again(tx: &WriteTx, shop: &Shop, order: &mut Order) -> Result<bool> {
+    if order.coupon_claim.is_none()
+        && let Some(code) = &order.coupon
+    {
+        // The money is on its way or there, so the use counts, whatever the limits say.
+        order.coupon_claim = coupons::table::by_code(tx, code)?.map(|coupon| coupon.id);
+    }
+    match hold_stock(tx, shop, order) {
+        Ok(()) => Ok(true),
+        Err(Error::Refused(_)) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Uses the order's coupon up, once: every order that goes to pay is counted in the transaction in which it does.
@@ -220,8 +250,11 @@ pub fn set_intent(tx: &WriteTx, id: OrderId, intent: &str, now: Moment) -> Resul
 pub fn mark_processing(tx: &WriteTx, shop: &Shop, id: OrderId, voucher: Option<Voucher>, now: Moment) -> Result<Order> {
     let mut order = require(tx, id)?;
     // After a declined card the payment page stays open, and the customer may choose another means there.
-    let waits = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Failed);
+    let waits = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Failed | PaymentStatus::Expired);
     if order.status == Status::PendingPayment && waits {
+        if !hold_again(tx, shop, &mut order)? {
+            raise(&mut order, "oversold", &[], now);
+        }
         order.payment_status = PaymentStatus::Processing;
         order.voucher = voucher;
         save(tx, &mut order, now)?;
@@ -345,17 +378,8 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
         Status::Cancelled => return needs_decision(tx, order, "paid_after_cancel", &received, now),
         _ => return needs_decision(tx, order, "late_payment", &received, now),
     }
-    if let Err(error) = hold_stock(tx, shop, &mut order) {
-        match error {
-            Error::Refused(_) => drop(raise(&mut order, "oversold", &[], now)),
-            fault => return Err(fault),
-        }
-    }
-    if order.coupon_claim.is_none()
-        && let Some(code) = &order.coupon
-    {
-        // The money came after all, so the use counts, whatever the limits say.
-        order.coupon_claim = coupons::table::by_code(tx, code)?.map(|coupon| coupon.id);
+    if !hold_again(tx, shop, &mut order)? {
+        raise(&mut order, "oversold", &[], now);
     }
     order.status = Status::Paid;
     order.payment_status = PaymentStatus::Succeeded;

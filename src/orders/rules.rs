@@ -90,7 +90,7 @@ pub fn payment_following(from: PaymentStatus) -> &'static [PaymentStatus] {
     match from {
         Pending => &[Processing, Succeeded, Failed, Expired],
         Processing => &[Succeeded, Failed, Expired],
-        Failed | Expired => &[Pending, Succeeded],
+        Failed | Expired => &[Pending, Processing, Succeeded],
         Succeeded => &[PartiallyRefunded, Refunded],
         PartiallyRefunded => &[Refunded],
         Refunded => &[],

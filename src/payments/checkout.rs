@@ -1,7 +1,7 @@
 //! A payment page for an order: at most one that can be paid, whatever two tabs, a crash or a lost answer do.
 
 use super::table::{self, Attempt};
-use super::{lock, settle};
+use super::{lock, lost, settle};
 use crate::designs;
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result, failpoint};
 use crate::orders::{self, Access, Begun, Order, OrderId, PaidBy, PaymentMethod, PaymentStatus, Received, Status};
@@ -37,8 +37,8 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
     if order.payment_method != PaymentMethod::Online && order.paid_at.is_none() {
         return place(shop, order).await;
     }
-    // Twice at most: an old page that turns out to be over makes room for a new one.
-    for _ in 0..3 {
+    // An old page that turns out to be over, or a key under which nothing stands, makes room for a new one.
+    for _ in 0..4 {
         let (order, attempt) = {
             let tx = shop.store().read()?;
             let order = orders::find(&tx, id)?.ok_or_else(Refusal::not_found)?;
@@ -49,6 +49,7 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
             return Ok(Next::Paid(Box::new(order)));
         }
         let waits = order.status == Status::PendingPayment;
+        let is_pending = order.payment_status == PaymentStatus::Pending;
         let attempt = match attempt.filter(|_| waits) {
             Some(attempt) => match &attempt.session {
                 Some(session) => match current(shop, &order, session).await? {
@@ -56,7 +57,15 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
                     None => begin_anew(shop, id, access).await?,
                 },
                 // The answer was lost, or never came: the same words under the same key give the same page.
-                None if attempt.new_session.expires_at > shop.now().plus_seconds(LEFT_S) => attempt,
+                None if is_pending && attempt.new_session.expires_at > shop.now().plus_seconds(LEFT_S) => attempt,
+                // Too late to say it again, but a page that was made may stand for a while yet.
+                None if attempt.new_session.expires_at > shop.now() => match lost::page_of(shop, &attempt).await? {
+                    Some(session) => return opened(shop, attempt, session).await,
+                    None => {
+                        abandon(shop, attempt).await?;
+                        continue;
+                    }
+                },
                 None => begin_anew(shop, id, access).await?,
             },
             None => begin_anew(shop, id, access).await?,
@@ -73,13 +82,11 @@ pub async fn begin(shop: &Shop, id: OrderId, access: &Access) -> Result<Next> {
                 tracing::info!(order = %id, "an attempt grew too old to be sent");
                 abandon(shop, attempt).await?;
             }
-            // Stripe would only say the same again: what came of it is looked up.
-            Err(error) if error.must_be_looked_up() => match made_before(shop, &attempt).await {
-                Ok(Some(session)) => return opened(shop, attempt, session).await,
-                Ok(None) => abandon(shop, attempt).await?,
-                Err(error) => return Err(unavailable(id, &error).into()),
+            // Where Stripe would only say the same again, what came of it is looked up.
+            Err(error) => match lost::page_after(shop, &attempt, &error).await? {
+                Some(session) => return opened(shop, attempt, session).await,
+                None => abandon(shop, attempt).await?,
             },
-            Err(error) => return Err(unavailable(id, &error).into()),
         }
     }
     Err(Refusal::new(Code::PaymentsUnavailable, "payments.unavailable").retry_after(30).into())
@@ -105,23 +112,6 @@ async fn place(shop: &Shop, order: Order) -> Result<Next> {
         Begun::Ready(order) => Ok(Ok(Next::Placed(Box::new(orders::means::place(tx, &inner, order, now)?)))),
     });
     begun.await?.map_err(|order| orders::order_changed(&order, order.lang).into())
-}
-
-/// The session that an attempt has made at Stripe, where its answer never came.
-async fn made_before(shop: &Shop, attempt: &Attempt) -> Result<Option<Session>, StripeError> {
-    let new = &attempt.new_session;
-    // Their clock is not ours.
-    let since = new.expires_at.plus_seconds(-SESSION_LIFE_S - 600);
-    let revision = new.revision.to_string();
-    let is_it = |session: &Session| {
-        session.order_id() == Some(new.order_id.as_str()) && session.metadata.get("revision") == Some(&revision)
-    };
-    let found = shop.stripe().sessions_since(since).await?.into_iter().find(is_it);
-    match found {
-        // The list does not tell everything.
-        Some(session) => shop.stripe().session(&session.id).await.map(Some),
-        None => Ok(None),
-    }
 }
 
 /// The page of a session that stands already. `None` when it is over and a new one may be made.
@@ -164,6 +154,7 @@ async fn begin_anew(shop: &Shop, id: OrderId, access: &Access) -> Result<Attempt
                     idempotency_key: format!("order-{id}-{}", order.revision),
                     new_session: new_session(&inner, &order, &access, now),
                     session: None,
+                    is_over: false,
                 };
                 table::put_attempt(tx, &attempt)?;
                 if order.totals.amount == 0 {
@@ -231,10 +222,18 @@ async fn opened(shop: &Shop, attempt: Attempt, session: Session) -> Result<Next>
 
 /// Lets an attempt go under whose key nothing stands at Stripe.
 async fn abandon(shop: &Shop, attempt: Attempt) -> Result<(), Fault> {
-    let expires_at = Moment(0);
-    let new_session = NewSession { expires_at, ..attempt.new_session.clone() };
-    let attempt = Attempt { new_session, ..attempt };
-    shop.store().write(move |tx| table::put_attempt(tx, &attempt)).await
+    let write = move |tx: &WriteTx| {
+        // News may have named its page meanwhile.
+        let known = table::attempt(tx, attempt.order, attempt.revision)?;
+        match known.filter(|known| known.session.is_none()) {
+            Some(known) => {
+                let new_session = NewSession { expires_at: Moment(0), ..known.new_session.clone() };
+                table::put_attempt(tx, &Attempt { new_session, ..known })
+            }
+            None => Ok(()),
+        }
+    };
+    shop.store().write(write).await
 }
 
 pub(super) fn unavailable(order: OrderId, error: &StripeError) -> Refusal {
@@ -284,12 +283,10 @@ async fn close_pages(shop: &Shop, id: OrderId) -> Result<()> {
                 match shop.stripe().create_session(&attempt.new_session, &attempt.idempotency_key).await {
                     Ok(session) => session.id,
                     Err(error) if error.is_expiry_refused() => continue,
-                    Err(error) if error.must_be_looked_up() => match made_before(shop, &attempt).await {
-                        Ok(Some(session)) => session.id,
-                        Ok(None) => continue,
-                        Err(error) => return Err(unavailable(id, &error).into()),
+                    Err(error) => match lost::page_after(shop, &attempt, &error).await? {
+                        Some(session) => session.id,
+                        None => continue,
                     },
-                    Err(error) => return Err(unavailable(id, &error).into()),
                 }
             }
             None => continue,

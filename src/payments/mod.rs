@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod forget;
 mod inbox;
+mod lost;
 mod panel;
 mod reconcile;
 mod refund;
@@ -81,14 +82,20 @@ fn remote(fault: Fault) -> JobError {
 struct OrderLocks(Mutex<HashMap<OrderId, Arc<tokio::sync::Mutex<()>>>>);
 
 async fn lock(shop: &Shop, order: OrderId) -> OwnedMutexGuard<()> {
+    lock_of(shop, order).lock_owned().await
+}
+
+/// As [`lock`], for those who come again: nothing where somebody talks to Stripe about the order at this moment.
+fn try_lock(shop: &Shop, order: OrderId) -> Option<OwnedMutexGuard<()>> {
+    lock_of(shop, order).try_lock_owned().ok()
+}
+
+fn lock_of(shop: &Shop, order: OrderId) -> Arc<tokio::sync::Mutex<()>> {
     let locks = shop.kept(OrderLocks::default);
-    let lock = {
-        let mut map = locks.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Locks nobody holds are forgotten now and then, so that the map follows the orders being paid, not all there ever were.
-        if map.len() > 1000 {
-            map.retain(|_, lock| Arc::strong_count(lock) > 1);
-        }
-        map.entry(order).or_default().clone()
-    };
-    lock.lock_owned().await
+    let mut map = locks.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // Locks nobody holds are forgotten now and then, so that the map follows the orders being paid, not all there ever were.
+    if map.len() > 1000 {
+        map.retain(|_, lock| Arc::strong_count(lock) > 1);
+    }
+    map.entry(order).or_default().clone()
 }

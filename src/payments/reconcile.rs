@@ -1,7 +1,7 @@
 //! The reconciler: asks Stripe about open payments and for events that never arrived, so that a lost webhook is found by itself.
 
-use super::table;
-use super::{checkout, inbox, refund, settle};
+use super::table::{self, Attempt};
+use super::{checkout, inbox, lost, refund, settle};
 use crate::kernel::{Error, Fault, Moment};
 use crate::orders::{self, PaymentStatus, Status, refunds};
 use crate::shop::Shop;
@@ -47,19 +47,40 @@ pub fn last_contact(shop: &Shop) -> Option<Moment> {
 #[derive(Default)]
 struct Place(Mutex<Option<orders::Place>>);
 
+/// The next orders that wait for money, with what was said to Stripe about each.
+fn waiting(shop: &Shop, after: Option<orders::Place>) -> Result<Vec<(orders::Order, Option<Attempt>)>, Fault> {
+    let tx = shop.store().read()?;
+    let found = orders::in_status(&tx, Status::PendingPayment, after, Scan::Rising, 50)?;
+    let with_attempt = |order: orders::Order| {
+        let attempt = table::attempt(&tx, order.id, order.revision)?;
+        Ok((order, attempt))
+    };
+    found.into_iter().map(with_attempt).collect()
+}
+
 async fn open_payments(shop: &Shop) -> Result<(), Fault> {
     let place = shop.kept(Place::default);
     let mut after = place.0.lock().map(|at| *at).unwrap_or_default();
     let mut asked = 0;
+    let mut lost = Vec::new();
     let mut trouble = Ok(());
     let mut in_a_row = 0;
-    while asked < ROUND {
-        let waiting = orders::in_status(&shop.store().read()?, Status::PendingPayment, after, Scan::Rising, 50)?;
-        for order in &waiting {
+    'round: while asked < ROUND {
+        let waiting = waiting(shop, after)?;
+        let is_last = waiting.len() < 50;
+        for (order, attempt) in waiting {
+            after = Some((order.created_at, order.id));
             // Failed and expired are Stripe's last word on a page; late money comes as an event.
-            let is_open = matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing);
-            if !is_open || order.stripe_checkout_session_id.is_none() {
+            if !matches!(order.payment_status, PaymentStatus::Pending | PaymentStatus::Processing) {
                 continue;
+            }
+            match attempt {
+                Some(attempt) if attempt.session.is_none() => {
+                    lost.push(attempt);
+                    continue;
+                }
+                None if order.stripe_checkout_session_id.is_none() => continue,
+                _ => {}
             }
             asked += 1;
             match settle::settle(shop, order.id).await {
@@ -69,20 +90,20 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
                     trouble = Err(fault);
                 }
             }
-            // With Stripe silent the others would only wait for the same answer.
+            // With Stripe silent the others would only wait for the same answer; the next round goes on behind them.
             if in_a_row == SILENT {
-                return trouble;
+                break 'round;
             }
         }
-        after = waiting.last().map(|order| (order.created_at, order.id)).filter(|_| waiting.len() == 50);
-        if after.is_none() {
+        if is_last {
+            after = None;
             break;
         }
     }
     if let Ok(mut at) = place.0.lock() {
         *at = after;
     }
-    trouble
+    if lost.is_empty() || in_a_row == SILENT { trouble } else { trouble.and(lost::look_for(shop, lost).await) }
 }
 
 /// Reminds customers who are to pay at a store and have less than a day left.

@@ -1,9 +1,9 @@
 //! `settle`: reads Stripe's present state of an order's sessions and brings the order there. Webhook, return page and reconciler all
 //! come through here, in any order and any number of times; the end is the same.
 
-use super::table;
+use super::table::{self, Attempt};
 use crate::kernel::{Error, Fault, Moment, Money, failpoint};
-use crate::orders::{self, Order, OrderId, PaidBy, Received, disputes, refunds};
+use crate::orders::{self, Order, OrderId, PaidBy, Received, Status, disputes, refunds};
 use crate::shop::Shop;
 use crate::store::WriteTx;
 use crate::stripe::{self, IntentStatus, PaymentIntent, Session, SessionStatus};
@@ -86,6 +86,7 @@ pub async fn apply(shop: &Shop, id: OrderId, session: Session) -> Result<(), Fau
 fn follow(tx: &WriteTx, shop: &Shop, id: OrderId, news: &News, now: Moment) -> Result<(), Error> {
     let session = &news.session;
     let Some(order) = orders::find(tx, id)? else { return Ok(()) };
+    note_page(tx, id, session)?;
     let intent = session.intent.as_ref();
     if let Some(amount) = received(session, intent) {
         let received = Received {
@@ -98,8 +99,11 @@ fn follow(tx: &WriteTx, shop: &Shop, id: OrderId, news: &News, now: Moment) -> R
         return after_payment(tx, shop, id, news, now);
     }
     // Of sessions that were replaced only money matters, and there is none.
-    if order.stripe_checkout_session_id.as_deref() != Some(session.id.as_str()) {
+    if !is_current(tx, &order, session)? {
         return Ok(());
+    }
+    if order.status == Status::PendingPayment {
+        orders::set_stripe_session(tx, id, &session.id, now)?;
     }
     if let Some(intent) = &session.payment_intent {
         orders::set_intent(tx, id, intent, now)?;
@@ -111,6 +115,34 @@ fn follow(tx: &WriteTx, shop: &Shop, id: OrderId, news: &News, now: Moment) -> R
         _ => {}
     }
     Ok(())
+}
+
+/// Notes which attempt a session came of, where the answer that named it was lost, and whether anything can be begun on it.
+fn note_page(tx: &WriteTx, id: OrderId, session: &Session) -> Result<(), Fault> {
+    let attempts = table::attempts(tx, id)?;
+    let revision = session.metadata.get("revision");
+    let has_made_it = |attempt: &&Attempt| {
+        attempt.session.is_none()
+            && revision == Some(&attempt.revision.to_string())
+            && session.money() == Some(attempt.new_session.amount)
+    };
+    let by_name = attempts.iter().find(|attempt| attempt.session.as_deref() == Some(session.id.as_str()));
+    let Some(attempt) = by_name.or_else(|| attempts.iter().find(has_made_it)) else { return Ok(()) };
+    let is_over = matches!(session.status, SessionStatus::Complete | SessionStatus::Expired);
+    if attempt.session.is_none() || is_over && !attempt.is_over {
+        let session = Some(session.id.clone());
+        table::put_attempt(tx, &Attempt { session, is_over: is_over || attempt.is_over, ..attempt.clone() })?;
+    }
+    Ok(())
+}
+
+/// Is it the page of the order's present attempt? An order that is being paid anew may name the one before for a while.
+fn is_current(tx: &WriteTx, order: &Order, session: &Session) -> Result<bool, Fault> {
+    let name = match table::attempt(tx, order.id, order.revision)? {
+        Some(attempt) => attempt.session,
+        None => order.stripe_checkout_session_id.clone(),
+    };
+    Ok(name.as_deref() == Some(session.id.as_str()))
 }
 
 /// What has arrived, if anything. The intent often knows before the session does.

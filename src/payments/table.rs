@@ -26,6 +26,9 @@ pub struct Attempt {
     /// Stripe's id, once it has answered.
     #[serde(default)]
     pub session: Option<String>,
+    /// Nothing can be begun on its page any more: it has run out, was closed, or was paid on.
+    #[serde(default)]
+    pub is_over: bool,
 }
 
 /// What an event came to.

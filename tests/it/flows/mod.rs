@@ -21,6 +21,7 @@ mod kill_and_restart;
 mod languages;
 mod layers;
 mod lists;
+mod lost_pages;
 mod mail_servers;
 mod mail_texts;
 mod mockups;

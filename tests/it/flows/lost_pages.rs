@@ -1,0 +1,117 @@
+//! Payment pages of which the shop has not heard, or hears too late: lost answers, news about a page that was replaced, a database that
+//! was restored to a time before them.
+
+use crate::kit::{START, TestShop, Visitor, order_body};
+use petstar::orders::{Order, PaymentStatus, Status};
+use petstar::stripe::SessionStatus;
+use petstar::stripe::sandbox::{Action, Mishap};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Rounds are made by the tests alone.
+const QUIET: &[(&str, &str)] = &[("PETSTAR_STRIPE__RECONCILE_S", "100000")];
+
+/// A shop that does not wait long for Stripe and hears nothing by itself.
+async fn deaf_shop() -> TestShop {
+    let shop = TestShop::start_impatient(Duration::from_millis(330), QUIET).await;
+    shop.sandbox().deliver_to(None);
+    shop
+}
+
+fn stored(shop: &TestShop, order: &Value) -> Order {
+    let id = order["id"].as_str().unwrap().parse().unwrap();
+    petstar::orders::find(&shop.shop().store().read().unwrap(), id).unwrap().unwrap()
+}
+
+/// What tells whether money may still come, and whether the pieces are kept for it.
+fn standing(shop: &TestShop, order: &Value) -> (Status, PaymentStatus, bool) {
+    let order = stored(shop, order);
+    (order.status, order.payment_status, order.holds_stock)
+}
+
+const PAYABLE: (Status, PaymentStatus, bool) = (Status::PendingPayment, PaymentStatus::Pending, true);
+
+async fn round(shop: &TestShop) {
+    petstar::payments::reconcile(shop.shop()).await.unwrap();
+}
+
+/// The sessions that Stripe knows of an order, oldest first.
+async fn pages(shop: &TestShop, order: &Value) -> Vec<(String, SessionStatus)> {
+    let all = shop.shop().stripe().sessions_since(START.plus_days(-1)).await.unwrap();
+    let own = all.into_iter().filter(|session| session.order_id() == order["id"].as_str());
+    own.map(|session| (session.id, session.status)).collect()
+}
+
+async fn draft(shop: &TestShop, customer: &Visitor) -> Value {
+    let design = shop.design(customer).await;
+    customer.post("/orders", &order_body(&design)).await.ok()
+}
+
+fn checkout(order: &Value) -> String {
+    format!("/orders/{}/checkout", order["id"].as_str().unwrap())
+}
+
+/// Every call that makes a page goes wrong in this way.
+fn break_pages(shop: &TestShop, mishap: Mishap) {
+    let is_page = |method: &str, path: &str| method == "POST" && path == "/v1/checkout/sessions";
+    shop.sandbox().faults().each(move |call| is_page(&call.method, &call.path).then_some(mishap));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_about_a_closed_page_does_not_end_the_next_attempt() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let (order, first) = shop.order_at_checkout(&customer).await;
+    let id = order["id"].as_str().unwrap();
+    customer.post(&format!("/orders/{id}/reopen"), &json!({})).await.ok();
+    break_pages(&shop, Mishap::ErrorBefore(500));
+    customer.post(&checkout(&order), &json!({})).await.refused(503, "payments_unavailable");
+    assert_eq!(standing(&shop, &order), PAYABLE);
+    // The event that the first page was closed, and Stripe's state of it, are no news about the second attempt.
+    round(&shop).await;
+    round(&shop).await;
+    customer.clone().browsing().get(&format!("/orders/{id}/return")).await;
+    assert_eq!(standing(&shop, &order), PAYABLE);
+    shop.sandbox().faults().calm();
+    let page = customer.post(&checkout(&order), &json!({})).await.ok();
+    let second = page["order"]["stripe_checkout_session_id"].as_str().unwrap();
+    assert_ne!(second, first);
+    round(&shop).await;
+    assert_eq!(standing(&shop, &order), PAYABLE);
+    // A voucher taken there is money on its way, beside which no other page is made.
+    shop.sandbox().act(second, Action::Konbini).unwrap();
+    round(&shop).await;
+    assert_eq!(stored(&shop, &order).payment_status, PaymentStatus::Processing);
+    customer.post(&checkout(&order), &json!({})).await.refused(409, "order_not_payable");
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_answer_was_lost_is_found_and_one_never_made_holds_nothing_for_ever() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let (lost, never) = (draft(&shop, &customer).await, draft(&shop, &customer).await);
+    break_pages(&shop, Mishap::CutAfter);
+    customer.post(&checkout(&lost), &json!({})).await.refused(503, "payments_unavailable");
+    break_pages(&shop, Mishap::Cut);
+    customer.post(&checkout(&never), &json!({})).await.refused(503, "payments_unavailable");
+    shop.sandbox().faults().calm();
+    round(&shop).await;
+    assert_eq!((standing(&shop, &lost), standing(&shop, &never)), (PAYABLE, PAYABLE));
+    let made = pages(&shop, &lost).await;
+    assert_eq!(stored(&shop, &lost).stripe_checkout_session_id.as_ref(), made.first().map(|(id, _)| id));
+    assert_eq!(stored(&shop, &never).stripe_checkout_session_id, None);
+    // Nobody pays. Neither page can be paid after two hours, nor can the second be made any more.
+    shop.clock.advance_seconds(3 * 3600);
+    round(&shop).await;
+    let over = (Status::PendingPayment, PaymentStatus::Expired, false);
+    assert_eq!((standing(&shop, &lost), standing(&shop, &never)), (over, over));
+    for order in [lost, never] {
+        let page = customer.post(&checkout(&order), &json!({})).await.ok();
+        assert_eq!(standing(&shop, &order), PAYABLE);
+        shop.sandbox().act(page["order"]["stripe_checkout_session_id"].as_str().unwrap(), Action::Pay).unwrap();
+        round(&shop).await;
+        assert_eq!(stored(&shop, &order).status, Status::Paid);
+    }
+    shop.app.stop().await;
+}
