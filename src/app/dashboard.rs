@@ -115,6 +115,15 @@ fn needs(shop: &Shop, tx: &ReadTx, page: &Page, role: Role, todo: &Todo) -> Resu
             action: "panel.see_backups",
         });
     }
+    for money in payments::unclaimed(tx)?.into_iter().filter(|_| role.changes_orders()) {
+        needs.push(Need {
+            kind: "bad",
+            title: page.f("payments.unclaimed", &[("amount", money.amount.show()), ("number", money.order_number)]),
+            detail: page.t("payments.unclaimed_detail").into(),
+            url: "/admin/stripe-events?outcome=foreign".into(),
+            action: "panel.decide",
+        });
+    }
     if let Some(warning) = payments::warning(shop).filter(|_| role.is_owner()) {
         needs.push(Need {
             kind: "bad",

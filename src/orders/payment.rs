@@ -322,24 +322,29 @@ fn end_attempt(
     Ok(order)
 }
 
-/// Money came for an order that was called off, and staff take it: the order goes on as if it had never been.
+/// Money came for an order that was called off, or is a draft again, and staff take it: the order goes on as if it had waited for it.
 ///
 /// # Errors
 /// 409 where the money is not what the order costs, or a design was changed since, or a print file cannot be made.
 pub fn revive(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now: Moment) -> Result<Order> {
     let mut order = require(tx, id)?;
-    if order.status != Status::Cancelled || received.amount != order.amount() {
+    let is_draft = order.status == Status::Draft;
+    if !(is_draft || order.status == Status::Cancelled) || received.amount != order.amount() {
         return Err(Refusal::new(Code::Conflict, "orders.revive_no").into());
     }
     for line in &order.lines {
         let design = designs::find(tx, line.design_id)?;
-        let bought = line.frozen.as_ref().map(|frozen| frozen.params_crc32.as_str());
+        let frozen = line.frozen.as_ref().map(|frozen| frozen.params_crc32.as_str());
+        let bought = frozen.or(is_draft.then_some(line.priced_crc32.as_str()));
         if design.is_none_or(|design| Some(design.params_crc32.as_str()) != bought) {
             return Err(Refusal::new(Code::Conflict, "orders.revive_changed").into());
         }
     }
-    for line in &order.lines {
+    for line in &mut order.lines {
         designs::finalize_in(tx, shop, line.design_id, now)?;
+        if line.frozen.is_none() {
+            line.frozen = Some(designs::freeze(tx, shop, line.design_id)?);
+        }
         designs::lock(tx, line.design_id, id.0)?;
     }
     order.status = Status::PendingPayment;
@@ -395,6 +400,8 @@ pub fn mark_paid(tx: &WriteTx, shop: &Shop, id: OrderId, received: Received, now
         _ => received.intent.clone().or(order.stripe_payment_intent_id),
     };
     order.stripe_checkout_session_id = received.session.clone().or(order.stripe_checkout_session_id);
+    // It may have come before the order waited for it.
+    answer_money(&mut order, received.intent.as_deref());
     settle_prints(tx, &mut order)?;
     look_at_holds(tx, shop, &mut order, now)?;
     save(tx, &mut order, now)?;
@@ -440,6 +447,22 @@ fn needs_decision(tx: &WriteTx, mut order: Order, code: &str, received: &Receive
         table::record(tx, order.id, &entry)?;
     }
     Ok(MarkedPaid::Attention(order))
+}
+
+/// Questions about money that does not fit its order, each of one payment.
+const MONEY_ATTENTION: [&str; 4] = ["paid_after_cancel", "late_payment", "paid_twice", "wrong_amount"];
+
+/// Takes the questions about one payment away from a row at hand. True when there were some.
+fn answer_money(order: &mut Order, intent: Option<&str>) -> bool {
+    let Some(intent) = intent else { return false };
+    let is_about = |entry: &Attention| {
+        MONEY_ATTENTION.contains(&entry.code.as_str()) && entry.values.get("intent").is_some_and(|of| of == intent)
+    };
+    let (answered, open): (Vec<_>, Vec<_>) = order.attention.drain(..).partition(is_about);
+    order.attention = open;
+    let is_any = !answered.is_empty();
+    order.decided.extend(answered);
+    is_any
 }
 
 /// The customer comes back to change an order that was not paid. Its session must have been expired at Stripe before.

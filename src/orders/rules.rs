@@ -162,6 +162,7 @@ pub fn decisions(order: &Order, entry: &Attention) -> &'static [&'static str] {
     }
     match entry.code.as_str() {
         "paid_after_cancel" if order.status == Status::Cancelled => &["revive", "refund"],
+        "late_payment" if order.status == Status::Draft => &["revive", "refund"],
         "paid_after_cancel" | "late_payment" | "paid_twice" | "wrong_amount" => &["refund"],
         _ => &[],
     }

@@ -1,8 +1,9 @@
 //! What Stripe tells us, stored before it is believed: one event id has one effect, however often it comes.
 
 use super::STRIPE_EVENT;
-use super::settle;
+use super::settle::{self, Named};
 use super::table::{self, EventRow, Outcome};
+use super::unclaimed::{self, Told};
 use crate::kernel::{Fault, Moment};
 use crate::orders::{self, OrderId};
 use crate::queue::{self, NewJob};
@@ -41,29 +42,34 @@ pub fn take(tx: &WriteTx, event: &Event, body: &str, now: Moment) -> Result<bool
 /// # Errors
 /// Stripe silent, or a database that cannot be written; worth another attempt.
 pub async fn work_on(shop: &Shop, id: &str) -> Result<Outcome, Fault> {
-    let (row, order) = {
+    let (row, event, order) = {
         let tx = shop.store().read()?;
         let row = table::event(&tx, id)?.ok_or_else(|| Fault::Corrupt("an event's job without its event".into()))?;
         let event = Event::parse(row.body.as_bytes()).map_err(|_| Fault::Corrupt("a stored event".into()))?;
-        (row, find_order(&tx, &event)?.ok_or(event))
+        let order = find_order(&tx, &event)?;
+        (row, event, order)
     };
-    let order = match order {
-        Ok(order) => Some(order),
+    let order = match (order, event.payment_intent()) {
+        (Some(order), _) => Some(order),
         // Charges, refunds and disputes name only their intent; the intent names the order.
-        Err(event) => match event.payment_intent() {
-            Some(intent) => named_by_intent(shop, intent).await?,
-            None => None,
-        },
+        (None, Some(intent)) => named_by_intent(shop, intent).await?,
+        (None, None) => None,
     };
-    let outcome = match order {
+    let named =
+        Named { session: event.session().map(str::to_owned), intent: event.payment_intent().map(str::to_owned) };
+    let (outcome, told) = match order {
         Some(order) => {
-            settle::settle(shop, order).await?;
-            Outcome::Settled
+            settle::settle_named(shop, order, &named).await?;
+            (Outcome::Settled, Told::Cured(named.intent.or(named.session)))
         }
-        None => Outcome::Foreign,
+        None => (Outcome::Foreign, unclaimed::look(shop, &event).await?),
     };
     let row = EventRow { outcome, order, ..row };
-    shop.store().write(move |tx| table::put_event(tx, &row)).await?;
+    let write = move |tx: &WriteTx| {
+        unclaimed::note(tx, told)?;
+        table::put_event(tx, &row)
+    };
+    shop.store().write(write).await?;
     Ok(outcome)
 }
 

@@ -15,6 +15,7 @@ mod reconcile;
 mod refund;
 mod settle;
 mod table;
+mod unclaimed;
 mod web;
 
 pub use check::{check, requeue};
@@ -23,6 +24,7 @@ pub use doctor::{command as check_stripe, warning};
 pub use forget::{events_about, forget};
 pub use reconcile::{last_contact, reconcile, remind};
 pub use table::{FOLLOWING, follow};
+pub use unclaimed::unclaimed;
 
 use crate::kernel::Fault;
 use crate::orders::OrderId;

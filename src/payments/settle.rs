@@ -13,7 +13,22 @@ use crate::stripe::{self, IntentStatus, PaymentIntent, Session, SessionStatus};
 /// # Errors
 /// Stripe silent, or a database that cannot be written.
 pub async fn settle(shop: &Shop, id: OrderId) -> Result<(), Fault> {
-    let sessions = {
+    settle_named(shop, id, &Named::default()).await
+}
+
+/// What an event names besides its order. A database that was restored to an earlier time may know of neither.
+#[derive(Debug, Default)]
+pub struct Named {
+    pub session: Option<String>,
+    pub intent: Option<String>,
+}
+
+/// As [`settle`], and reads what an event names also where the database does not know that it is the order's.
+///
+/// # Errors
+/// As [`settle`].
+pub async fn settle_named(shop: &Shop, id: OrderId, named: &Named) -> Result<(), Fault> {
+    let known = {
         let tx = shop.store().read()?;
         let Some(order) = orders::find(&tx, id)? else { return Ok(()) };
         let mut sessions: Vec<String> = table::attempts(&tx, id)?.into_iter().filter_map(|a| a.session).collect();
@@ -23,19 +38,38 @@ pub async fn settle(shop: &Shop, id: OrderId) -> Result<(), Fault> {
         }
         sessions
     };
-    for session in sessions {
-        let session = match shop.stripe().session(&session).await {
-            Ok(session) => session,
-            Err(error) if error.is_missing() => {
-                tracing::warn!(order = %id, "Stripe does not know a session of this order; is it another account or mode?");
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
+    let mut intents = Vec::new();
+    for session in &known {
+        let Some(session) = read(shop, id, session).await? else { continue };
+        intents.extend(session.payment_intent.clone());
         failpoint::reached("payments.asked");
         apply(shop, id, session).await?;
     }
+    let mut strange: Vec<String> = named.session.iter().filter(|session| !known.contains(session)).cloned().collect();
+    if let Some(intent) = named.intent.as_ref().filter(|intent| strange.is_empty() && !intents.contains(intent)) {
+        let found = shop.stripe().sessions_of(intent).await?;
+        strange.extend(found.into_iter().map(|session| session.id).filter(|session| !known.contains(session)));
+    }
+    for session in strange {
+        // What an event says is a hint only: the session must name the order itself.
+        if let Some(session) = read(shop, id, &session).await?
+            && session.order_id() == Some(id.to_string().as_str())
+        {
+            apply(shop, id, session).await?;
+        }
+    }
     Ok(())
+}
+
+async fn read(shop: &Shop, id: OrderId, session: &str) -> Result<Option<Session>, Fault> {
+    match shop.stripe().session(session).await {
+        Ok(session) => Ok(Some(session)),
+        Err(error) if error.is_missing() => {
+            tracing::warn!(order = %id, "Stripe does not know a session of this order; is it another account or mode?");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A session, and what has happened to its money since.
@@ -146,7 +180,7 @@ fn is_current(tx: &WriteTx, order: &Order, session: &Session) -> Result<bool, Fa
 }
 
 /// What has arrived, if anything. The intent often knows before the session does.
-fn received(session: &Session, intent: Option<&PaymentIntent>) -> Option<Money> {
+pub(super) fn received(session: &Session, intent: Option<&PaymentIntent>) -> Option<Money> {
     if let Some(intent) = intent
         && intent.status == IntentStatus::Succeeded
     {

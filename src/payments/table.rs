@@ -1,6 +1,6 @@
 //! Attempts to be paid, and everything Stripe ever told us.
 
-use crate::kernel::{Fault, Moment};
+use crate::kernel::{Fault, Moment, Money};
 use crate::orders::OrderId;
 use crate::store::{Index, Order as Scan, Page, Snapshot, Table, WriteTx, derived};
 use crate::stripe::NewSession;
@@ -14,6 +14,19 @@ const EVENTS: Table<String, EventRow> = Table::new("payments.events", 1);
 const EVENTS_BY_TIME: Index<(Moment, String)> = Index::new("payments.events.by_time");
 /// One row: the last event the reconciler has read from Stripe's list.
 const CURSOR: Table<String, String> = Table::new("payments.cursor", 1);
+
+/// Money for orders that are not there, by Stripe's name of the payment.
+const UNCLAIMED: Table<String, Unclaimed> = Table::new("payments.unclaimed", 1);
+
+/// Money that came for an order nobody knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Unclaimed {
+    pub order_number: String,
+    pub amount: Money,
+    /// The event that told it last.
+    pub event: String,
+    pub at: Moment,
+}
 
 /// What is said to Stripe to be paid for one revision of an order. Stored before the first call, so that every repetition says the same
 /// under the same key.
@@ -148,4 +161,17 @@ pub fn cursor(tx: &impl Snapshot) -> Result<Option<String>, Fault> {
 
 pub fn put_cursor(tx: &WriteTx, event: &str) -> Result<(), Fault> {
     CURSOR.put(tx, &"events".to_owned(), &event.to_owned())
+}
+
+pub fn put_unclaimed(tx: &WriteTx, name: &str, row: &Unclaimed) -> Result<(), Fault> {
+    UNCLAIMED.put(tx, &name.to_owned(), row)
+}
+
+pub fn drop_unclaimed(tx: &WriteTx, name: &str) -> Result<(), Fault> {
+    UNCLAIMED.remove(tx, &name.to_owned()).map(drop)
+}
+
+pub fn unclaimed(tx: &impl Snapshot, limit: usize) -> Result<Vec<Unclaimed>, Fault> {
+    let rows = UNCLAIMED.page(tx, Page { after: None, order: Scan::Rising, limit })?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
 }

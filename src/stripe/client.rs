@@ -231,6 +231,14 @@ impl Stripe {
         Ok(newest_first.iter().rev().filter_map(Session::read).collect())
     }
 
+    /// The sessions that a payment intent belongs to: one, as a rule.
+    pub async fn sessions_of(&self, payment_intent: &str) -> Result<Vec<Session>, StripeError> {
+        let mut request = RequestBuilder::new(StripeMethod::Get, "/checkout/sessions");
+        request.query = Some(query(&[("limit", "100"), ("payment_intent", checked(payment_intent)?)]));
+        let page = self.call(request, None).await?;
+        Ok(items(&page).iter().filter_map(Session::read).collect())
+    }
+
     /// A payment intent as it is now, with its latest charge.
     pub async fn payment_intent(&self, id: &str) -> Result<PaymentIntent, StripeError> {
         let mut request = RequestBuilder::new(StripeMethod::Get, format!("/payment_intents/{}", checked(id)?));

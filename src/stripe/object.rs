@@ -106,6 +106,8 @@ pub struct Session {
     pub intent: Option<PaymentIntent>,
     pub client_reference_id: Option<String>,
     pub metadata: BTreeMap<String, String>,
+    /// Where the customer goes after paying.
+    pub success_url: Option<String>,
     pub created: Option<Moment>,
     pub expires_at: Option<Moment>,
     pub livemode: bool,
@@ -125,6 +127,7 @@ impl Session {
             intent: value.get("payment_intent").and_then(PaymentIntent::read),
             client_reference_id: text(value, "client_reference_id"),
             metadata: map(value, "metadata"),
+            success_url: text(value, "success_url"),
             created: moment(value, "created"),
             expires_at: moment(value, "expires_at"),
             livemode: flag(value, "livemode"),

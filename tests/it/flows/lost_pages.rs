@@ -2,9 +2,11 @@
 //! was restored to a time before them.
 
 use crate::kit::{START, TestShop, Visitor, order_body};
+use petstar::kernel::{Currency, Lang, Money};
 use petstar::orders::{Order, PaymentStatus, Status};
-use petstar::stripe::SessionStatus;
 use petstar::stripe::sandbox::{Action, Mishap};
+use petstar::stripe::{NewSession, SESSION_LIFE_S, SessionLine, SessionStatus};
+use petstar::web::Role;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -114,4 +116,96 @@ async fn a_page_whose_answer_was_lost_is_found_and_one_never_made_holds_nothing_
         assert_eq!(stored(&shop, &order).status, Status::Paid);
     }
     shop.app.stop().await;
+}
+
+/// A page that this database knows nothing of, paid: as if it had been restored to a time before its order went to pay.
+async fn paid_before_the_restore(shop: &TestShop, id: &str, number: &str, amount: i64) -> String {
+    let amount = Money::new(amount, Currency::JPY);
+    let new = NewSession {
+        order_id: id.to_owned(),
+        order_number: number.to_owned(),
+        revision: 1,
+        amount,
+        lines: vec![SessionLine::single("Tag", amount.minor)],
+        email: None,
+        lang: Lang::En,
+        success_url: format!("{}/orders/{id}/return", shop.shop().public_url()),
+        cancel_url: shop.shop().public_url(),
+        expires_at: shop.shop().now().plus_seconds(SESSION_LIFE_S),
+    };
+    let session = shop.shop().stripe().create_session(&new, &format!("order-{id}-1")).await.unwrap().id;
+    shop.sandbox().act(&session, Action::Pay).unwrap();
+    session
+}
+
+async fn paid_behind_our_back(shop: &TestShop, order: &Value) {
+    let text = |name: &str| order[name].as_str().unwrap();
+    paid_before_the_restore(shop, text("id"), text("order_number"), order["amount"].as_i64().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_for_an_order_that_was_restored_as_a_draft_is_shown_and_can_be_taken() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let order = draft(&shop, &customer).await;
+    paid_behind_our_back(&shop, &order).await;
+    round(&shop).await;
+    let staff = shop.staff(Role::Manager).await;
+    let path = format!("/admin/orders/{}", order["id"].as_str().unwrap());
+    shop.until("the question", async || {
+        (staff.get(&path).await.ok()["attention"][0]["code"] == "late_payment").then_some(())
+    })
+    .await;
+    let choice = json!({"code": "late_payment", "decision": "revive"});
+    let taken = staff.post(&format!("{path}/decide"), &choice).await.ok();
+    assert_eq!((taken["status"].as_str(), &taken["attention"]), (Some("paid"), &json!([])));
+    assert!(stored(&shop, &order).lines.iter().all(|line| line.frozen.is_some()));
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_paid_before_the_database_was_restored_does_not_pay_again() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let order = draft(&shop, &customer).await;
+    paid_behind_our_back(&shop, &order).await;
+    shop.clock.advance_seconds(7 * 3600);
+    let problem = customer.post(&checkout(&order), &json!({})).await.refused(409, "order_not_payable");
+    assert!(problem["detail"].as_str().unwrap().contains("paid already"), "{problem}");
+    assert_eq!(stored(&shop, &order).status, Status::Paid);
+    assert_eq!(pages(&shop, &order).await.len(), 1);
+    // The event that comes after all changes nothing.
+    round(&shop).await;
+    quiet(&shop).await;
+    assert_eq!(stored(&shop, &order).attention, []);
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_for_an_order_nobody_knows_stands_on_the_front_page_until_it_is_back() {
+    let shop = deaf_shop().await;
+    let staff = shop.staff(Role::Owner).await;
+    let session = paid_before_the_restore(&shop, "01980000-0000-7000-8000-000000000001", "PS-000777", 4200).await;
+    let need = async || {
+        let needs = staff.get("/admin").await.ok()["needs"].clone();
+        let all = needs.as_array().unwrap().clone();
+        all.into_iter().find(|need| need["title"].as_str().unwrap().contains("PS-000777"))
+    };
+    round(&shop).await;
+    let shown = shop.until("the card", need).await;
+    assert_eq!(shown["kind"], "bad");
+    assert!(shown["title"].as_str().unwrap().contains("¥4,200"), "{shown}");
+    shop.sandbox().refund(&session, 4200).unwrap();
+    round(&shop).await;
+    shop.until("the card to go", async || need().await.is_none().then_some(())).await;
+    shop.app.stop().await;
+}
+
+/// Waits until no quick job is due or running.
+async fn quiet(shop: &TestShop) {
+    shop.until("the jobs that are due", async || {
+        let figures = shop.shop().queue().figures().unwrap();
+        (figures.quick.oldest_due.is_none() && figures.quick.running == 0).then_some(())
+    })
+    .await;
 }
