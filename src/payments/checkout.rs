@@ -275,41 +275,55 @@ pub async fn close_all(shop: &Shop, id: OrderId) -> Result<()> {
 
 async fn close_pages(shop: &Shop, id: OrderId) -> Result<()> {
     let attempts = table::attempts(&shop.store().read()?, id)?;
-    for attempt in attempts {
-        let session = match &attempt.session {
-            Some(session) => session.clone(),
-            // A page may have been made whose name we never heard. Saying the same again tells it.
-            None if attempt.new_session.expires_at > shop.now() && attempt.new_session.amount.minor > 0 => {
-                match shop.stripe().create_session(&attempt.new_session, &attempt.idempotency_key).await {
-                    Ok(session) => session.id,
-                    Err(error) if error.is_expiry_refused() => continue,
-                    Err(error) => match lost::page_after(shop, &attempt, &error).await? {
-                        Some(session) => session.id,
-                        None => continue,
-                    },
-                }
-            }
-            None => continue,
-        };
-        close(shop, id, &session).await?;
+    for attempt in attempts.iter().filter(|attempt| !attempt.is_over) {
+        if let Some(session) = page_name(shop, attempt).await? {
+            close(shop, id, &session).await?;
+        }
     }
     Ok(())
 }
+
+/// Stripe's name of the page that an attempt has made, if it can still be paid.
+async fn page_name(shop: &Shop, attempt: &Attempt) -> Result<Option<String>> {
+    if attempt.session.is_some() {
+        return Ok(attempt.session.clone());
+    }
+    if attempt.new_session.expires_at <= shop.now() || attempt.new_session.amount.minor == 0 {
+        return Ok(None);
+    }
+    // A page may have been made whose name we never heard. Saying the same again tells it.
+    match shop.stripe().create_session(&attempt.new_session, &attempt.idempotency_key).await {
+        Ok(session) => Ok(Some(session.id)),
+        Err(error) if error.is_expiry_refused() => Ok(None),
+        Err(error) => Ok(lost::page_after(shop, attempt, &error).await?.map(|session| session.id)),
+    }
+}
+
+/// Keys under which a page is asked to be closed: Stripe repeats a failure for as long as it knows the key.
+const CLOSING_KEYS: usize = 4;
 
 /// Closes a session at Stripe, or follows what it has become.
 ///
 /// # Errors
 /// Stripe silent.
 pub async fn close(shop: &Shop, order: OrderId, session: &str) -> Result<()> {
-    let key = format!("expire-{session}");
-    let session = match shop.stripe().expire_session(session, &key).await {
-        Ok(session) => session,
-        Err(error) if error.is_missing() => return Ok(()),
-        Err(StripeError::Refused { .. }) => match shop.stripe().session(session).await {
-            Ok(session) => session,
-            Err(error) => return Err(unavailable(order, &error).into()),
-        },
-        Err(error) => return Err(unavailable(order, &error).into()),
-    };
-    Ok(settle::apply(shop, order, session).await?)
+    for time in 1..=CLOSING_KEYS {
+        let key = if time == 1 { format!("expire-{session}") } else { format!("expire-{session}-{time}") };
+        let error = match shop.stripe().expire_session(session, &key).await {
+            Ok(closed) => return Ok(settle::apply(shop, order, closed).await?),
+            Err(error) if error.is_missing() => return Ok(()),
+            Err(error) => error,
+        };
+        let is_told = matches!(error, StripeError::Refused { retry: false, .. }) || error.must_be_looked_up();
+        if !is_told {
+            return Err(unavailable(order, &error).into());
+        }
+        // It was paid or closed by somebody else, or Stripe says no more than that it failed once.
+        let now = shop.stripe().session(session).await.map_err(|error| unavailable(order, &error))?;
+        if now.status != SessionStatus::Open {
+            return Ok(settle::apply(shop, order, now).await?);
+        }
+    }
+    tracing::error!(%order, "a payment page is still open after all that was tried");
+    Err(Refusal::new(Code::PaymentsUnavailable, "payments.unavailable").retry_after(30).into())
 }

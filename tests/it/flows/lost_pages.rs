@@ -209,3 +209,30 @@ async fn quiet(shop: &TestShop) {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_closed_whatever_becomes_of_the_call_that_closes_it() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let order = draft(&shop, &customer).await;
+    let reopen = format!("/orders/{}/reopen", order["id"].as_str().unwrap());
+    for mishap in Mishap::ALL {
+        let page = customer.post(&checkout(&order), &json!({})).await.ok();
+        let session = page["order"]["stripe_checkout_session_id"].as_str().unwrap().to_owned();
+        shop.sandbox().faults().once(&format!("/v1/checkout/sessions/{session}/expire"), mishap);
+        let mut clicks = 1;
+        while customer.post(&reopen, &json!({})).await.status == 503 {
+            assert!(clicks < 3, "{mishap:?}");
+            clicks += 1;
+        }
+        assert_eq!(stored(&shop, &order).status, Status::Draft, "{mishap:?}");
+        assert!(shop.sandbox().act(&session, Action::Pay).is_err(), "{mishap:?}: the page still takes money");
+    }
+    // What is over is not asked about again.
+    shop.sandbox().faults().record();
+    customer.post(&checkout(&order), &json!({})).await.ok();
+    customer.post(&reopen, &json!({})).await.ok();
+    let calls = shop.sandbox().faults().calls();
+    assert_eq!(calls.iter().filter(|call| call.path.ends_with("/expire")).count(), 1);
+    shop.app.stop().await;
+}
