@@ -38,7 +38,7 @@ pub use model::{
 };
 pub use payment::{
     Begun, MarkedPaid, PaidBy, Received, add_attention, back_to_draft, begin_payment, clear_attention, design_settled,
-    mark_expired, mark_failed, mark_paid, mark_processing, order_changed, remind, revive, set_intent,
+    gone_back, mark_expired, mark_failed, mark_paid, mark_processing, order_changed, remind, revive, set_intent,
     set_stripe_session,
 };
 pub use rules::decisions;

@@ -533,13 +533,32 @@ pub fn add_attention(tx: &WriteTx, id: OrderId, code: &str, values: &[(&str, Str
 /// As [`add_attention`].
 pub fn clear_attention(tx: &WriteTx, id: OrderId, code: &str, now: Moment) -> Result<Order> {
     let mut order = require(tx, id)?;
-    let (decided, open): (Vec<_>, Vec<_>) = order.attention.drain(..).partition(|entry| entry.code == code);
-    order.attention = open;
-    if !decided.is_empty() {
-        order.decided.extend(decided);
+    if decide(&mut order, code) {
         save(tx, &mut order, now)?;
     }
     Ok(order)
+}
+
+/// Takes an attention entry away from a row at hand, so that the same news does not bring it back. False where there is none.
+pub(super) fn decide(order: &mut Order, code: &str) -> bool {
+    let (decided, open): (Vec<_>, Vec<_>) = order.attention.drain(..).partition(|entry| entry.code == code);
+    order.attention = open;
+    let is_any = !decided.is_empty();
+    // A print file may fail again, of which nothing tells one time from another.
+    order.decided.extend(decided.into_iter().filter(|entry| !rules::PRINT_ATTENTION.contains(&entry.code.as_str())));
+    is_any
+}
+
+/// All of a payment has gone back, so nothing about it is left to decide.
+///
+/// # Errors
+/// As [`add_attention`].
+pub fn gone_back(tx: &WriteTx, id: OrderId, intent: &str, now: Moment) -> Result<()> {
+    let mut order = require(tx, id)?;
+    if answer_money(&mut order, Some(intent)) {
+        save(tx, &mut order, now)?;
+    }
+    Ok(())
 }
 
 /// A design's print file is there, or cannot be made for good: its paid lines go on, or on hold. Called in the transaction that

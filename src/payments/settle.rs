@@ -210,6 +210,11 @@ fn after_payment(tx: &WriteTx, shop: &Shop, id: OrderId, news: &News, now: Momen
     for refund in &news.refunds {
         refunds::heard(tx, shop, id, refund, now)?;
     }
+    if let Some(intent) = &news.session.intent
+        && intent.charge.as_ref().is_some_and(|charge| charge.refunded)
+    {
+        orders::gone_back(tx, id, &intent.id, now)?;
+    }
     for dispute in &news.disputes {
         disputes::heard(tx, shop, id, dispute, now)?;
     }

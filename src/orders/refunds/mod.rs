@@ -349,7 +349,9 @@ fn told(tx: &WriteTx, shop: &Shop, row: &Refund, now: Moment) -> Result<()> {
             let entry =
                 HistoryEntry::new(now, Actor::Stripe, "refund_failed").with("amount", &money).with("reason", why);
             super::table::record(tx, row.order, &entry)?;
-            raise(&mut order, "refund_failed", &[("amount", money), ("reason", why.to_owned())], now);
+            // Its name tells one failure from another of the same amount.
+            let values = [("amount", money), ("reason", why.to_owned()), ("refund", row.id.to_string())];
+            raise(&mut order, "refund_failed", &values, now);
         }
     }
     let mut row = row.clone();

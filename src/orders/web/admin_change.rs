@@ -11,7 +11,7 @@ use crate::orders::means;
 use crate::orders::model::{
     Actor, HistoryEntry, Hold, LineId, Order, OrderId, Production, StaffNote, Status, Tracking,
 };
-use crate::orders::payment::{call_off, require, save};
+use crate::orders::payment::{decide, call_off, require, save};
 use crate::orders::rules;
 use crate::orders::table;
 use crate::people::May;
@@ -162,9 +162,7 @@ pub(super) fn change(tx: &WriteTx, visit: &Visit, id: OrderId, form: StaffForm) 
         entries.push(HistoryEntry::new(now, by(), "noted"));
     }
     if let Some(code) = form.resolve {
-        let count = order.attention.len();
-        order.attention.retain(|entry| entry.code != code);
-        if order.attention.len() == count {
+        if !decide(&mut order, &code) {
             return Err(Refusal::field("resolve", Message::new("orders.attention_unknown")).into());
         }
         entries.push(HistoryEntry::new(now, by(), "resolved"));

@@ -187,3 +187,34 @@ async fn money_for_a_cancelled_order_is_taken_or_given_back_by_a_decision() {
     }
     shop.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_about_money_that_was_dealt_with_stays_so() {
+    let shop = TestShop::start_with(&[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
+    let staff = shop.staff(Role::Manager).await;
+    let customer = shop.visitor();
+    // One question is called dealt with by hand; the other is answered in Stripe's dashboard.
+    for by_hand in [true, false] {
+        let (placed, session) = shop.order_at_checkout(&customer).await;
+        let id = placed["id"].as_str().unwrap().to_owned();
+        let path = format!("/admin/orders/{id}");
+        staff.put(&path, &json!({"status": "cancelled"})).await.ok();
+        shop.sandbox().act(&session, Action::Pay).unwrap();
+        until(&shop, &staff, &id, "the question", |order| order["attention"][0]["code"] == "paid_after_cancel").await;
+        if by_hand {
+            staff.put(&path, &json!({"resolve": "paid_after_cancel"})).await.ok();
+        } else {
+            shop.sandbox().refund(&session, placed["amount"].as_i64().unwrap()).unwrap();
+            until(&shop, &staff, &id, "the question to go", |order| order["attention"] == json!([])).await;
+        }
+        for _ in 0..2 {
+            petstar::payments::reconcile(shop.shop()).await.unwrap();
+            customer.clone().browsing().get(&format!("/orders/{id}/return")).await;
+        }
+        let after = order(&staff, &id).await;
+        assert_eq!(after["attention"], json!([]), "the question is back");
+        let history = after["history"].as_array().unwrap();
+        assert_eq!(history.iter().filter(|entry| entry["what"] == "money_not_fitting").count(), 1);
+    }
+    shop.app.stop().await;
+}
