@@ -1,5 +1,6 @@
 //! Changing a piece after it was paid: staff open it with a word to the customer, who changes photo or text and approves, and the line goes on.
 
+use super::disputes;
 use super::letters;
 use super::model::{Actor, HistoryEntry, Hold, LineId, Order, OrderId, Production};
 use super::payment::{look_at_holds, print_of, require, save};
@@ -101,6 +102,7 @@ pub fn approve(
             *line = rules::settle_print(line, print);
         }
     }
+    disputes::keep_held(tx, &mut order)?;
     look_at_holds(tx, shop, &mut order, now)?;
     save(tx, &mut order, now)?;
     table::record(tx, id, &HistoryEntry::new(now, by, "change_approved"))?;

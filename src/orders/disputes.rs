@@ -2,7 +2,7 @@
 //! owner until when evidence is taken; a lost one stays as an open question.
 
 use super::letters;
-use super::model::{Actor, HistoryEntry, Hold, Order, OrderId, Production};
+use super::model::{Actor, HistoryEntry, Hold, Line, Order, OrderId, Production};
 use super::payment::{raise, require, save, settle_prints};
 use crate::kernel::Fault;
 use crate::kernel::{Currency, Moment, Money, Result};
@@ -104,13 +104,35 @@ pub fn heard(tx: &WriteTx, shop: &Shop, id: OrderId, news: &stripe::Dispute, now
     Ok(super::table::record(tx, id, &entry)?)
 }
 
+/// True while a bank wants the order's money back, and after it got it.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn stand(tx: &impl Snapshot, order: OrderId) -> Result<bool, Fault> {
+    Ok(of_order(tx, order)?.iter().any(|dispute| dispute.state != DisputeState::Won))
+}
+
+/// Holds again what goes on in a row at hand although a bank wants its money back.
+///
+/// # Errors
+/// A database that cannot be read.
+pub(super) fn keep_held(tx: &impl Snapshot, order: &mut Order) -> Result<(), Fault> {
+    if stand(tx, order.id)? {
+        hold(order);
+    }
+    Ok(())
+}
+
 /// Nothing is printed or packed for money that may be gone.
 fn hold(order: &mut Order) {
-    for line in &mut order.lines {
-        if !matches!(line.production, Production::Packed | Production::OnHold) {
-            line.hold = Some(Hold::Disputed { was: line.production });
-            line.production = Production::OnHold;
-        }
+    order.lines.iter_mut().for_each(hold_line);
+}
+
+/// What is on hold already stays so for its own reason.
+pub(super) fn hold_line(line: &mut Line) {
+    if !matches!(line.production, Production::Packed | Production::OnHold) {
+        line.hold = Some(Hold::Disputed { was: line.production });
+        line.production = Production::OnHold;
     }
 }
 
@@ -121,7 +143,7 @@ fn release(tx: &WriteTx, order: &mut Order) -> Result<(), Fault> {
             line.hold = None;
         }
     }
-    // The print file may have come about, or failed, meanwhile.
+    // The print file may have come about, or failed, meanwhile; and there may be another dispute.
     settle_prints(tx, order)
 }
 

@@ -4,6 +4,7 @@
 use super::basket;
 use super::coupons::{self, User};
 use super::delivery;
+use super::disputes;
 use super::letters;
 use super::means;
 use super::model::{
@@ -430,7 +431,7 @@ pub(super) fn settle_prints(tx: &impl Snapshot, order: &mut Order) -> Result<(),
             }
         }
     }
-    Ok(())
+    disputes::keep_held(tx, order)
 }
 
 fn needs_decision(tx: &WriteTx, mut order: Order, code: &str, received: &Received, now: Moment) -> Result<MarkedPaid> {
@@ -585,6 +586,8 @@ pub fn design_settled(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -
         if !changed {
             continue;
         }
+        // A line that waited for its print has no business going on now.
+        disputes::keep_held(tx, &mut order)?;
         let what = match print {
             Print::Ready => "print_ready",
             Print::Differs(_) => "print_differs",

@@ -5,7 +5,7 @@ use crate::designs::{Design, DesignId, Status as DesignStatus};
 use crate::kernel::Moment;
 use crate::kernel::{Currency, Money};
 use crate::orders::disputes;
-use crate::orders::model::{PaymentStatus, Production, Status};
+use crate::orders::model::{Hold, PaymentStatus, Production, Status};
 use crate::orders::payment::*;
 use crate::orders::refunds::{self, Asked, Refund, RefundId, RefundState};
 use crate::orders::rules::tests::an_order;
@@ -393,6 +393,52 @@ async fn a_dispute_stops_the_work_until_it_is_settled() {
     assert_eq!(hear(news("needs_response", 1_780_000_000)).await.attention.len(), 0, "old news");
     let mails = mails::of_order(&room.shop.store().read().unwrap(), id.into()).unwrap();
     assert_eq!(mails.iter().filter(|mail| mail.kind == "order_disputed").count(), 1);
+}
+
+#[tokio::test]
+async fn a_dispute_holds_what_was_held_for_its_print() {
+    let room = Room::open();
+    let id = room.paid(&room.customer()).await;
+    room.settle(id, Some("photo damaged")).await;
+    let hear = async |name: &str, status: &str| {
+        let news = stripe::Dispute {
+            id: name.into(),
+            status: status.into(),
+            amount: Some(3960),
+            currency: Some("jpy".into()),
+            reason: None,
+            evidence_due_by: None,
+        };
+        let now = room.shop.now();
+        room.write(move |tx, shop| disputes::heard(tx, shop, id, &news, now)).await.unwrap();
+        room.order(id).lines[0].clone()
+    };
+    let line = hear("du_1", "needs_response").await;
+    assert!(matches!(line.hold, Some(Hold::FinalFailed { .. })));
+    room.settle(id, None).await;
+    let line = room.order(id).lines[0].clone();
+    assert_eq!(
+        (line.production, line.hold),
+        (Production::OnHold, Some(Hold::Disputed { was: Production::ReadyToPrint }))
+    );
+
+    // The print room takes a hold of its own off, and the dispute's is there; that one it may take off knowingly.
+    let owner = room.staff(Role::Owner).await;
+    let path = format!("/admin/orders/{id}/lines/{}", line.id);
+    let go_on = json!({"production": "ready_to_print"});
+    let stop = json!({"production": "on_hold", "reason": "the colour is wrong"});
+    for (wish, hold) in [(&go_on, None), (&stop, Some("staff")), (&go_on, Some("disputed")), (&go_on, None)] {
+        room.send("PUT", &path, &owner, wish.clone()).await.ok();
+        let now = serde_json::to_value(&room.order(id).lines[0].hold).unwrap();
+        assert_eq!(now["cause"].as_str(), hold, "{now}");
+    }
+    // Of two disputes one that is won frees nothing, and a lost one stays in the way.
+    hear("du_2", "needs_response").await;
+    assert_eq!(hear("du_1", "won").await.production, Production::OnHold);
+    assert_eq!(hear("du_2", "lost").await.production, Production::OnHold);
+    room.settle(id, Some("photo damaged")).await;
+    room.settle(id, None).await;
+    assert_eq!(room.order(id).lines[0].production, Production::OnHold);
 }
 
 #[tokio::test]

@@ -6,12 +6,13 @@ use crate::designs;
 use crate::kernel::text::{clean_block, clean_line};
 use crate::kernel::{Code, Error, Fault, Message, Moment, Refusal, Result};
 use crate::orders::access::read_id;
+use crate::orders::disputes;
 use crate::orders::letters;
 use crate::orders::means;
 use crate::orders::model::{
     Actor, HistoryEntry, Hold, LineId, Order, OrderId, Production, StaffNote, Status, Tracking,
 };
-use crate::orders::payment::{decide, call_off, require, save};
+use crate::orders::payment::{call_off, decide, require, save};
 use crate::orders::rules;
 use crate::orders::table;
 use crate::people::May;
@@ -328,7 +329,12 @@ pub(super) fn move_line(
         designs::set_staff_unlocked(tx, design.id, false, now)?;
     }
     let ready = design.is_some_and(|design| is_ready(&design, line));
-    let moved = rules::move_production(&order, line, to, &reason, ready)?;
+    let mut moved = rules::move_production(&order, line, to, &reason, ready)?;
+    // Whoever takes another hold off may not know of the dispute. To let its own hold go is a decision, and is kept to.
+    let of_dispute = matches!(line.hold, Some(Hold::Disputed { .. }));
+    if line.production == Production::OnHold && !of_dispute && disputes::stand(tx, id)? {
+        disputes::hold_line(&mut moved);
+    }
     let what = format!("line_{}", moved.production.name());
     order.lines[at] = moved;
     let causes: Vec<_> = order.lines.iter().filter_map(rules::print_attention).collect();
