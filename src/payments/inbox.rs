@@ -6,7 +6,7 @@ use super::table::{self, EventRow, Outcome};
 use super::unclaimed::{self, Told};
 use crate::kernel::{Fault, Moment};
 use crate::orders::{self, OrderId};
-use crate::queue::{self, NewJob};
+use crate::queue::{self, JobRow, JobStatus, NewJob};
 use crate::shop::Shop;
 use crate::store::{Snapshot, WriteTx};
 use crate::stripe::Event;
@@ -71,6 +71,46 @@ pub async fn work_on(shop: &Shop, id: &str) -> Result<Outcome, Fault> {
     };
     shop.store().write(write).await?;
     Ok(outcome)
+}
+
+/// Jobs looked at in one round.
+const GIVEN_UP: usize = 200;
+
+/// Puts events back in line whose job has given up while Stripe was silent. One that fails again and again rests longer each time, so that
+/// it neither fills the queue nor the owner's letter box.
+///
+/// # Errors
+/// A database that cannot be read or written.
+pub async fn revive(shop: &Shop) -> Result<(), Fault> {
+    let now = shop.now();
+    let given_up = {
+        let tx = shop.store().read()?;
+        let failed = queue::list(&tx, Some(JobStatus::Failed), Some(STRIPE_EVENT.name), None, GIVEN_UP)?;
+        failed.into_iter().filter(|job| has_rested(job, now)).map(|job| job.id).collect::<Vec<_>>()
+    };
+    if given_up.is_empty() {
+        return Ok(());
+    }
+    let count = given_up.len();
+    let write = move |tx: &WriteTx| {
+        for id in given_up {
+            let Some(job) = queue::job(tx, id)? else { continue };
+            let event = table::event(tx, job.payload["event"].as_str().unwrap_or_default())?;
+            if event.is_some_and(|event| event.outcome == Outcome::Waiting) {
+                queue::retry(tx, id, now)?;
+            }
+        }
+        Ok::<_, Fault>(())
+    };
+    shop.store().write(write).await?;
+    tracing::info!(count, "events whose jobs had given up are worked on again");
+    Ok(())
+}
+
+/// For as long as it has been tried in vain, and a minute at least.
+fn has_rested(job: &JobRow, now: Moment) -> bool {
+    let Some(ended) = job.completed_at else { return false };
+    now.millis_since(ended) >= ended.millis_since(job.created_at).max(60_000)
 }
 
 fn find_order(tx: &impl Snapshot, event: &Event) -> Result<Option<OrderId>, Fault> {

@@ -24,13 +24,17 @@ const PAGES: usize = 20;
 pub async fn reconcile(shop: &Shop) -> Result<(), Fault> {
     // Events first: they cost one call however many orders wait.
     let events = missed_events(shop).await;
-    if events.is_ok() {
-        shop.kept(Contact::default).0.store(shop.now().unix_millis(), Ordering::Relaxed);
-    }
+    let revived = match &events {
+        Ok(()) => {
+            shop.kept(Contact::default).0.store(shop.now().unix_millis(), Ordering::Relaxed);
+            inbox::revive(shop).await
+        }
+        Err(_) => Ok(()),
+    };
     let open = open_payments(shop).await;
     let cancelled = cancelled_with_open_page(shop).await;
     let refunds = open_refunds(shop).await;
-    events.and(open).and(cancelled).and(refunds)
+    events.and(revived).and(open).and(cancelled).and(refunds)
 }
 
 /// When Stripe last answered, in milliseconds; 0 before the first time.

@@ -236,3 +236,34 @@ async fn a_page_is_closed_whatever_becomes_of_the_call_that_closes_it() {
     assert_eq!(calls.iter().filter(|call| call.path.ends_with("/expire")).count(), 1);
     shop.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_job_gave_up_is_worked_on_when_stripe_answers_again() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let (order, session) = shop.order_at_checkout(&customer).await;
+    shop.sandbox().act(&session, Action::Pay).unwrap();
+    // Only the list of events can be had.
+    shop.sandbox().faults().each(|call| (call.path != "/v1/events").then_some(Mishap::ErrorBefore(500)));
+    assert!(petstar::payments::reconcile(shop.shop()).await.is_err());
+    let staff = shop.staff(Role::Owner).await;
+    shop.until("the jobs to give up", async || {
+        shop.clock.advance_seconds(200);
+        shop.shop().queue().nudge();
+        let jobs = staff.get("/admin/jobs?kind=stripe.event&limit=100").await.ok();
+        let jobs = jobs["items"].as_array().unwrap().clone();
+        (!jobs.is_empty() && jobs.iter().all(|job| job["status"] == "failed")).then_some(())
+    })
+    .await;
+    shop.sandbox().faults().calm();
+    // They rest for as long as they were tried in vain.
+    shop.clock.advance_seconds(2 * 86_400);
+    round(&shop).await;
+    shop.until("the events to be worked on", async || {
+        let waiting = staff.get("/admin/stripe-events?outcome=waiting").await.ok();
+        (waiting["items"] == json!([])).then_some(())
+    })
+    .await;
+    assert_eq!(stored(&shop, &order).status, Status::Paid);
+    shop.app.stop().await;
+}
