@@ -5,7 +5,7 @@ use super::{checkout, inbox, lost, refund, settle};
 use crate::kernel::{Error, Fault, Moment};
 use crate::orders::{self, PaymentStatus, Status, refunds};
 use crate::shop::Shop;
-use crate::store::Order as Scan;
+use crate::store::{Order as Scan, Snapshot};
 use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -67,8 +67,8 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
     let mut after = place.0.lock().map(|at| *at).unwrap_or_default();
     let mut asked = 0;
     let mut lost = Vec::new();
-    let mut trouble = Ok(());
-    let mut in_a_row = 0;
+    let mut patience = Patience::default();
+    let mut is_silent = false;
     'round: while asked < ROUND {
         let waiting = waiting(shop, after)?;
         let is_last = waiting.len() < 50;
@@ -87,15 +87,9 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
                 _ => {}
             }
             asked += 1;
-            match settle::settle(shop, order.id).await {
-                Ok(()) => in_a_row = 0,
-                Err(fault) => {
-                    in_a_row += u32::from(matches!(fault, Fault::Remote(_)));
-                    trouble = Err(fault);
-                }
-            }
-            // With Stripe silent the others would only wait for the same answer; the next round goes on behind them.
-            if in_a_row == SILENT {
+            // The next round goes on behind those that Stripe did not answer about.
+            is_silent = patience.is_over(settle::settle(shop, order.id).await);
+            if is_silent {
                 break 'round;
             }
         }
@@ -107,7 +101,10 @@ async fn open_payments(shop: &Shop) -> Result<(), Fault> {
     if let Ok(mut at) = place.0.lock() {
         *at = after;
     }
-    if lost.is_empty() || in_a_row == SILENT { trouble } else { trouble.and(lost::look_for(shop, lost).await) }
+    if lost.is_empty() || is_silent {
+        return patience.trouble;
+    }
+    patience.trouble.and(lost::look_for(shop, lost).await)
 }
 
 /// Reminds customers who are to pay at a store and have less than a day left.
@@ -136,29 +133,112 @@ pub async fn remind(shop: &Shop) -> Result<(), Fault> {
     }
 }
 
-/// An order called off by staff may still have a page that could be paid.
+/// An order called off by staff may still have a page that could be paid. The newest are looked at in each round, the others in turn.
 async fn cancelled_with_open_page(shop: &Shop) -> Result<(), Fault> {
-    let recent = shop.now().plus_days(-2);
-    let cancelled = orders::in_status(&shop.store().read()?, Status::Cancelled, None, Scan::Falling, ROUND)?;
-    for order in cancelled.iter().filter(|order| order.cancelled_at.is_some_and(|at| at > recent)) {
-        let Some(session) = &order.stripe_checkout_session_id else { continue };
-        match checkout::close(shop, order.id, session).await {
-            Ok(()) | Err(Error::Refused(_)) => {}
-            Err(Error::Faulted(fault)) => return Err(fault),
+    let place = shop.kept(CancelledPlace::default);
+    let after = place.0.lock().map(|at| *at).unwrap_or_default();
+    let (open, next) = {
+        let tx = shop.store().read()?;
+        let newest = orders::in_status(&tx, Status::Cancelled, None, Scan::Falling, ROUND)?;
+        let in_turn = match after {
+            Some(_) => orders::in_status(&tx, Status::Cancelled, after, Scan::Falling, ROUND)?,
+            None => Vec::new(),
+        };
+        let last = if after.is_some() { &in_turn } else { &newest };
+        let next = last.last().map(|order| (order.created_at, order.id)).filter(|_| last.len() == ROUND);
+        let mut open = Vec::new();
+        for order in newest.iter().chain(&in_turn) {
+            if has_open_page(&tx, shop, order)? && !open.contains(&order.id) {
+                open.push(order.id);
+            }
+        }
+        (open, next)
+    };
+    if let Ok(mut at) = place.0.lock() {
+        *at = next;
+    }
+    let mut patience = Patience::default();
+    for id in open {
+        let closed = match checkout::close_all(shop, id).await {
+            Ok(()) => Ok(()),
+            // Stripe could not be asked; the next round comes.
+            Err(Error::Refused(refusal)) => Err(Fault::Remote(format!("a page stays open: {}", refusal.detail.key))),
+            Err(Error::Faulted(fault)) => Err(fault),
+        };
+        if patience.is_over(closed) {
+            break;
         }
     }
-    Ok(())
+    patience.trouble
 }
+
+/// Where the last round stopped among the orders that were called off.
+#[derive(Default)]
+struct CancelledPlace(Mutex<Option<orders::Place>>);
+
+/// Nothing is asked about pages that are known to be over, nor two days after they ran out.
+fn has_open_page(tx: &impl Snapshot, shop: &Shop, order: &orders::Order) -> Result<bool, Fault> {
+    let since = shop.now().plus_days(-2);
+    let is_open = |attempt: &Attempt| !attempt.is_over && attempt.new_session.expires_at > since;
+    Ok(table::attempts(tx, order.id)?.iter().any(is_open))
+}
+
+/// Goes on past what fails alone, and stops where Stripe is silent for all.
+struct Patience {
+    in_a_row: u32,
+    trouble: Result<(), Fault>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience { in_a_row: 0, trouble: Ok(()) }
+    }
+}
+
+impl Patience {
+    /// True when those behind would only wait for the same silence.
+    fn is_over(&mut self, outcome: Result<(), Fault>) -> bool {
+        match outcome {
+            Ok(()) => self.in_a_row = 0,
+            Err(fault) => {
+                self.in_a_row += u32::from(matches!(fault, Fault::Remote(_)));
+                self.trouble = Err(fault);
+            }
+        }
+        self.in_a_row >= SILENT
+    }
+}
+
+/// Refunds looked at in one round; the next one goes on behind them.
+const REFUNDS: usize = 50;
+
+/// Where the last round stopped among open refunds.
+#[derive(Default)]
+struct RefundPlace(Mutex<Option<refunds::Place>>);
 
 /// Refunds that Stripe has not heard of yet, or has not told the end of.
 async fn open_refunds(shop: &Shop) -> Result<(), Fault> {
-    for refund in refunds::each_open(&shop.store().read()?, 50)? {
-        match refund.stripe {
-            Some(_) => settle::settle(shop, refund.order).await?,
-            None => refund::carry_out(shop, refund.order, refund.id).await?,
+    let place = shop.kept(RefundPlace::default);
+    let mut after = place.0.lock().map(|at| *at).unwrap_or_default();
+    let rows = refunds::each_open(&shop.store().read()?, after, REFUNDS)?;
+    let is_last = rows.len() < REFUNDS;
+    let mut patience = Patience::default();
+    let mut is_silent = false;
+    for refund in rows {
+        after = Some((refund.order, refund.id));
+        let asked = match refund.stripe {
+            Some(_) => settle::settle(shop, refund.order).await,
+            None => refund::carry_out(shop, refund.order, refund.id).await,
+        };
+        is_silent = patience.is_over(asked);
+        if is_silent {
+            break;
         }
     }
-    Ok(())
+    if let Ok(mut at) = place.0.lock() {
+        *at = after.filter(|_| !is_last || is_silent);
+    }
+    patience.trouble
 }
 
 async fn missed_events(shop: &Shop) -> Result<(), Fault> {

@@ -6,7 +6,7 @@
 mod effects;
 mod table;
 
-pub use table::{FOLLOWING, check, each_open, find, follow, of_order, orphans};
+pub use table::{FOLLOWING, Place, check, each_open, find, follow, of_order, orphans};
 
 use super::model::{Actor, HistoryEntry, Order, OrderId, PaymentStatus};
 use super::payment::{raise, require, save};

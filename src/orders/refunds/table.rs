@@ -3,7 +3,7 @@
 use super::{Refund, RefundId, RefundState, given_back};
 use crate::kernel::Fault;
 use crate::orders::model::{Order, OrderId};
-use crate::store::{Counter, Index, Order as Direction, Snapshot, Table, WriteTx, derived};
+use crate::store::{Counter, Index, Order as Direction, Page, Snapshot, Table, WriteTx, derived};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -39,12 +39,15 @@ pub fn of_order(tx: &impl Snapshot, order: OrderId) -> Result<Vec<Refund>, Fault
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-/// Refunds that have not come to an end, at most `limit`.
+/// Where a refund stands among those that are open.
+pub type Place = (OrderId, RefundId);
+
+/// Refunds that have not come to an end, behind `after`, at most `limit`.
 ///
 /// # Errors
 /// A database that cannot be read.
-pub fn each_open(tx: &impl Snapshot, limit: usize) -> Result<Vec<Refund>, Fault> {
-    let keys = OPEN.range(tx, .., Direction::Rising, limit)?;
+pub fn each_open(tx: &impl Snapshot, after: Option<Place>, limit: usize) -> Result<Vec<Refund>, Fault> {
+    let keys = OPEN.page(tx, Page { after, order: Direction::Rising, limit })?;
     keys.iter().filter_map(|key| REFUNDS.get(tx, key).transpose()).collect()
 }
 

@@ -267,3 +267,49 @@ async fn an_event_whose_job_gave_up_is_worked_on_when_stripe_answers_again() {
     assert_eq!(stored(&shop, &order).status, Status::Paid);
     shop.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_cancelled_order_is_closed_once_and_a_stubborn_refund_holds_nobody_up() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let staff = shop.staff(Role::Owner).await;
+    let (order, session) = shop.order_at_checkout(&customer).await;
+    staff.put(&format!("/admin/orders/{}", order["id"].as_str().unwrap()), &json!({"status": "cancelled"})).await.ok();
+    round(&shop).await;
+    assert!(shop.sandbox().act(&session, Action::Pay).is_err(), "the page still takes money");
+    shop.sandbox().faults().record();
+    round(&shop).await;
+    let asked = shop.sandbox().faults().calls();
+    assert!(!asked.iter().any(|call| call.path.contains(&session)), "{asked:?}");
+
+    let mut paid = Vec::new();
+    for _ in 0..2 {
+        let (order, session) = shop.order_at_checkout(&customer).await;
+        shop.sandbox().act(&session, Action::Pay).unwrap();
+        round(&shop).await;
+        paid.push(stored(&shop, &order));
+    }
+    quiet(&shop).await;
+    let is_refund = |path: &str| path.starts_with("/v1/refunds");
+    shop.sandbox().faults().each(move |call| is_refund(&call.path).then_some(Mishap::ErrorBefore(500)));
+    for order in &paid {
+        let wish = json!({"reason": "too dark"});
+        assert_eq!(staff.post(&format!("/admin/orders/{}/refunds", order.id), &wish).await.status, 201);
+    }
+    // The jobs wait by the clock, which stands. Stripe answers about the second payment only.
+    let first = paid[0].stripe_payment_intent_id.clone().unwrap();
+    let is_about = move |text: &str| text.contains(&first);
+    shop.sandbox().faults().each(move |call| {
+        (is_refund(&call.path) && (is_about(&call.body) || is_about(&call.query))).then_some(Mishap::ErrorBefore(500))
+    });
+    assert!(petstar::payments::reconcile(shop.shop()).await.is_err());
+    let left = async |at: usize| {
+        let list = staff.get(&format!("/admin/orders/{}/refunds", paid[at].id)).await.ok();
+        list["items"][0]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((left(0).await, left(1).await), ("pending".to_owned(), "succeeded".to_owned()));
+    shop.sandbox().faults().calm();
+    round(&shop).await;
+    assert_eq!(left(0).await, "succeeded");
+    shop.app.stop().await;
+}
