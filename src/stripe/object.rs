@@ -144,12 +144,28 @@ impl Session {
     }
 }
 
-/// Where and until when a customer can pay at a convenience store.
+/// Where and until when a customer can pay by a means that takes days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voucher {
     pub expires_at: Option<Moment>,
     /// Stripe's page with the instructions.
     pub url: Option<String>,
+}
+
+impl Voucher {
+    /// Of an intent's `next_action`: `konbini_display_details`, `multibanco_display_details`, `oxxo_display_details`, `boleto_display_details`
+    /// and whatever else has a page of instructions, and bank transfers to Stripe (docs.stripe.com/api/payment_intents/object).
+    fn read(action: &Value) -> Option<Voucher> {
+        let members = action.as_object()?;
+        let shown = members.iter().filter(|(name, _)| name.ends_with("_display_details"));
+        let details = shown.map(|(_, details)| details).find(|details| details.is_object());
+        if let Some(details) = details {
+            let ends = moment(details, "expires_at").or_else(|| moment(details, "expires_after"));
+            return Some(Voucher { expires_at: ends, url: text(details, "hosted_voucher_url") });
+        }
+        let transfer = members.get("display_bank_transfer_instructions")?;
+        Some(Voucher { expires_at: None, url: text(transfer, "hosted_instructions_url") })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,11 +190,7 @@ pub struct PaymentIntent {
 
 impl PaymentIntent {
     pub fn read(value: &Value) -> Option<PaymentIntent> {
-        let voucher =
-            value.get("next_action").and_then(|action| action.get("konbini_display_details")).map(|details| Voucher {
-                expires_at: moment(details, "expires_at"),
-                url: text(details, "hosted_voucher_url"),
-            });
+        let voucher = value.get("next_action").and_then(Voucher::read);
         Some(PaymentIntent {
             id: text(value, "id")?,
             status: IntentStatus::read(value, "status"),
@@ -332,6 +344,33 @@ mod tests {
         assert_eq!(session.money(), None);
         assert_eq!(session.status.word(), "paused");
         assert_eq!((session.payment_intent, session.livemode), (None, false));
+    }
+
+    #[test]
+    fn every_means_that_takes_days_has_its_instructions() {
+        let read = |action: Value| {
+            let intent =
+                PaymentIntent::read(&json!({"id": "pi_1", "status": "requires_action", "next_action": action}));
+            intent.unwrap().voucher.map(|voucher| (voucher.url, voucher.expires_at.map(|at| at.unix_seconds())))
+        };
+        let page = Some("https://payments.stripe.com/v/1".to_owned());
+        for (name, ends) in [
+            ("konbini", "expires_at"),
+            ("multibanco", "expires_at"),
+            ("boleto", "expires_at"),
+            ("oxxo", "expires_after"),
+        ] {
+            let kind = format!("{name}_display_details");
+            let details =
+                json!({"hosted_voucher_url": "https://payments.stripe.com/v/1", ends: 1_780_000_000, "number": "123"});
+            let action = json!({"type": kind, &kind: details});
+            assert_eq!(read(action), Some((page.clone(), Some(1_780_000_000))), "{name}");
+        }
+        let transfer = json!({"type": "display_bank_transfer_instructions", "display_bank_transfer_instructions": {
+            "amount_remaining": 5000, "currency": "jpy", "hosted_instructions_url": "https://payments.stripe.com/v/1"}});
+        assert_eq!(read(transfer), Some((page, None)));
+        assert_eq!(read(json!({"type": "redirect_to_url", "redirect_to_url": {"url": "https://bank.example"}})), None);
+        assert_eq!(read(Value::Null), None);
     }
 
     #[test]
