@@ -4,7 +4,7 @@ use crate::kernel::{Lang, Message, Moment};
 use crate::people;
 use crate::shop::Shop;
 use crate::stripe::probe::{Probed, probe};
-use crate::stripe::{API_VERSION, Mode, Stripe, StripeConfig, WANTED_EVENTS, WebhookEndpoint};
+use crate::stripe::{API_VERSION, Event, EventsFrom, Mode, Stripe, StripeConfig, WANTED_EVENTS, WebhookEndpoint};
 use crate::web::{Page, Problem, Reply, View, Visit, words};
 use askama::Template;
 use serde::Serialize;
@@ -124,6 +124,9 @@ pub async fn look(shop: &Shop) -> Vec<Finding> {
     }
     look_at_address(shop, keys.is_live(), &mut found);
     reach_webhook(shop, &secrets, &mut found).await;
+    // Our own event proves the way, and that we know our secrets; only Stripe's prove that they are the right ones.
+    let warned = warning(shop).filter(|warning| found.iter().all(|finding| finding.message.key != warning.key));
+    found.extend(warned.map(wrong));
     found
 }
 
@@ -151,12 +154,42 @@ async fn look_at_stripe(shop: &Shop, stripe: &Stripe, found: &mut Vec<Finding>) 
             found.push(good(Message::new("payments.check.clock")));
         }
     }
-    match stripe.webhook_endpoints().await {
-        Ok(endpoints) => look_at_endpoints(&endpoints, &webhook_url(shop), found),
+    let endpoints = match stripe.webhook_endpoints().await {
+        Ok(endpoints) => {
+            look_at_endpoints(&endpoints, &webhook_url(shop), found);
+            Some(endpoints.len())
+        }
         Err(error) if error.is_key_refused() || error.is_missing() => {
             found.push(note(Message::new("payments.check.endpoints_hidden")));
+            None
         }
-        Err(error) => found.push(wrong(Message::new("payments.check.silent").with("reason", error))),
+        Err(error) => {
+            found.push(wrong(Message::new("payments.check.silent").with("reason", error)));
+            return;
+        }
+    };
+    let since = shop.now().plus_days(-1);
+    // Not every key may read them, and there may be more than can be counted.
+    if let Ok(batch) = stripe.events_since(&EventsFrom::Moment(since), WANTED_EVENTS).await {
+        look_at_deliveries(batch.events.iter().map(|(event, _)| event), endpoints, shop.now(), found);
+    }
+}
+
+/// What Stripe has tried to deliver in vain for longer than this is told.
+const DELIVERY_S: i64 = 300;
+
+/// Events that an endpoint did not take: most likely the shop refuses their signature. Of several endpoints another one may be to blame.
+fn look_at_deliveries<'a>(
+    events: impl Iterator<Item = &'a Event>,
+    endpoints: Option<usize>,
+    now: Moment,
+    found: &mut Vec<Finding>,
+) {
+    let is_old = |event: &&Event| event.created.is_some_and(|at| now.millis_since(at) > DELIVERY_S * 1000);
+    let waiting = events.filter(|event| event.pending_webhooks > 0).filter(is_old).count();
+    if waiting > 0 {
+        let message = Message::new("payments.check.waiting_events").with("n", waiting);
+        found.push(if endpoints.is_some_and(|count| count < 2) { wrong(message) } else { note(message) });
     }
 }
 
@@ -194,9 +227,19 @@ fn look_at_address(shop: &Shop, is_live: bool, found: &mut Vec<Finding>) {
 /// Sends the shop a signed event by the way Stripe's come.
 async fn reach_webhook(shop: &Shop, secrets: &[String], found: &mut Vec<Finding>) {
     let url = webhook_url(shop);
-    let Some(secret) = secrets.first() else { return };
-    let word = shop.new_id().simple().to_string();
-    found.push(match probe(&url, secret, &word, shop.now()).await {
+    // Of several secrets each must be taken; the first that is not tells why.
+    let mut probed = None;
+    for secret in secrets {
+        let word = shop.new_id().simple().to_string();
+        let heard = probe(&url, secret, &word, shop.now()).await;
+        let is_heard = heard == Probed::Heard;
+        probed = Some(heard);
+        if !is_heard {
+            break;
+        }
+    }
+    let Some(probed) = probed else { return };
+    found.push(match probed {
         Probed::Heard => good(Message::new("payments.check.heard").with("url", url)),
         Probed::Answered(400) => wrong(Message::new("payments.check.signature").with("url", url)),
         Probed::Answered(status) => {
@@ -299,6 +342,24 @@ async fn show_stripe(visit: Visit) -> Result<Reply, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stripe_could_not_deliver_is_told() {
+        let event = |created: i64, pending: i64| {
+            let body = serde_json::json!({"id": "evt_1", "type": "x", "created": created, "pending_webhooks": pending});
+            Event::parse(body.to_string().as_bytes()).unwrap()
+        };
+        let now = Moment::from_unix_seconds(10_000);
+        let judge = |events: &[Event], endpoints| {
+            let mut found = Vec::new();
+            look_at_deliveries(events.iter(), endpoints, now, &mut found);
+            found.first().map(|finding| finding.kind)
+        };
+        assert_eq!(judge(&[event(9_000, 0), event(9_990, 1)], Some(1)), None);
+        assert_eq!(judge(&[event(9_000, 1)], Some(1)), Some(Kind::Wrong));
+        assert_eq!(judge(&[event(9_000, 1)], Some(2)), Some(Kind::Note));
+        assert_eq!(judge(&[event(9_000, 1)], None), Some(Kind::Note));
+    }
 
     #[test]
     fn endpoints_are_judged() {

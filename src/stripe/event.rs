@@ -14,6 +14,8 @@ pub struct Event {
     pub created: Option<Moment>,
     pub livemode: bool,
     pub api_version: Option<String>,
+    /// Endpoints that have not taken it yet.
+    pub pending_webhooks: i64,
     /// What the event is about, as it was when it happened.
     pub object: Object,
 }
@@ -83,6 +85,7 @@ impl Event {
             created: moment(value, "created"),
             livemode: flag(value, "livemode"),
             api_version: text(value, "api_version"),
+            pending_webhooks: integer(value, "pending_webhooks").unwrap_or(0),
             object: value.get("data").and_then(|data| data.get("object")).map(Object::read).unwrap_or_default(),
         })
     }

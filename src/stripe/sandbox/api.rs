@@ -200,7 +200,7 @@ fn route(work: &mut Work<'_>, call: &Call, form: &Form) -> Result<Value, Complai
         ("GET", ["events", id]) => {
             known(form, &["expand[*]"])?;
             let found = work.journal.books.events.iter().find(|event| event.id == *id);
-            Ok(found.ok_or_else(|| Complaint::missing("event", id))?.body.clone())
+            Ok(list::shown(found.ok_or_else(|| Complaint::missing("event", id))?))
         }
         ("GET", ["balance"]) => {
             known(form, &["expand[*]"])?;

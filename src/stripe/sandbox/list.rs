@@ -2,7 +2,7 @@
 
 use super::api::{Complaint, integer, known};
 use super::form::Form;
-use super::journal::{Books, SessionRow};
+use super::journal::{Books, EventRow, SessionRow};
 use super::shape;
 use super::till::Work;
 use serde_json::{Value, json};
@@ -129,7 +129,13 @@ pub(super) fn events(work: &Work<'_>, form: &Form) -> Result<Value, Complaint> {
                 .any(|name| *name == kind || name.strip_suffix('*').is_some_and(|start| kind.starts_with(start)))
     };
     let rows = work.journal.books.events.iter().rev().filter(|event| wanted(&event.kind));
-    let listed =
-        rows.map(|event| Listed { id: &event.id, created: event.created, value: Box::new(|| event.body.clone()) });
+    let listed = rows.map(|event| Listed { id: &event.id, created: event.created, value: Box::new(|| shown(event)) });
     page("/v1/events", form, listed.collect())
+}
+
+/// An event as it is asked for: whether it was delivered shows.
+pub(super) fn shown(event: &EventRow) -> Value {
+    let mut body = event.body.clone();
+    body["pending_webhooks"] = json!(i32::from(!event.delivery.settled));
+    body
 }

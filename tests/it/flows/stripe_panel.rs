@@ -94,6 +94,13 @@ async fn the_check_says_what_does_not_fit() {
     let (order, session) = shop.order_at_checkout(&customer).await;
     server.act(&session, Action::Pay).unwrap();
     shop.order_in(&customer, order["id"].as_str().unwrap(), "paid").await;
+    // The shop takes its own signature, of course. That Stripe signs with another secret shows in what came from there.
+    let body = json!({"id": "evt_2", "type": "moon.rose"}).to_string();
+    let theirs = signature::sign(body.as_bytes(), "whsec_of_the_dashboard", shop.shop().now());
+    let stripe = shop.visitor().with_header("stripe-signature", &theirs);
+    assert_eq!(stripe.send("POST", "/webhooks/stripe", Some("application/json"), body.into_bytes()).await.status, 400);
+    let (text, _) = petstar::payments::check_stripe(shop.shop()).await;
+    assert!(text.contains("signature fits no secret of ours"), "{text}");
     server.stop().await;
     shop.app.stop().await;
 }
