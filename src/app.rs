@@ -191,7 +191,8 @@ async fn payments_side(
         let origin = match &config.stripe.api_base {
             Some(base) => {
                 stripe.api_base = base.clone();
-                base.clone()
+                // Where such a server has its payment pages is known only from the first of them.
+                format!("{base} http: https:")
             }
             None => "https://checkout.stripe.com".to_owned(),
         };

@@ -53,7 +53,7 @@ pub struct Started {
     pub queue: Queue,
     pub stripe: Stripe,
     pub webhook_secrets: Vec<String>,
-    /// Scheme, host and port of the page where customers pay.
+    /// Where the pages are on which customers pay, as a policy's `form-action` names it: scheme, host and port.
     pub checkout_origin: String,
     pub is_sandbox: bool,
 }

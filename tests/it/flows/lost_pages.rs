@@ -313,3 +313,21 @@ async fn the_page_of_a_cancelled_order_is_closed_once_and_a_stubborn_refund_hold
     assert_eq!(left(0).await, "succeeded");
     shop.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_page_that_still_stands_is_shown_and_no_second_one_made() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let order = draft(&shop, &customer).await;
+    break_pages(&shop, Mishap::CutAfter);
+    customer.post(&checkout(&order), &json!({})).await.refused(503, "payments_unavailable");
+    shop.sandbox().faults().calm();
+    // Too late to ask for it again, and half an hour before it runs out.
+    shop.clock.advance_seconds(90 * 60);
+    let page = customer.post(&checkout(&order), &json!({})).await.ok();
+    let made = pages(&shop, &order).await;
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert_eq!(page["order"]["stripe_checkout_session_id"], made[0].0.as_str());
+    assert_eq!(standing(&shop, &order), PAYABLE);
+    shop.app.stop().await;
+}
