@@ -94,7 +94,8 @@ impl Faults {
         self.plan().calls.clone()
     }
 
-    pub(super) fn judge(&self, call: &Call) -> Option<Mishap> {
+    /// What is to go wrong with this call; for whoever stands between a client and a server of their own.
+    pub fn judge(&self, call: &Call) -> Option<Mishap> {
         let mut plan = self.plan();
         if plan.recording {
             plan.calls.push(call.clone());

@@ -2,9 +2,12 @@
 
 mod http;
 pub mod orders;
+mod other_side;
 pub mod program;
+mod proxy;
 
 pub use http::{Answer, Visitor};
+pub use other_side::OtherSide;
 
 use petstar::app::{App, Start};
 use petstar::config::{Config, Overrides};
