@@ -109,6 +109,9 @@ async fn fifty_parallel_clicks_are_one_session() {
     urls.sort();
     urls.dedup();
     assert_eq!(urls.len(), 1, "{urls:?}");
+    // Nor did any of them make another page that nobody was shown.
+    let made = shop.shop().stripe().sessions_since(crate::kit::START.plus_days(-1)).await.unwrap();
+    assert_eq!(made.len(), 1, "{made:?}");
     shop.app.stop().await;
 }
 
