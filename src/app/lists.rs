@@ -9,7 +9,7 @@ use crate::{orders, people};
 /// # Errors
 /// A database that cannot be read or written.
 pub fn fill(store: &Store) -> Result<(), Fault> {
-    derived::fill(store, "orders", 2, &orders::lists::FOLLOWING, |tx, visit| orders::table::follow(tx, visit))?;
+    derived::fill(store, "orders", 3, &orders::lists::FOLLOWING, |tx, visit| orders::table::follow(tx, visit))?;
     derived::fill(store, "people.mails", 1, people::mails::LATER, |tx, visit| people::mails::follow(tx, visit))?;
     derived::fill(store, "people.audit", 1, people::audit::FOLLOWING, |tx, visit| people::audit::follow(tx, visit))
 }

@@ -20,6 +20,8 @@ const BY_PRODUCT: Index<(ProductId, String, Moment, OrderId)> = Index::new("orde
 const SUMS: Table<(i64, String), Sums> = Table::new("orders.sums", 1);
 /// Delivered orders whose customers' photos are still here, by when they were delivered.
 const WITH_PHOTOS: Index<(Moment, OrderId)> = Index::new("orders.with_photos");
+/// Orders with packed pieces that are paid when the parcel comes, by how long they have waited.
+const AT_DOOR: Index<(Moment, OrderId)> = Index::new("orders.parcels_at_door");
 /// Orders whose words have changed, in the order in which they did, until the search index knows.
 const UNHEARD: Table<u64, OrderId> = Table::new("orders.unheard", 1);
 const HEARD: Counter = Counter::new("orders.unheard");
@@ -29,7 +31,8 @@ const AT_ONCE: usize = 10_000;
 const QUARTER_MS: i64 = 15 * 60 * 1000;
 
 /// Tables that hold what `follow` and `Taken::follow` name and nothing else.
-pub const FOLLOWING: [&str; 5] = [LINES.name(), LINES_OF.name(), BY_PRODUCT.name(), SUMS.name(), WITH_PHOTOS.name()];
+pub const FOLLOWING: [&str; 6] =
+    [LINES.name(), LINES_OF.name(), BY_PRODUCT.name(), SUMS.name(), WITH_PHOTOS.name(), AT_DOOR.name()];
 
 /// Orders paid in some time, in one currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +68,8 @@ struct Entries {
     lines: Vec<(&'static str, ProductId, LineId)>,
     paid: Option<(Moment, i64, Currency)>,
     pieces: u32,
+    /// Since when its parcel waits to be paid at the door, once something is packed.
+    at_door: Option<Moment>,
     /// When it was delivered, while its photos are here.
     with_photos: Option<Moment>,
 }
@@ -72,12 +77,14 @@ struct Entries {
 impl Entries {
     fn of(order: &Order) -> Entries {
         let lines = order.lines.iter().filter(|line| order.is_to_make(line));
+        let is_packed = lines.clone().any(|line| line.production == Production::Packed);
         Entries {
             status: order.status.name(),
             products: order.lines.iter().map(|line| line.product_id).collect(),
             lines: lines.map(|line| (line.production.name(), line.product_id, line.id)).collect(),
             paid: order.paid_at.map(|at| (at, order.totals.amount - order.amount_refunded, order.currency())),
             pieces: order.pieces(),
+            at_door: (order.pays_at_door() && is_packed).then(|| order.waiting_since()),
             with_photos: order.delivered_at.filter(|_| order.photos_gone_at.is_none()),
         }
     }
@@ -113,6 +120,9 @@ pub(super) fn keep(tx: &WriteTx, before: Option<&Order>, after: &Order) -> Resul
             if let Some(at) = old.with_photos {
                 WITH_PHOTOS.remove(tx, &(at, id))?;
             }
+            if let Some(since) = old.at_door {
+                AT_DOOR.remove(tx, &(since, id))?;
+            }
         }
         let since = after.waiting_since();
         for (state, product, line) in &new.lines {
@@ -127,6 +137,9 @@ pub(super) fn keep(tx: &WriteTx, before: Option<&Order>, after: &Order) -> Resul
         }
         if let Some(at) = new.with_photos {
             WITH_PHOTOS.put(tx, &(at, id))?;
+        }
+        if let Some(since) = new.at_door {
+            AT_DOOR.put(tx, &(since, id))?;
         }
     }
     if before.is_none_or(|before| reads_differently(before, after)) {
@@ -169,6 +182,9 @@ pub(super) fn follow(order: &Order, visit: &mut derived::Visit<'_>) -> Result<()
     for product in &entries.products {
         visit(BY_PRODUCT.derived(&(*product, entries.status.to_owned(), created, id)))?;
     }
+    if let Some(since) = entries.at_door {
+        visit(AT_DOOR.derived(&(since, id)))?;
+    }
     match entries.with_photos {
         Some(at) => visit(WITH_PHOTOS.derived(&(at, id))),
         None => Ok(()),
@@ -189,6 +205,19 @@ pub fn with_photos(
     let low = after.map_or(Bound::Unbounded, Bound::Excluded);
     let high = Bound::Excluded((until, OrderId(uuid::Uuid::nil())));
     WITH_PHOTOS.range(tx, (low, high), Direction::Rising, limit)
+}
+
+/// Orders with packed pieces that are paid when the parcel comes, the one that has waited longest first, behind `after`.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn parcels_at_door(
+    tx: &impl Snapshot,
+    after: Option<(Moment, OrderId)>,
+    limit: usize,
+) -> Result<Vec<(Moment, OrderId)>, Fault> {
+    let low = after.map_or(Bound::Unbounded, Bound::Excluded);
+    AT_DOOR.range(tx, (low, Bound::Unbounded), Direction::Rising, limit)
 }
 
 /// Adds up what was taken while the orders are walked.

@@ -6,7 +6,7 @@ use super::numbers::{self, MOST_ROWS, Outcome};
 use super::read;
 use crate::kernel::text::clean_line;
 use crate::kernel::{Error, Fault, Message, Refusal};
-use crate::orders::{self, LabelMade, Order, OrderId, PaymentMethod, Production, Status};
+use crate::orders::{self, LabelMade, Order, OrderId, PaymentMethod, Status};
 use crate::people::form::Mistakes;
 use crate::people::rights::{ChangesOrders, ChangesSettings};
 use crate::people::{self, May, audit, rights};
@@ -20,7 +20,6 @@ use axum::http::header;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 /// Orders on one page.
 const ON_A_PAGE: usize = 200;
@@ -261,24 +260,18 @@ pub(super) fn waiting(
     let is_at_door = |order: &Order| order.payment_method == PaymentMethod::CashOnDelivery && order.paid_at.is_none();
     let mut found: Vec<Order> = Vec::new();
     if after.is_none_or(is_at_door) {
-        let last_line = orders::LineId(Uuid::max());
-        let mut place = after.map(|order| (order.waiting_since(), order.id, last_line));
-        let mut last = None;
+        let mut place = after.map(|order| (order.waiting_since(), order.id));
         loop {
-            let lines = orders::lists::lines(tx, Production::Packed, None, place, READ)?;
-            place = lines.last().copied();
-            for (_, id, _) in &lines {
-                // Lines of one order stand beside each other.
-                if last.replace(*id) != Some(*id) {
-                    let order = orders::find(tx, *id)?.filter(Order::pays_at_door);
-                    found.extend(order.filter(|order| labels.has(order)));
-                }
+            let places = orders::lists::parcels_at_door(tx, place, READ)?;
+            place = places.last().copied();
+            for (_, id) in &places {
+                found.extend(orders::find(tx, *id)?.filter(|order| labels.has(order)));
             }
             if found.len() >= limit {
                 found.truncate(limit);
                 return Ok(found);
             }
-            if lines.len() < READ {
+            if places.len() < READ {
                 break;
             }
         }

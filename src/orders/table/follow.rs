@@ -30,6 +30,7 @@ pub const FOLLOWING: &[&str] = &[
     lists::FOLLOWING[2],
     lists::FOLLOWING[3],
     lists::FOLLOWING[4],
+    lists::FOLLOWING[5],
 ];
 
 /// Names every row of other tables that the orders stand for.
