@@ -128,7 +128,8 @@ fn tell(likeness: Likeness, what: &str) {
 /// Pixels of a print's longer side: clearly more than its preview has, and drawn in a second or two by a debug build.
 const LONGEST: f64 = 1000.0;
 
-/// Large pieces in fewer pixels than the shop prints; `PETSTAR_LIKENESS_DPI=300` draws them in full.
+/// Large pieces in fewer pixels than the shop prints, which is harsher to fine dots; `PETSTAR_LIKENESS_DPI=300` draws them in full, as
+/// `PETSTAR_LIKENESS=200` should be run.
 fn print_pixels(layout: &Layout, size: Size) -> ((u32, u32), u32) {
     let dpi = setting("PETSTAR_LIKENESS_DPI", 0);
     let fitting = (LONGEST * 25.4 / size.width_mm.max(size.height_mm)) as u32;
