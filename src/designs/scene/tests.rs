@@ -117,21 +117,18 @@ fn golden_products() {
     pieces.sort();
     pieces.extend(["one", "two"].map(|style| (root.join("tests/showcase"), Some(style))));
     for (folder, style) in pieces {
-        let mut product =
-            ProductFile::parse(&std::fs::read_to_string(folder.join("product.toml")).unwrap()).unwrap();
+        let mut product = ProductFile::parse(&std::fs::read_to_string(folder.join("product.toml")).unwrap()).unwrap();
         if let Some(style) = style {
             product.sample.insert("style".to_owned(), json!(style));
         }
         let (values, samples) = sample_values(&product);
         let load = |file: &str| {
-            let file = root.join("assets/samples").join(Path::new(file).file_name().unwrap());
-            Arc::new(photo::decode_trusted(&std::fs::read(file).unwrap()).unwrap())
+            Arc::new(photo::decode_trusted(&std::fs::read(root.join("assets/samples").join(file)).unwrap()).unwrap())
         };
         let photos: Photos = samples.iter().map(|(id, file)| (*id, load(file))).collect();
         let known = |id: Uuid| photos.get(&id).map(|picture| (picture.width, picture.height));
         let artwork = |file: &str| Some(Arc::new(Artwork::new(&std::fs::read(folder.join(file)).unwrap()).unwrap()));
-        let built =
-            build_scene(&product.layout, product.variants[0].size(), &values, &known, &artwork).unwrap();
+        let built = build_scene(&product.layout, product.variants[0].size(), &values, &known, &artwork).unwrap();
         let picture = draw(&built.scene, &photos, &Canvas::long_side(&built.scene, 240, Area::Bleed)).unwrap();
         compare(&format!("product-{}{}.png", product.slug, style.map_or(String::new(), |s| format!("-{s}"))), &picture);
     }
