@@ -107,6 +107,8 @@ mod tests {
         assert_eq!(kind(Fault::Corrupt("x".into())), ("damaged file".into(), false));
         assert_eq!(kind(Fault::bug("x")), ("unexpected".into(), false));
         assert_eq!(words_for_customers("disk: there is no room left"), "designs.job_failed");
+        assert_eq!(words_for_customers("busy: others were drawing"), "designs.job_failed");
+        assert_eq!(words_for_customers("memory: this picture needs 600 MB"), "designs.job_failed_size");
         let (reason, retry) = told(Failure::of_photo(Fault::Corrupt("no picture".into())));
         assert!(reason.starts_with("damaged photo: ") && !retry, "{reason}");
         assert_eq!(words_for_customers(&reason), "designs.job_failed_photo");

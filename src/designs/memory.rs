@@ -64,7 +64,7 @@ impl Memory {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         while *taken + bytes > self.bytes {
             if !wanted() {
-                return Err(JobError::again("memory: others were drawing, so it was not begun"));
+                return Err(JobError::again("busy: others were drawing, so it was not begun"));
             }
             taken = self.given_back.wait_timeout(taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -123,7 +123,7 @@ pub struct Order {
     #[serde(default)]
     pub delivery: Wish,
     pub note: String,
-    /// Warnings the customer ticked, as in [`super::ticks`].
+    /// Warnings the customer ticked: codes, or `code:design_id:field` for one of several.
     pub accepted_warnings: Vec<String>,
     /// Goes up by one with each attempt to pay; with the id it is the seed of the payment's idempotency keys.
     pub revision: u32,

@@ -218,7 +218,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn nothing_but_what_a_face_has_is_drawn(
-            text in "[a-zA-Zñčか-ゖア-ヺ猫 ]([\u{300}-\u{36F}\u{3099}\u{309A}\u{200D}]{0,2}[a-zA-Zか-ゖア-ヺ \u{2003}]){0,6}",
+            text in "[a-zA-Z0-9ñčか-ゖア-ヺ猫 ]([\u{300}-\u{36F}\u{3099}\u{309A}\u{200D}]{0,2}[a-zA-Z0-9か-ゖア-ヺ \u{2003}]){0,6}",
             face in 0..fonts::FACES.len(),
             vertical: bool,
         ) {

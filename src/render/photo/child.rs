@@ -21,6 +21,8 @@ use std::time::Duration;
 
 const HEADER: usize = 24;
 const MAGIC: &[u8; 4] = b"pix1";
+/// In place of a piece's length: that was all, and it is good.
+const DONE: u32 = 0;
 /// In place of a piece's length: what was said is not to be used.
 const ANEW: u32 = u32::MAX;
 const MOST_OF_A_PIECE: usize = 1 << 20;
@@ -212,30 +214,33 @@ impl Decoder {
             .stderr(Stdio::null())
             .spawn()
             .map_err(Fault::from)?;
-        listen(child, |output| self.hear(output, kind, take))
+        listen(child, |output| self.hear(output, (kind, max_side), take))
     }
 
     /// What a child says, made into what is wanted.
     fn hear<T>(
         &self,
         output: &mut impl Read,
-        kind: Kind,
+        (kind, max_side): (Kind, Option<u32>),
         take: impl Fn(Told, &mut dyn Read) -> Result<T, PhotoProblem>,
     ) -> Result<T, PhotoProblem> {
         // It begins anew at most once.
         for _ in 0..2 {
-            let told = self.header(output, kind)?;
+            let told = self.header(output, (kind, max_side))?;
             let left = u64::from(told.width) * u64::from(told.height) * u64::from(told.channels);
-            let mut pixels = Pixels { output, piece: 0, left, begins_anew: false };
+            let mut pixels = Pixels { output, piece: 0, left, last_word: None };
             let taken = take(told, &mut pixels);
-            if !pixels.begins_anew {
-                return taken;
+            match pixels.last_word()? {
+                Some(DONE) => return taken,
+                // A file may turn out damaged behind its last row.
+                Some(ANEW) => {}
+                _ => return taken.and(Err(PhotoProblem::Unreadable)),
             }
         }
         Err(PhotoProblem::Unreadable)
     }
 
-    fn header(&self, output: &mut impl Read, kind: Kind) -> Result<Told, PhotoProblem> {
+    fn header(&self, output: &mut impl Read, (kind, max_side): (Kind, Option<u32>)) -> Result<Told, PhotoProblem> {
         let mut header = [0; HEADER];
         if output.read_exact(&mut header).is_err() || &header[..4] != MAGIC {
             // It died. Whoever makes a decoder fall over gets no more than this.
@@ -247,11 +252,24 @@ impl Decoder {
             _ => return Err(PhotoProblem::Unreadable),
         }
         let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        let (channels, width, height) = (header[5], number(8), number(12));
-        if u64::from(width) * u64::from(height) > self.limits.max_pixels || !matches!(channels, 3 | 4) {
-            return Err(PhotoProblem::Unreadable);
-        }
-        Ok(Told { width, height, channels, file_width: number(16), file_height: number(20), kind })
+        let told = Told {
+            width: number(8),
+            height: number(12),
+            channels: header[5],
+            file_width: number(16),
+            file_height: number(20),
+            kind,
+        };
+        // Nothing a child says is believed beyond what it was asked for.
+        let fits = |width: u32, height: u32| {
+            let pixels = u64::from(width) * u64::from(height);
+            pixels > 0 && pixels <= self.limits.max_pixels
+        };
+        let is_as_asked = fits(told.width, told.height)
+            && fits(told.file_width, told.file_height)
+            && max_side.is_none_or(|side| told.width.max(told.height) <= side)
+            && matches!(told.channels, 3 | 4);
+        if is_as_asked { Ok(told) } else { Err(PhotoProblem::Unreadable) }
     }
 }
 
@@ -276,9 +294,8 @@ fn listen<T>(
     drop(done);
     let _ = watchdog.join();
     let mut child = child.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if answer.is_err() {
-        let _ = child.kill();
-    }
+    // All that counts was heard. One that would say more must not be waited for.
+    let _ = child.kill();
     child.wait().map_err(Fault::from)?;
     answer
 }
@@ -325,22 +342,39 @@ struct Pixels<'o, R> {
     piece: usize,
     /// Bytes left of the picture.
     left: u64,
-    begins_anew: bool,
+    /// What came in place of a piece's length.
+    last_word: Option<u32>,
+}
+
+impl<R: Read> Pixels<'_, R> {
+    /// What stands behind the pixels that were read. `None` where they were not read to the end, or nothing more comes.
+    fn last_word(self) -> Result<Option<u32>, PhotoProblem> {
+        if self.last_word.is_some() || self.left > 0 {
+            return Ok(self.last_word);
+        }
+        let mut word = [0; 4];
+        match self.output.read_exact(&mut word) {
+            Ok(()) => Ok(Some(u32::from_le_bytes(word))),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(Fault::from(error).into()),
+        }
+    }
 }
 
 impl<R: Read> Read for Pixels<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.left == 0 || self.begins_anew || buffer.is_empty() {
+        if self.left == 0 || self.last_word.is_some() || buffer.is_empty() {
             return Ok(0);
         }
         if self.piece == 0 {
             let mut length = [0; 4];
             self.output.read_exact(&mut length)?;
-            self.piece = u32::from_le_bytes(length) as usize;
-            self.begins_anew = self.piece == ANEW as usize;
-            if self.begins_anew || self.piece as u64 > self.left {
+            let length = u32::from_le_bytes(length);
+            if length == DONE || u64::from(length) > self.left {
+                self.last_word = Some(length);
                 return Ok(0);
             }
+            self.piece = length as usize;
         }
         let most = self.piece.min(buffer.len());
         let read = self.output.read(&mut buffer[..most])?;
@@ -460,8 +494,8 @@ pub fn limit_self() -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// How a child speaks to its parent: a header, then the pixels in pieces, each behind its length. [`ANEW`] in place of a length takes back
-/// what was said, and another header follows.
+/// How a child speaks to its parent: a header, then the pixels in pieces, each behind its length, then [`DONE`]. [`ANEW`] in place of a length
+/// takes back what was said, and another header follows.
 struct Voice {
     out: File,
 }
@@ -490,6 +524,10 @@ impl Voice {
         Ok(())
     }
 
+    fn word(&mut self, word: u32) -> std::io::Result<()> {
+        self.out.write_all(&word.to_le_bytes())
+    }
+
     fn refusal(&mut self, problem: &Problem) -> std::io::Result<()> {
         let code = match problem {
             Problem::Unreadable | Problem::Unsupported(_) => 1,
@@ -506,7 +544,8 @@ impl Voice {
             Ok(drawn) => {
                 let size = (drawn.width, drawn.height);
                 self.header((drawn.width, drawn.height, drawn.picture.channels), size)?;
-                self.piece(&drawn.picture.pixels)
+                self.piece(&drawn.picture.pixels)?;
+                self.word(DONE)
             }
             Err(problem) => self.refusal(&problem),
         }
@@ -522,10 +561,11 @@ impl Voice {
                     said = self.piece(rows);
                 }
             });
+            said?;
             if read.is_some() {
-                return said;
+                return self.word(DONE);
             }
-            self.out.write_all(&ANEW.to_le_bytes())?;
+            self.word(ANEW)?;
         }
         let stored = match decode::decode_stored(&bytes, limits) {
             Ok(stored) => stored,
@@ -535,7 +575,8 @@ impl Voice {
         let (_, height, _) = stored.upright();
         self.header(stored.upright(), (stored.width, stored.height))?;
         if let Some(pixels) = stored.pixels() {
-            return self.piece(pixels);
+            self.piece(pixels)?;
+            return self.word(DONE);
         }
         // Rows are turned as they are sent.
         let mut some = Vec::new();
@@ -544,7 +585,7 @@ impl Voice {
             stored.rows(top..(top + ROWS_AT_A_TIME).min(height), &mut some);
             self.piece(&some)?;
         }
-        Ok(())
+        self.word(DONE)
     }
 }
 
@@ -564,17 +605,21 @@ mod tests {
 
     fn heard(said: &[&[u8]]) -> Result<Decoded, PhotoProblem> {
         let decoder = Decoder::new(PathBuf::new(), Limits::default());
-        decoder.hear(&mut said.concat().as_slice(), Kind::Jpeg, whole)
+        decoder.hear(&mut said.concat().as_slice(), (Kind::Jpeg, Some(200)), whole)
     }
 
     #[test]
     fn pixels_come_in_pieces_and_may_begin_anew() {
-        let anew = ANEW.to_le_bytes();
-        let decoded = heard(&[&header(2, 2), &piece(&[1; 7]), &piece(&[2; 5]), b"and more"]).unwrap();
+        let (anew, done) = (ANEW.to_le_bytes(), DONE.to_le_bytes());
+        let decoded = heard(&[&header(2, 2), &piece(&[1; 7]), &piece(&[2; 5]), &done]).unwrap();
         assert_eq!(decoded.picture.pixels, [[1; 6].as_slice(), &[1, 2, 2, 2, 2, 2]].concat());
         assert_eq!((decoded.width, decoded.height), (16, 16));
-        let decoded = heard(&[&header(2, 2), &piece(&[1; 7]), &anew, &header(1, 2), &piece(&[3; 6])]).unwrap();
-        assert_eq!((decoded.picture.width, decoded.picture.pixels), (1, vec![3; 6]));
+        // In the middle of a picture, and behind its last row.
+        for pixels in [&[1; 7][..], &[1; 12]] {
+            let said: [&[u8]; 6] = [&header(2, 2), &piece(pixels), &anew, &header(1, 2), &piece(&[3; 6]), &done];
+            let decoded = heard(&said).unwrap();
+            assert_eq!((decoded.picture.width, decoded.picture.pixels), (1, vec![3; 6]));
+        }
     }
 
     #[test]
@@ -587,6 +632,11 @@ mod tests {
             [&first, &anew[..]].concat(),
             [&first, &anew[..], &first, &anew[..], &first].concat(),
             [&first, &piece(&[1; 6])[..]].concat(),
+            [&first, &piece(&[1; 5])[..]].concat(),
+            [&first, &piece(&[1; 5])[..], &piece(&[1; 5])].concat(),
+            [&first, &DONE.to_le_bytes()[..]].concat(),
+            [header(0, 2), DONE.to_le_bytes().to_vec()].concat(),
+            [header(1, 201), piece(&[1; 603]), DONE.to_le_bytes().to_vec()].concat(),
             b"not a header of ours at all".to_vec(),
         ] {
             assert_eq!(heard(&[&said]).unwrap_err(), PhotoProblem::Unreadable);
@@ -597,14 +647,16 @@ mod tests {
     fn a_copy_is_the_same_whether_its_pixels_come_at_once_or_one_by_one() {
         let (width, height) = (37, 150);
         let pixels: Vec<u8> = (0..width * height * 3).map(|at| (at * at / 31 % 256) as u8).collect();
-        let pieces = [header(width, height), piece(&pixels[..4001]), piece(&pixels[4001..])].concat();
+        let pieces =
+            [header(width, height), piece(&pixels[..4001]), piece(&pixels[4001..]), DONE.to_le_bytes().to_vec()]
+                .concat();
         let decoder = Decoder::new(PathBuf::new(), Limits::default());
         let read = |told: Told, pixels: &mut dyn Read| Proxy::read((told.width, told.height), pixels);
-        let flowing = decoder.hear(&mut pieces.as_slice(), Kind::Jpeg, read).unwrap();
+        let flowing = decoder.hear(&mut pieces.as_slice(), (Kind::Jpeg, None), read).unwrap();
         let whole = Proxy::new(Picture::new(width, height, 3, pixels).unwrap()).unwrap();
         assert!(flowing.file == whole.file && flowing.picture.pixels == whole.picture.pixels);
         assert_eq!(
-            decoder.hear(&mut &pieces[..9000], Kind::Jpeg, read).map(drop).unwrap_err(),
+            decoder.hear(&mut &pieces[..9000], (Kind::Jpeg, None), read).map(drop).unwrap_err(),
             PhotoProblem::Unreadable
         );
     }

@@ -104,7 +104,8 @@ fn runs(text: &str, wished: &'static Face, vertical: bool) -> Vec<Run> {
             true if stands_upright(c) => Set::Upright,
             true => Set::Sideways,
         };
-        if vertical && c.is_ascii_digit() && previous.is_none_or(|run| run.set != Set::Sideways) {
+        // A digit with a mark is no digit of a number.
+        if vertical && c.is_ascii_digit() && end == start + 1 && previous.is_none_or(|run| run.set != Set::Sideways) {
             let digits = 1 + text[end..].bytes().take_while(u8::is_ascii_digit).count();
             let then_latin =
                 text[start + digits..].chars().next().is_some_and(|c| c.is_alphanumeric() && !stands_upright(c));
