@@ -89,6 +89,7 @@ pub fn approve(
     let (design, _) = designs::finalize_in(tx, shop, design.id, now)?;
     let frozen = designs::freeze(tx, shop, design.id)?;
     let product = catalog::product(tx, design.product_id)?;
+    let is_disputed = disputes::stand(tx, id)?;
     for line in order.lines.iter_mut().filter(|line| line.design_id == design.id) {
         line.priced_crc32.clone_from(&frozen.params_crc32);
         line.frozen = Some(frozen.clone());
@@ -101,8 +102,11 @@ pub fn approve(
         if let Some(print) = print_of(&design) {
             *line = rules::settle_print(line, print);
         }
+        // The other lines are as staff left them.
+        if is_disputed {
+            disputes::hold_line(line);
+        }
     }
-    disputes::keep_held(tx, &mut order)?;
     look_at_holds(tx, shop, &mut order, now)?;
     save(tx, &mut order, now)?;
     table::record(tx, id, &HistoryEntry::new(now, by, "change_approved"))?;

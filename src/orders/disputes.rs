@@ -75,14 +75,13 @@ pub fn heard(tx: &WriteTx, shop: &Shop, id: OrderId, news: &stripe::Dispute, now
         _ => {}
     }
     DISPUTES.put(tx, &key, &row)?;
-    let due = row.due.map(|due| day_in(due, &shop.settings().time_zone)).unwrap_or_else(|| "–".to_owned());
+    let due = due_day(shop, &row);
     let amount = money.show();
-    // The entry follows the row: a new date replaces the old one.
+    // The entry follows the rows: a new date replaces the old one.
     order.attention.retain(|entry| entry.code != "disputed");
+    raise_open(tx, shop, &mut order, now)?;
     match state {
         DisputeState::Open => {
-            let values = [("amount", amount.clone()), ("due", due.clone()), ("dispute", row.id.clone())];
-            raise(&mut order, "disputed", &values, now);
             hold(&mut order);
             if before.is_none() {
                 letters::post_disputed(tx, shop, &order, &row.id, &amount, &due, now)?;
@@ -102,6 +101,19 @@ pub fn heard(tx: &WriteTx, shop: &Shop, id: OrderId, news: &stripe::Dispute, now
     };
     let entry = HistoryEntry::new(now, Actor::Stripe, what).with("amount", amount).with("due", due);
     Ok(super::table::record(tx, id, &entry)?)
+}
+
+/// Raises the entry about disputes that are open, in a row at hand. There is one entry at a time: about the one whose evidence is due
+/// first, of those that nobody has dealt with.
+fn raise_open(tx: &impl Snapshot, shop: &Shop, order: &mut Order, now: Moment) -> Result<(), Fault> {
+    let mut open = of_order(tx, order.id)?;
+    open.retain(|row| row.state == DisputeState::Open);
+    open.sort_by_key(|row| (row.due.is_none(), row.due));
+    for row in open {
+        let amount = Money::new(row.amount, row.currency).show();
+        raise(order, "disputed", &[("amount", amount), ("due", due_day(shop, &row)), ("dispute", row.id)], now);
+    }
+    Ok(())
 }
 
 /// True while a bank wants the order's money back, and after it got it.
@@ -145,6 +157,11 @@ fn release(tx: &WriteTx, order: &mut Order) -> Result<(), Fault> {
     }
     // The print file may have come about, or failed, meanwhile; and there may be another dispute.
     settle_prints(tx, order)
+}
+
+/// Until when evidence is taken, in the shop's days.
+fn due_day(shop: &Shop, row: &Dispute) -> String {
+    row.due.map(|due| day_in(due, &shop.settings().time_zone)).unwrap_or_else(|| "–".to_owned())
 }
 
 /// `2026-05-30`.

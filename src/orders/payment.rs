@@ -573,6 +573,7 @@ pub fn design_settled(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -
         if !order.may_be_made() {
             continue;
         }
+        let is_disputed = disputes::stand(tx, order.id)?;
         let mut changed = false;
         for line in order.lines.iter_mut().filter(|line| line.design_id == design.id) {
             // A picture of other params than those that were bought says nothing about this line.
@@ -580,14 +581,19 @@ pub fn design_settled(tx: &WriteTx, shop: &Shop, design: &Design, now: Moment) -
                 continue;
             }
             let settled = rules::settle_print(line, print);
-            changed |= settled != *line;
+            if settled == *line {
+                continue;
+            }
+            changed = true;
             *line = settled;
+            // A line that waited for its print has no business going on now. The others are as staff left them.
+            if is_disputed {
+                disputes::hold_line(line);
+            }
         }
         if !changed {
             continue;
         }
-        // A line that waited for its print has no business going on now.
-        disputes::keep_held(tx, &mut order)?;
         let what = match print {
             Print::Ready => "print_ready",
             Print::Differs(_) => "print_differs",

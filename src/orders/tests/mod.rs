@@ -2,6 +2,7 @@
 
 mod coupons;
 mod customers;
+mod disputes;
 mod documents;
 mod money;
 mod staff;

@@ -2,10 +2,8 @@
 
 use super::*;
 use crate::designs::{Design, DesignId, Status as DesignStatus};
-use crate::kernel::Moment;
 use crate::kernel::{Currency, Money};
-use crate::orders::disputes;
-use crate::orders::model::{Hold, PaymentStatus, Production, Status};
+use crate::orders::model::{PaymentStatus, Production, Status};
 use crate::orders::payment::*;
 use crate::orders::refunds::{self, Asked, Refund, RefundId, RefundState};
 use crate::orders::rules::tests::an_order;
@@ -24,12 +22,12 @@ fn received(amount: i64, intent: &str) -> Received {
 }
 
 impl Room {
-    async fn begin(&self, id: OrderId) -> KernelResult<Begun> {
+    pub(super) async fn begin(&self, id: OrderId) -> KernelResult<Begun> {
         let now = self.shop.now();
         self.write(move |tx, shop| begin_payment(tx, shop, id, now)).await
     }
 
-    async fn pay(&self, id: OrderId, amount: i64, intent: &'static str) -> MarkedPaid {
+    pub(super) async fn pay(&self, id: OrderId, amount: i64, intent: &'static str) -> MarkedPaid {
         let now = self.shop.now();
         self.write(move |tx, shop| mark_paid(tx, shop, id, received(amount, intent), now)).await.unwrap()
     }
@@ -362,83 +360,6 @@ async fn a_refund_may_fail_at_once_or_after_it_seemed_done() {
     assert_eq!(order.status, Status::Refunded, "the sale was called off, and stays so");
     assert_eq!(room.ask_back(id, refund_id(&room), None).await.unwrap().0.amount, 3960);
     assert_eq!(crate::orders::check(&room.shop.store().read().unwrap()).unwrap(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_dispute_stops_the_work_until_it_is_settled() {
-    let room = Room::open();
-    let id = room.paid(&room.customer()).await;
-    room.settle(id, None).await;
-    let before = room.order(id).lines[0].production;
-    let news = |status: &str, due: i64| stripe::Dispute {
-        id: "du_1".into(),
-        status: status.into(),
-        amount: Some(3960),
-        currency: Some("jpy".into()),
-        reason: Some("fraudulent".into()),
-        evidence_due_by: Some(Moment::from_unix_seconds(due)),
-    };
-    let hear = async |news: stripe::Dispute| {
-        let now = room.shop.now();
-        room.write(move |tx, shop| disputes::heard(tx, shop, id, &news, now)).await.unwrap();
-        room.order(id)
-    };
-    let open = hear(news("needs_response", 1_780_000_000)).await;
-    assert_eq!((open.attention.len(), open.lines[0].production), (1, Production::OnHold));
-    assert_eq!(open.attention[0].values["due"], "2026-05-29");
-    let later = hear(news("under_review", 1_780_086_400)).await;
-    assert_eq!((later.attention.len(), later.attention[0].values["due"].as_str()), (1, "2026-05-30"));
-    let won = hear(news("won", 1_780_086_400)).await;
-    assert_eq!((won.attention.len(), won.lines[0].production), (0, before));
-    assert_eq!(hear(news("needs_response", 1_780_000_000)).await.attention.len(), 0, "old news");
-    let mails = mails::of_order(&room.shop.store().read().unwrap(), id.into()).unwrap();
-    assert_eq!(mails.iter().filter(|mail| mail.kind == "order_disputed").count(), 1);
-}
-
-#[tokio::test]
-async fn a_dispute_holds_what_was_held_for_its_print() {
-    let room = Room::open();
-    let id = room.paid(&room.customer()).await;
-    room.settle(id, Some("photo damaged")).await;
-    let hear = async |name: &str, status: &str| {
-        let news = stripe::Dispute {
-            id: name.into(),
-            status: status.into(),
-            amount: Some(3960),
-            currency: Some("jpy".into()),
-            reason: None,
-            evidence_due_by: None,
-        };
-        let now = room.shop.now();
-        room.write(move |tx, shop| disputes::heard(tx, shop, id, &news, now)).await.unwrap();
-        room.order(id).lines[0].clone()
-    };
-    let line = hear("du_1", "needs_response").await;
-    assert!(matches!(line.hold, Some(Hold::FinalFailed { .. })));
-    room.settle(id, None).await;
-    let line = room.order(id).lines[0].clone();
-    assert_eq!(
-        (line.production, line.hold),
-        (Production::OnHold, Some(Hold::Disputed { was: Production::ReadyToPrint }))
-    );
-
-    // The print room takes a hold of its own off, and the dispute's is there; that one it may take off knowingly.
-    let owner = room.staff(Role::Owner).await;
-    let path = format!("/admin/orders/{id}/lines/{}", line.id);
-    let go_on = json!({"production": "ready_to_print"});
-    let stop = json!({"production": "on_hold", "reason": "the colour is wrong"});
-    for (wish, hold) in [(&go_on, None), (&stop, Some("staff")), (&go_on, Some("disputed")), (&go_on, None)] {
-        room.send("PUT", &path, &owner, wish.clone()).await.ok();
-        let now = serde_json::to_value(&room.order(id).lines[0].hold).unwrap();
-        assert_eq!(now["cause"].as_str(), hold, "{now}");
-    }
-    // Of two disputes one that is won frees nothing, and a lost one stays in the way.
-    hear("du_2", "needs_response").await;
-    assert_eq!(hear("du_1", "won").await.production, Production::OnHold);
-    assert_eq!(hear("du_2", "lost").await.production, Production::OnHold);
-    room.settle(id, Some("photo damaged")).await;
-    room.settle(id, None).await;
-    assert_eq!(room.order(id).lines[0].production, Production::OnHold);
 }
 
 #[tokio::test]
