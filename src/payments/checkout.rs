@@ -294,7 +294,8 @@ async fn page_name(shop: &Shop, attempt: &Attempt) -> Result<Option<String>> {
     // A page may have been made whose name we never heard. Saying the same again tells it.
     match shop.stripe().create_session(&attempt.new_session, &attempt.idempotency_key).await {
         Ok(session) => Ok(Some(session.id)),
-        Err(error) if error.is_expiry_refused() => Ok(None),
+        // What Stripe will not take must not stand in the way of its correction.
+        Err(error) if error.is_expiry_refused() || error.is_final_no() => Ok(None),
         Err(error) => Ok(lost::page_after(shop, attempt, &error).await?.map(|session| session.id)),
     }
 }

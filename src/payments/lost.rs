@@ -2,9 +2,10 @@
 //! Stripe is looked up in its list, never guessed.
 
 use super::checkout::{close, unavailable};
+use super::reconcile::{Patience, of_round};
 use super::table::{self, Attempt};
 use super::{settle, try_lock};
-use crate::kernel::{Error, Fault, Moment, Result};
+use crate::kernel::{Code, Error, Fault, Moment, Refusal, Result};
 use crate::orders::{self, PaymentStatus, Status};
 use crate::shop::Shop;
 use crate::stripe::{SESSION_LIFE_S, Session, SessionStatus, StripeError};
@@ -18,7 +19,7 @@ const KEY_LIFE_S: i64 = 30 * 3600;
 /// have become, so the order may be paid afterwards.
 ///
 /// # Errors
-/// Stripe silent.
+/// Stripe silent; `order_not_payable` while money for another page is on its way.
 pub async fn page_of(shop: &Shop, attempt: &Attempt) -> Result<Option<Session>> {
     page_since(shop, attempt, earliest(attempt)).await
 }
@@ -62,6 +63,7 @@ async fn page_among(shop: &Shop, attempt: &Attempt, listed: &[Session]) -> Resul
         session.metadata.get("revision") == Some(&new.revision.to_string()) && session.money() == Some(new.amount)
     };
     let mut page = None;
+    let mut is_on_its_way = false;
     for listed in listed.iter().filter(|session| session.order_id() == Some(new.order_id.as_str())) {
         // Nothing comes of another attempt's page that has run out.
         if listed.status == SessionStatus::Expired && !is_its(listed) {
@@ -72,8 +74,15 @@ async fn page_among(shop: &Shop, attempt: &Attempt, listed: &[Session]) -> Resul
         match session.status {
             SessionStatus::Open if is_its(&session) => page = Some(session),
             SessionStatus::Open => close(shop, attempt.order, &session.id).await?,
-            _ => settle::apply(shop, attempt.order, session).await?,
+            _ => {
+                is_on_its_way |= settle::is_on_its_way(&session);
+                settle::apply(shop, attempt.order, session).await?;
+            }
         }
+    }
+    // The order may know nothing of that page, and no other may be paid beside it.
+    if is_on_its_way {
+        return Err(Refusal::new(Code::OrderNotPayable, "payments.on_its_way").into());
     }
     Ok(page)
 }
@@ -90,22 +99,21 @@ pub async fn look_for(shop: &Shop, attempts: Vec<Attempt>) -> Result<(), Fault> 
         Some(since) => shop.stripe().sessions_since(since).await?,
         None => Vec::new(),
     };
+    let mut patience = Patience::default();
     for attempt in attempts {
         let Some(_alone) = try_lock(shop, attempt.order) else { continue };
-        if !still_waits(shop, &attempt)? {
-            continue;
+        if still_waits(shop, &attempt)? && patience.is_over(of_round(look_among(shop, attempt, &listed).await)) {
+            break;
         }
-        match page_among(shop, &attempt, &listed).await {
-            Ok(Some(session)) => settle::apply(shop, attempt.order, session).await?,
-            Ok(None) if attempt.new_session.expires_at.plus_seconds(SLACK_S) < shop.now() => {
-                give_up(shop, attempt).await?
-            }
-            Ok(None) => {}
-            Err(Error::Faulted(fault)) => return Err(fault),
-            Err(Error::Refused(_)) => {
-                return Err(Fault::Remote("Stripe did not say what came of a payment page".into()));
-            }
-        }
+    }
+    patience.trouble
+}
+
+async fn look_among(shop: &Shop, attempt: Attempt, listed: &[Session]) -> Result<()> {
+    match page_among(shop, &attempt, listed).await? {
+        Some(session) => settle::apply(shop, attempt.order, session).await?,
+        None if attempt.new_session.expires_at.plus_seconds(SLACK_S) < shop.now() => give_up(shop, attempt).await?,
+        None => {}
     }
     Ok(())
 }

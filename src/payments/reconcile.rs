@@ -2,8 +2,8 @@
 
 use super::table::{self, Attempt};
 use super::{checkout, inbox, lost, refund, settle};
-use crate::kernel::{Error, Fault, Moment};
-use crate::orders::{self, PaymentStatus, Status, refunds};
+use crate::kernel::{Code, Error, Fault, Moment, Result};
+use crate::orders::{self, OrderId, PaymentStatus, Status, refunds};
 use crate::shop::Shop;
 use crate::store::{Order as Scan, Snapshot};
 use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
@@ -137,7 +137,7 @@ pub async fn remind(shop: &Shop) -> Result<(), Fault> {
 async fn cancelled_with_open_page(shop: &Shop) -> Result<(), Fault> {
     let place = shop.kept(CancelledPlace::default);
     let after = place.0.lock().map(|at| *at).unwrap_or_default();
-    let (open, next) = {
+    let (mut open, next) = {
         let tx = shop.store().read()?;
         let newest = orders::in_status(&tx, Status::Cancelled, None, Scan::Falling, ROUND)?;
         let in_turn = match after {
@@ -157,20 +157,43 @@ async fn cancelled_with_open_page(shop: &Shop) -> Result<(), Fault> {
     if let Ok(mut at) = place.0.lock() {
         *at = next;
     }
+    let stubborn = shop.kept(Stubborn::default);
+    let given_up_at = stubborn.0.lock().map(|at| *at).unwrap_or_default();
+    if let Some(at) = given_up_at.and_then(|id| open.iter().position(|known| *known == id)) {
+        open.rotate_left(at + 1);
+    }
     let mut patience = Patience::default();
+    let mut given_up_at = None;
     for id in open {
-        let closed = match checkout::close_all(shop, id).await {
-            Ok(()) => Ok(()),
-            // Stripe could not be asked; the next round comes.
-            Err(Error::Refused(refusal)) => Err(Fault::Remote(format!("a page stays open: {}", refusal.detail.key))),
-            Err(Error::Faulted(fault)) => Err(fault),
-        };
-        if patience.is_over(closed) {
+        if patience.is_over(of_round(checkout::close_all(shop, id).await)) {
+            given_up_at = Some(id);
             break;
         }
     }
+    if let Ok(mut at) = stubborn.0.lock() {
+        *at = given_up_at;
+    }
     patience.trouble
 }
+
+/// What became of one order, as a round counts it.
+pub(super) fn of_round(outcome: Result<()>) -> Result<(), Fault> {
+    match outcome {
+        Ok(()) => Ok(()),
+        // Money that is on its way is waited for.
+        Err(Error::Refused(refusal)) if refusal.code == Code::OrderNotPayable => Ok(()),
+        // Stripe could not be asked; the next round comes.
+        Err(Error::Refused(refusal)) => {
+            Err(Fault::Remote(format!("a payment page is not settled: {}", refusal.detail.key)))
+        }
+        Err(Error::Faulted(fault)) => Err(fault),
+    }
+}
+
+/// The called-off order at which the last round was given up. The next begins behind it, so that pages which cannot be closed do not keep
+/// the others open.
+#[derive(Default)]
+struct Stubborn(Mutex<Option<OrderId>>);
 
 /// Where the last round stopped among the orders that were called off.
 #[derive(Default)]
@@ -184,9 +207,9 @@ fn has_open_page(tx: &impl Snapshot, shop: &Shop, order: &orders::Order) -> Resu
 }
 
 /// Goes on past what fails alone, and stops where Stripe is silent for all.
-struct Patience {
+pub(super) struct Patience {
     in_a_row: u32,
-    trouble: Result<(), Fault>,
+    pub(super) trouble: Result<(), Fault>,
 }
 
 impl Default for Patience {
@@ -197,7 +220,7 @@ impl Default for Patience {
 
 impl Patience {
     /// True when those behind would only wait for the same silence.
-    fn is_over(&mut self, outcome: Result<(), Fault>) -> bool {
+    pub(super) fn is_over(&mut self, outcome: Result<(), Fault>) -> bool {
         match outcome {
             Ok(()) => self.in_a_row = 0,
             Err(fault) => {

@@ -189,10 +189,19 @@ pub(super) fn received(session: &Session, intent: Option<&PaymentIntent>) -> Opt
     (session.payment_status == stripe::PaymentStatus::Paid).then(|| session.money()).flatten()
 }
 
+/// The page is finished, and its money has neither come nor failed.
+pub(super) fn is_on_its_way(session: &Session) -> bool {
+    session.status == SessionStatus::Complete && session.intent.as_ref().is_some_and(is_delayed)
+}
+
+fn is_delayed(intent: &PaymentIntent) -> bool {
+    matches!(intent.status, IntentStatus::Processing | IntentStatus::RequiresAction | IntentStatus::RequiresCapture)
+}
+
 /// The customer has finished Stripe's page, but the money takes its time (convenience store, bank debit).
 fn follow_delayed(tx: &WriteTx, shop: &Shop, order: &Order, intent: &PaymentIntent, now: Moment) -> Result<(), Error> {
     match intent.status {
-        IntentStatus::Processing | IntentStatus::RequiresAction | IntentStatus::RequiresCapture => {
+        _ if is_delayed(intent) => {
             let voucher = intent.voucher.clone();
             let voucher = voucher.map(|it| orders::Voucher { url: it.url, expires_at: it.expires_at });
             orders::mark_processing(tx, shop, order.id, voucher, now)?;

@@ -231,12 +231,15 @@ impl Stripe {
         Ok(newest_first.iter().rev().filter_map(Session::read).collect())
     }
 
-    /// The sessions that a payment intent belongs to: one, as a rule.
+    /// The sessions that a payment intent belongs to: one, as a rule; none of an intent that this key does not know.
     pub async fn sessions_of(&self, payment_intent: &str) -> Result<Vec<Session>, StripeError> {
         let mut request = RequestBuilder::new(StripeMethod::Get, "/checkout/sessions");
         request.query = Some(query(&[("limit", "100"), ("payment_intent", checked(payment_intent)?)]));
-        let page = self.call(request, None).await?;
-        Ok(items(&page).iter().filter_map(Session::read).collect())
+        match self.call(request, None).await {
+            Ok(page) => Ok(items(&page).iter().filter_map(Session::read).collect()),
+            Err(error) if error.is_missing() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A payment intent as it is now, with its latest charge.

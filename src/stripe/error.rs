@@ -56,6 +56,13 @@ impl StripeError {
         matches!(self, StripeError::Refused { message, .. } if message.contains("expires_at"))
     }
 
+    /// Stripe read the request and will not do it, or it was too wrong to be sent: nothing stands under its key. A no to our own key, to a key
+    /// that was used before, or from somebody on the way says nothing about that.
+    pub fn is_final_no(&self) -> bool {
+        matches!(self, StripeError::Refused { status: 0 | 400 | 402, kind, retry: false, .. }
+            if !["idempotency_error", "unknown"].contains(&kind.as_str()))
+    }
+
     /// The key was refused or may not do this.
     pub fn is_key_refused(&self) -> bool {
         matches!(self, StripeError::Refused { status: 401 | 403, .. })
@@ -284,6 +291,23 @@ mod tests {
             let row = format!("{status} {headers:?} {body} writes={writes}");
             assert_eq!(outcome(*writes, *status, headers, body), ((*name).to_owned(), *retry, *again), "{row}");
         }
+    }
+
+    #[test]
+    fn only_a_no_of_stripes_own_says_that_nothing_was_done() {
+        const YES: &[(&str, &str)] = &[("stripe-should-retry", "true")];
+        let is_final = |status, headers: &[(&'static str, &'static str)], body| {
+            read_answer(&answer(status, headers, body), true).unwrap_err().error.is_final_no()
+        };
+        let no = r#"{"error": {"type": "invalid_request_error", "code": "email_invalid"}}"#;
+        assert!(is_final(400, &[], no) && is_final(402, &[], no));
+        assert!(StripeError::ours("line_invalid", "a line has no name").is_final_no());
+        for status in [401, 403, 404, 409, 429, 500] {
+            assert!(!is_final(status, &[], no), "{status}");
+        }
+        assert!(!is_final(400, YES, no));
+        assert!(!is_final(400, &[], "<html>"));
+        assert!(!is_final(400, &[], r#"{"error": {"type": "idempotency_error"}}"#));
     }
 
     #[test]

@@ -339,6 +339,8 @@ async fn what_stripe_refuses_is_refused() {
     assert!(kit.stripe.webhook_endpoints().await.unwrap().is_empty());
     assert!(kit.stripe.session("cs_test_unknown").await.unwrap_err().is_missing());
     assert!(kit.stripe.payment_intent("pi_unknown").await.unwrap_err().is_missing());
+    kit.sandbox.faults().once("/v1/checkout/sessions", Mishap::ErrorBefore(404));
+    assert!(kit.stripe.sessions_of("pi_unknown").await.unwrap().is_empty());
 
     let wrong_key = Stripe::new(StripeConfig::new("sk_test_wrong").with_api_base(kit.sandbox.base())).unwrap();
     let error = wrong_key.reach().await.unwrap_err();

@@ -20,7 +20,7 @@ const QUIET: &[(&str, &str)] = &[
     ("PETSTAR_LOG__LEVEL", "error"),
 ];
 
-/// The same luck in every run (xorshift, Marsaglia 2003).
+/// Luck (xorshift, Marsaglia 2003). Calls made at once draw in the order they arrive, so no two runs are alike.
 #[derive(Clone)]
 struct Dice(Arc<Mutex<u64>>);
 
@@ -460,27 +460,27 @@ fn orderings(count: usize) -> Vec<Vec<usize>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_stripe_is_down_the_shop_works_and_says_so_plainly() {
     let other = OtherSide::start().await;
-    let shop = other.shop(Some(Duration::from_secs(2)), QUIET).await;
+    // Whoever waited for Stripe's silence would wait for as long as that.
+    let patience = Duration::from_secs(2);
+    let shop = other.shop(Some(patience), QUIET).await;
     let customer = shop.visitor();
     let ids = place(&shop, &customer, 2).await;
     let path = format!("/orders/{}", ids[0]);
-    let time = async |what: &str| {
-        let started = std::time::Instant::now();
+    let look = async |what: &str| {
         for _ in 0..20 {
+            let started = std::time::Instant::now();
             assert_eq!(customer.get(what).await.status, 200);
+            assert!(started.elapsed() < patience, "{what} took {:?}", started.elapsed());
         }
-        started.elapsed()
     };
-    let (before, before_own) = (time("/products").await, time(&path).await);
     for mishap in [Mishap::Hang, Mishap::ErrorBefore(500)] {
         other.faults().each(move |_| Some(mishap));
         let clicks = customer.clone();
         let checkout = format!("{path}/checkout");
         let click = tokio::spawn(async move { clicks.browsing().form(&checkout, &[]).await });
         tokio::time::sleep(Duration::from_millis(100)).await;
-        // Slack for a machine that does other things.
-        let slack = Duration::from_millis(500);
-        assert!(time("/products").await < before * 4 + slack && time(&path).await < before_own * 4 + slack);
+        look("/products").await;
+        look(&path).await;
         let answer = click.await.unwrap();
         assert_eq!(answer.status, 503);
         assert!(!answer.header("retry-after").is_empty());

@@ -118,13 +118,13 @@ async fn a_page_whose_answer_was_lost_is_found_and_one_never_made_holds_nothing_
     shop.app.stop().await;
 }
 
-/// A page that this database knows nothing of, paid: as if it had been restored to a time before its order went to pay.
-async fn paid_before_the_restore(shop: &TestShop, id: &str, number: &str, amount: i64) -> String {
+/// A page that this database knows nothing of: as if it had been restored to a time before its order went to pay.
+async fn page_before_the_restore(shop: &TestShop, id: &str, number: &str, revision: u32, amount: i64) -> String {
     let amount = Money::new(amount, Currency::JPY);
     let new = NewSession {
         order_id: id.to_owned(),
         order_number: number.to_owned(),
-        revision: 1,
+        revision,
         amount,
         lines: vec![SessionLine::single("Tag", amount.minor)],
         email: None,
@@ -133,7 +133,11 @@ async fn paid_before_the_restore(shop: &TestShop, id: &str, number: &str, amount
         cancel_url: shop.shop().public_url(),
         expires_at: shop.shop().now().plus_seconds(SESSION_LIFE_S),
     };
-    let session = shop.shop().stripe().create_session(&new, &format!("order-{id}-1")).await.unwrap().id;
+    shop.shop().stripe().create_session(&new, &format!("order-{id}-{revision}")).await.unwrap().id
+}
+
+async fn paid_before_the_restore(shop: &TestShop, id: &str, number: &str, amount: i64) -> String {
+    let session = page_before_the_restore(shop, id, number, 1, amount).await;
     shop.sandbox().act(&session, Action::Pay).unwrap();
     session
 }
@@ -178,6 +182,30 @@ async fn who_paid_before_the_database_was_restored_does_not_pay_again() {
     round(&shop).await;
     quiet(&shop).await;
     assert_eq!(stored(&shop, &order).attention, []);
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_voucher_from_before_the_restore_no_page_is_made() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let order = draft(&shop, &customer).await;
+    let (id, number) = (order["id"].as_str().unwrap(), order["order_number"].as_str().unwrap());
+    let amount = order["amount"].as_i64().unwrap();
+    // The customer had changed the order before they took the voucher.
+    let first = page_before_the_restore(&shop, id, number, 1, amount).await;
+    shop.shop().stripe().expire_session(&first, "closed").await.unwrap();
+    let second = page_before_the_restore(&shop, id, number, 2, amount + 100).await;
+    shop.sandbox().act(&second, Action::Konbini).unwrap();
+    for _ in 0..3 {
+        customer.post(&checkout(&order), &json!({})).await.refused(409, "order_not_payable");
+        // What is waited for is no trouble.
+        round(&shop).await;
+    }
+    assert_eq!(pages(&shop, &order).await.len(), 2);
+    shop.sandbox().act(&second, Action::KonbiniLapsed).unwrap();
+    customer.post(&checkout(&order), &json!({})).await.ok();
+    assert_eq!(pages(&shop, &order).await.len(), 3);
     shop.app.stop().await;
 }
 
@@ -274,7 +302,7 @@ async fn the_page_of_a_cancelled_order_is_closed_once_and_a_stubborn_refund_hold
     let customer = shop.visitor();
     let staff = shop.staff(Role::Owner).await;
     let (order, session) = shop.order_at_checkout(&customer).await;
-    staff.put(&format!("/admin/orders/{}", order["id"].as_str().unwrap()), &json!({"status": "cancelled"})).await.ok();
+    cancel(&staff, &order).await;
     round(&shop).await;
     assert!(shop.sandbox().act(&session, Action::Pay).is_err(), "the page still takes money");
     shop.sandbox().faults().record();
@@ -311,6 +339,81 @@ async fn the_page_of_a_cancelled_order_is_closed_once_and_a_stubborn_refund_hold
     shop.sandbox().faults().calm();
     round(&shop).await;
     assert_eq!(left(0).await, "succeeded");
+    shop.app.stop().await;
+}
+
+async fn cancel(staff: &Visitor, order: &Value) {
+    let path = format!("/admin/orders/{}", order["id"].as_str().unwrap());
+    staff.put(&path, &json!({"status": "cancelled"})).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stripe_refuses_can_be_corrected_and_keeps_no_other_page_open() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let staff = shop.staff(Role::Owner).await;
+    let (open, page) = shop.order_at_checkout(&customer).await;
+    shop.clock.advance_seconds(1);
+    break_pages(&shop, Mishap::ErrorBefore(400));
+    let mut refused = Vec::new();
+    for _ in 0..4 {
+        let order = draft(&shop, &customer).await;
+        customer.post(&checkout(&order), &json!({})).await.refused(503, "payments_unavailable");
+        refused.push(order);
+    }
+    let reopen = format!("/orders/{}/reopen", refused.pop().unwrap()["id"].as_str().unwrap());
+    assert_eq!(customer.post(&reopen, &json!({})).await.ok()["status"], "draft");
+    for order in refused.iter().chain([&open]) {
+        cancel(&staff, order).await;
+    }
+    round(&shop).await;
+    assert!(shop.sandbox().act(&page, Action::Pay).is_err(), "the page still takes money");
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_cannot_be_closed_keep_no_other_page_open() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    let staff = shop.staff(Role::Owner).await;
+    let (oldest, page) = shop.order_at_checkout(&customer).await;
+    let mut stubborn = Vec::new();
+    for _ in 0..3 {
+        shop.clock.advance_seconds(1);
+        let (order, session) = shop.order_at_checkout(&customer).await;
+        cancel(&staff, &order).await;
+        stubborn.push(format!("/v1/checkout/sessions/{session}/expire"));
+    }
+    cancel(&staff, &oldest).await;
+    shop.sandbox().faults().each(move |call| stubborn.contains(&call.path).then_some(Mishap::ErrorBefore(500)));
+    for _ in 0..2 {
+        assert!(petstar::payments::reconcile(shop.shop()).await.is_err());
+    }
+    assert!(shop.sandbox().act(&page, Action::Pay).is_err(), "the page still takes money");
+    shop.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_lost_page_that_cannot_be_read_does_not_hide_the_others() {
+    let shop = deaf_shop().await;
+    let customer = shop.visitor();
+    break_pages(&shop, Mishap::CutAfter);
+    let mut lost = Vec::new();
+    for _ in 0..2 {
+        let order = draft(&shop, &customer).await;
+        customer.post(&checkout(&order), &json!({})).await.refused(503, "payments_unavailable");
+        shop.clock.advance_seconds(1);
+        lost.push(order);
+    }
+    shop.sandbox().faults().calm();
+    let first = format!("/v1/checkout/sessions/{}", pages(&shop, &lost[0]).await[0].0);
+    shop.sandbox().faults().each(move |call| (call.path == first).then_some(Mishap::ErrorBefore(500)));
+    assert!(petstar::payments::reconcile(shop.shop()).await.is_err());
+    let is_found = |order: &Value| stored(&shop, order).stripe_checkout_session_id.is_some();
+    assert_eq!((is_found(&lost[0]), is_found(&lost[1])), (false, true));
+    shop.sandbox().faults().calm();
+    round(&shop).await;
+    assert!(is_found(&lost[0]));
     shop.app.stop().await;
 }
 
