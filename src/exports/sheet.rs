@@ -92,6 +92,8 @@ impl Sheet {
             Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => true,
             // Japanese Excel takes the wide forms for the same.
             Some(0xEF) => text.starts_with(['＝', '＋', '－', '＠']),
+            // Among those of cp932 these become `-` and `－`.
+            Some(0xE2) => text.starts_with(['–', '−']),
             _ => false,
         };
         let marks = bytes.iter().fold(0, |marks, byte| marks | MARKS[usize::from(*byte)]);
@@ -353,7 +355,7 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_formula_is_text() {
-        for formula in ["=1+1", "+81", "-2", "@x", "\tx", "\rx", "＝1", "＠x"] {
+        for formula in ["=1+1", "+81", "-2", "@x", "\tx", "\rx", "＝1", "＠x", "–1", "−1"] {
             let line = line(|sheet| {
                 sheet.text(formula);
                 sheet.number(-2);
@@ -404,7 +406,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_back(one in "\\PC*|[\"',;\r\n=+@ -]*", two in ".*") {
+        fn any_text_comes_back(one in "\\PC*|[\"',;\r\n=+@ –−＝＋－＠-]*", two in ".*") {
+            let mut narrow = sheet(Encoding::Cp932, "UTC");
+            [&one, &two].iter().for_each(|text| narrow.text(text));
+            narrow.end_row();
+            let (narrow, broken) = SHIFT_JIS.decode_without_bom_handling(&narrow.bytes);
+            let cells = read(&narrow);
+            prop_assert!(!broken && cells.len() == 2, "{narrow:?}");
+            for cell in cells {
+                let dangerous = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+                prop_assert!(!cell.starts_with(dangerous), "{cell:?} {one:?} {two:?}");
+            }
             let line = line(|sheet| [&one, &two].iter().for_each(|text| sheet.text(text)));
             let cells = read(&line);
             prop_assert_eq!(cells.len(), 2);
