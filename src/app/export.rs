@@ -46,7 +46,7 @@ pub fn tell(told: &Told) -> Outcome {
     let mut stderr =
         format!("Cells with characters that the encoding does not have (〓 in the file): {}.\n", told.unfit_count);
     for cell in told.unfit.iter().take(20) {
-        stderr += &format!("  - {}, {}: {}\n", cell.record, cell.column, cell.characters);
+        stderr += &format!("  - {}, {}: {}\n", cell.record, told.heads.word(&cell.column), cell.characters);
     }
     Outcome { stdout, stderr, code: 0 }
 }

@@ -136,7 +136,7 @@ impl Heads {
     }
 
     /// What stands above a column.
-    pub fn word(self, column: &'static str) -> &'static str {
+    pub fn word(self, column: &str) -> &str {
         let lang = match self {
             Heads::Names => return column,
             Heads::En => Lang::En,

@@ -5,6 +5,7 @@ use super::model::{Encoding, Filters, Heads, LISTED_UNFIT, Place, Reached, Size,
 use super::sheet::Sheet;
 use crate::catalog::{self, ProductId};
 use crate::kernel::{Error, Fault, Message, Refusal};
+use crate::render;
 use crate::shop::Shop;
 use crate::store::ReadTx;
 use jiff::tz::TimeZone;
@@ -23,6 +24,8 @@ pub struct Told {
     pub rows: u64,
     pub unfit_count: u64,
     pub unfit: Vec<Unfit>,
+    /// What stands above the columns.
+    pub heads: Heads,
 }
 
 /// Writes what is wished for, as it is now. Blocks.
@@ -35,7 +38,7 @@ pub fn write(shop: &Shop, wish: &Wish, mut out: impl Write + Send) -> Result<Tol
     work.go_on(&shop.store().read()?, &mut reached, &mut out, |_, _| Ok(true))?;
     out.flush()?;
     let Reached { records, rows, unfit_count, unfit, .. } = reached;
-    Ok(Told { records, rows, unfit_count, unfit })
+    Ok(Told { records, rows, unfit_count, unfit, heads: wish.heads })
 }
 
 /// A file to be written.
@@ -44,6 +47,8 @@ pub struct Work {
     encoding: Encoding,
     heads: Heads,
     zone: TimeZone,
+    /// Its own: a part takes half a minute, for which no preview waits, nor does a file wait for another one.
+    threads: rayon::ThreadPool,
     /// Room for rows, used again and again.
     spare: Mutex<Vec<Vec<u8>>>,
 }
@@ -66,10 +71,11 @@ struct Part {
 
 impl Work {
     /// # Errors
-    /// A catalogue that cannot be read.
+    /// A catalogue that cannot be read, a system that gives no threads.
     pub fn new(shop: &Shop, wish: &Wish) -> Result<Work, Fault> {
         let (source, zone) = (source(shop, wish)?, shop.settings().zone());
-        Ok(Work { source, encoding: wish.encoding, heads: wish.heads, zone, spare: Mutex::default() })
+        let (encoding, heads, threads) = (wish.encoding, wish.heads, render::threads_apart("export")?);
+        Ok(Work { source, encoding, heads, zone, threads, spare: Mutex::default() })
     }
 
     /// # Errors
@@ -91,7 +97,7 @@ impl Work {
         more: impl FnMut(&Reached, &mut W) -> Result<bool, Fault> + Send,
     ) -> Result<bool, Fault> {
         // On the threads that tell: to hand each slab over to them from outside would cost more than to tell a part of it.
-        rayon::scope(|_| self.append(tx, reached, out, more))
+        self.threads.install(|| self.append(tx, reached, out, more))
     }
 
     fn append<W: Write + Send>(

@@ -35,7 +35,20 @@ const NICENESS: i32 = 5;
 /// Lets the threads that draw step back behind all others, so that pages are answered while every core is drawing. To be called once, before
 /// anything is drawn.
 pub fn stand_back() {
-    let nice = |_| _ = rustix::process::nice(NICENESS);
     // Only a second shop in the same process (there are such tests) finds threads that stand back already.
-    let _ = rayon::ThreadPoolBuilder::new().start_handler(nice).thread_name(|at| format!("draw-{at}")).build_global();
+    let _ = standing_back("draw").build_global();
+}
+
+/// As many threads as there are cores, for long work other than drawing: what is drawn need not wait for it. They stand back as those that
+/// draw do, are called `<name>-0` and so on, and end when the pool is dropped.
+///
+/// # Errors
+/// A system that gives no more threads.
+pub fn threads_apart(name: &'static str) -> Result<rayon::ThreadPool, crate::kernel::Fault> {
+    standing_back(name).build().map_err(|error| crate::kernel::Fault::bug(format!("threads for {name}: {error}")))
+}
+
+fn standing_back(name: &'static str) -> rayon::ThreadPoolBuilder {
+    let nice = |_| _ = rustix::process::nice(NICENESS);
+    rayon::ThreadPoolBuilder::new().start_handler(nice).thread_name(move |at| format!("{name}-{at}"))
 }
