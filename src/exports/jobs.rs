@@ -146,8 +146,14 @@ fn make(shop: &Shop, running: &Running, id: ExportId, live: &Live) -> Result<Don
     };
     drop(tx);
     if running.cancelled() {
-        // The row was set back by whoever cancelled.
-        let _ = std::fs::remove_file(&path);
+        // The row was set back by whoever cancelled. It may have been asked for once more since, and then the file is a new one: nobody
+        // begins one while this is written.
+        shop.store().write_blocking(move |tx| {
+            if table::get(tx, id)?.is_none_or(|export| export.status == JobStatus::Cancelled) {
+                let _ = std::fs::remove_file(&path);
+            }
+            Ok::<_, Fault>(())
+        })?;
         return Err(JobError::again("cancelled"));
     }
     let ended = ended?;

@@ -74,7 +74,7 @@ pub struct ExportView {
 }
 
 impl ExportView {
-    fn new(shop: &Shop, export: Export, now: Moment) -> ExportView {
+    pub(super) fn new(shop: &Shop, export: Export, now: Moment) -> ExportView {
         let export = jobs::present(shop, export);
         let is_there = export.status == JobStatus::Completed && !jobs::is_gone(shop, &export, now);
         let expires_at = export.expires_at();
@@ -93,7 +93,11 @@ impl ExportView {
             status: status.name(),
             total_records,
             processed_records: records,
-            progress: to_look_at.map(|to_look_at| jobs::percent(looked, to_look_at)),
+            // What came in meanwhile was looked at too, or what was counted is there no more: a whole file is whole.
+            progress: match status {
+                JobStatus::Completed => Some(100),
+                _ => to_look_at.map(|to_look_at| jobs::percent(looked, to_look_at)),
+            },
             row_count: rows,
             bytes,
             unfit_count,

@@ -104,12 +104,13 @@ impl Customers {
             Some(at) => at,
             None => {
                 let (email, currency) = (email.to_owned(), currency.to_owned());
-                found.push(Customer { email, currency, first_order_at: paid_at.to_string(), ..Customer::default() });
+                let (first_order_at, last_order_at) = (paid_at.to_string(), paid_at.to_string());
+                found.push(Customer { email, currency, first_order_at, last_order_at, ..Customer::default() });
                 found.len() - 1
             }
         };
         let customer = &mut found[at];
-        // Orders come oldest first: name and place are those of the last one.
+        // Orders come oldest first: name and place are those of the last one. Which was paid first is another matter.
         customer.name = order.shipping_address.name.to_string();
         customer.language = order.lang.to_string();
         customer.country = order.shipping_address.country.to_string();
@@ -118,9 +119,19 @@ impl Customers {
         customer.pieces += order.lines.iter().map(|line| line.quantity).sum::<i64>();
         customer.amount += order.totals.amount;
         customer.amount_refunded += order.amount_refunded;
-        customer.last_order_at = paid_at.to_string();
+        if is_before(paid_at, &customer.first_order_at) {
+            customer.first_order_at = paid_at.to_string();
+        }
+        if is_before(&customer.last_order_at, paid_at) {
+            customer.last_order_at = paid_at.to_string();
+        }
         Ok(())
     }
+}
+
+/// Of two stored moments. Without the `Z`, which some have behind parts of a second, they sort as texts.
+fn is_before(one: &str, other: &str) -> bool {
+    one.trim_end_matches('Z') < other.trim_end_matches('Z')
 }
 
 impl Source for Customers {
@@ -155,7 +166,8 @@ impl Source for Customers {
             let addresses = orders::by_address(tx, after.as_deref(), READ)?;
             let is_last = addresses.len() < READ;
             for (email, ids) in addresses {
-                let customers = self.sum(tx, &email, &ids)?;
+                // Without an address are all who were erased: they are no customer together.
+                let customers = if email.is_empty() { Vec::new() } else { self.sum(tx, &email, &ids)? };
                 let record = if customers.is_empty() { None } else { Some(serde_json::to_vec(&customers)?) };
                 after = Some(email.clone());
                 if visit(Place::Customer(email), ids.len() as u64, record.as_deref())?.is_break() {

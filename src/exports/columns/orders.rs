@@ -79,6 +79,9 @@ struct TaxRow {
 struct AddressRow<'a> {
     #[serde(borrow)]
     name: Text<'a>,
+    /// Orders from before anybody was asked have none.
+    #[serde(borrow, default)]
+    name_kana: Text<'a>,
     #[serde(borrow)]
     postal_code: Text<'a>,
     #[serde(borrow)]
@@ -240,6 +243,7 @@ impl Source for PerOrder {
             "stripe_payment_intent_id",
             "id",
             "payment_method",
+            "name_kana",
         ]
     }
 
@@ -294,6 +298,7 @@ impl Source for PerOrder {
         sheet.word(order.stripe_payment_intent_id.as_deref().unwrap_or_default());
         sheet.word(&order.id);
         sheet.word(order.payment_method.as_deref().unwrap_or("online"));
+        sheet.text(&order.shipping_address.name_kana);
         sheet.end_row();
         Ok(())
     }
@@ -345,6 +350,7 @@ impl Source for PerLine {
             "order_id",
             "delivery_day",
             "delivery_band",
+            "name_kana",
         ]
     }
 
@@ -386,6 +392,7 @@ impl Source for PerLine {
             sheet.word(&order.id);
             sheet.word(order.delivery.day.as_deref().unwrap_or_default());
             sheet.word(order.delivery.band.as_deref().unwrap_or_default());
+            sheet.text(&order.shipping_address.name_kana);
             sheet.end_row();
         }
         Ok(())
