@@ -77,14 +77,13 @@ struct Entries {
 impl Entries {
     fn of(order: &Order) -> Entries {
         let lines = order.lines.iter().filter(|line| order.is_to_make(line));
-        let is_packed = lines.clone().any(|line| line.production == Production::Packed);
         Entries {
             status: order.status.name(),
             products: order.lines.iter().map(|line| line.product_id).collect(),
             lines: lines.map(|line| (line.production.name(), line.product_id, line.id)).collect(),
             paid: order.paid_at.map(|at| (at, order.totals.amount - order.amount_refunded, order.currency())),
             pieces: order.pieces(),
-            at_door: (order.pays_at_door() && is_packed).then(|| order.waiting_since()),
+            at_door: order.is_packed_for_door().then(|| order.waiting_since()),
             with_photos: order.delivered_at.filter(|_| order.photos_gone_at.is_none()),
         }
     }

@@ -207,6 +207,17 @@ impl Order {
         }
     }
 
+    /// It is paid at the door, and something of it is packed.
+    pub fn is_packed_for_door(&self) -> bool {
+        let is_packed = |line: &Line| line.production == Production::Packed && self.is_to_make(line);
+        self.pays_at_door() && self.lines.iter().any(is_packed)
+    }
+
+    /// A parcel of it leaves next: it is being worked on, or packed to be paid at the door.
+    pub fn waits_for_parcel(&self) -> bool {
+        self.status == Status::Processing || self.is_packed_for_door()
+    }
+
     /// Since when its pieces wait to be made.
     pub fn waiting_since(&self) -> Moment {
         self.paid_at.unwrap_or(self.created_at)

@@ -1,7 +1,7 @@
 //! Files for the carriers' label programs, and the mark that making one leaves on each order.
 
 use super::carrier::Carrier;
-use super::web::{Labels, may_look, refused, refused_unless, today, waiting};
+use super::web::{Labels, may_look, refused_with, today, waiting};
 use crate::kernel::{Code, Error, Message, Refusal};
 use crate::orders::{self, Order, OrderId};
 use crate::people::rights::ChangesOrders;
@@ -69,7 +69,9 @@ async fn download_labels(visit: Visit) -> Result<Reply, Problem> {
     let mut found = chosen.map(|id| order_named(&tx, id, "order")).collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() && !value("chosen").is_empty() {
         // On the page every tick was taken away, which does not mean all of them.
-        return refused(&visit, Refusal::field("order", Message::new("exports.none_chosen")));
+        let refusal = Refusal::field("order", Message::new("exports.none_chosen"));
+        let (carrier, day) = (carrier.name().to_owned(), day.clone());
+        return refused_with(&visit, refusal, Some(Asked { carrier, day, orders: Vec::new(), may_again: false }));
     }
     if found.is_empty() {
         found = waiting(&tx, Labels::All, None, usize::MAX)?;
@@ -96,29 +98,35 @@ struct LabelsForm {
     chosen: bool,
 }
 
-/// What would make the same labels once more.
-pub(super) struct Again {
+/// Labels that were asked for, as the form said it.
+pub(super) struct Asked {
     pub carrier: String,
     pub day: String,
+    /// The id of each order.
     pub orders: Vec<String>,
+    /// They were refused only because they were made before.
+    pub may_again: bool,
 }
 
 const AGAIN: &str = "@again";
+const MADE_BEFORE: &str = "exports.labels_made_before";
 
 /// Make the labels: a file for a carrier's label program, and on each order the mark that its label was made
 #[utoipa::path(post, path = "/admin/parcels/labels", tag = "admin", request_body = LabelsForm,
     responses((status = 200, content_type = "text/csv"), (status = 401), (status = 403),
-        (status = 409, description = "`conflict`: the label of one of the `orders` was made before; nothing is made"), (status = 422)))]
+        (status = 409, description = "`conflict`: the label of one of the `orders` was made before, or it waits for no parcel; nothing is made"),
+        (status = 422)))]
 async fn make_labels(_: May<ChangesOrders>, visit: Visit, Input(form): Input<LabelsForm>) -> Result<Reply, Problem> {
     match make(&visit, &form).await {
         Ok((carrier, day, orders)) => Ok(file(&visit, carrier, &orders, &day)),
         Err(Error::Refused(refusal)) => {
-            let again = (refusal.code == Code::Conflict).then(|| Again {
+            let asked = Asked {
                 carrier: form.carrier,
                 day: form.day,
-                orders: form.orders.iter().map(|id| format!("{}{AGAIN}", id.trim_end_matches(AGAIN))).collect(),
-            });
-            refused_unless(&visit, refusal, again)
+                orders: form.orders.iter().map(|id| id.trim_end_matches(AGAIN).to_owned()).collect(),
+                may_again: refusal.detail.key == MADE_BEFORE,
+            };
+            refused_with(&visit, refusal, Some(asked))
         }
         Err(error) => Err(error.into()),
     }
@@ -140,6 +148,13 @@ async fn make(visit: &Visit, form: &LabelsForm) -> Result<(Carrier, String, Vec<
                 found.push((order, again));
             }
         }
+        // The page may be old: since it was shown, an order was called off, or its parcel has left.
+        let late = found.iter().filter(|(order, _)| !order.waits_for_parcel());
+        let late: Vec<String> = late.map(|(order, _)| order.order_number.clone()).collect();
+        if !late.is_empty() {
+            let told = Message::new("exports.labels_too_late").with("numbers", late.join(", "));
+            return Err(Refusal::because(Code::Conflict, told).with_extra("orders", json!(late)).into());
+        }
         if named.is_empty() {
             found.extend(waiting(tx, Labels::Without, None, usize::MAX)?.into_iter().map(|order| (order, false)));
         }
@@ -150,7 +165,7 @@ async fn make(visit: &Visit, form: &LabelsForm) -> Result<(Carrier, String, Vec<
         let made = found.iter().filter(|(order, again)| order.label.is_some() && !again);
         let made: Vec<String> = made.map(|(order, _)| order.order_number.clone()).collect();
         if !made.is_empty() {
-            let told = Message::new("exports.labels_made_before").with("numbers", made.join(", "));
+            let told = Message::new(MADE_BEFORE).with("numbers", made.join(", "));
             return Err(Refusal::because(Code::Conflict, told).with_extra("orders", json!(made)).into());
         }
         let by = asker.caller.staff.as_ref().map(|staff| staff.name.clone()).unwrap_or_default();

@@ -1,12 +1,12 @@
 //! `/admin/parcels`: orders that leave today, the files for the carriers, and the numbers that come back.
 
 use super::carrier::{self, Carrier, Cut};
-use super::labels::{self, Again};
+use super::labels::{self, Asked};
 use super::numbers::{self, MOST_ROWS, Outcome};
 use super::read;
 use crate::kernel::text::clean_line;
-use crate::kernel::{Error, Fault, Message, Refusal};
-use crate::orders::{self, LabelMade, Order, OrderId, PaymentMethod, Status};
+use crate::kernel::{Error, Fault, Message, Moment, Refusal};
+use crate::orders::{self, LabelMade, Order, OrderId, Status};
 use crate::people::form::Mistakes;
 use crate::people::rights::{ChangesOrders, ChangesSettings};
 use crate::people::{self, May, audit, rights};
@@ -57,6 +57,10 @@ struct ParcelView {
     #[serde(skip)]
     #[schema(ignore)]
     label_told: Option<String>,
+    /// Behind it the list goes on.
+    #[serde(skip)]
+    #[schema(ignore)]
+    place: String,
 }
 
 /// The end of a text that a carrier's label has no room for.
@@ -93,6 +97,7 @@ impl ParcelView {
             cut: if to.country == *home { cut_on(order, &settings.sender, false) } else { Vec::new() },
             label_told: order.label.as_ref().map(|label| orders::labels::told(label, page)),
             label: order.label.clone(),
+            place: Place::of(order),
         }
     }
 }
@@ -109,9 +114,9 @@ struct ParcelsPage {
     /// What a file of numbers says, where one was read.
     tracking: Option<Vec<Outcome>>,
     applied: bool,
-    /// Labels that were asked for though they were made before.
+    /// Labels that were asked for and refused.
     #[serde(skip)]
-    again: Option<Again>,
+    asked: Option<Asked>,
     #[serde(skip)]
     tabs: Vec<Tab>,
     /// Not all parcels that wait are listed.
@@ -153,6 +158,25 @@ impl ParcelsPage {
             .filter(|parcel| !parcel.cut.is_empty())
             .map(|parcel| parcel.order_number.as_str())
             .collect()
+    }
+
+    /// Labels that were made before, and may be made once more.
+    fn again(&self) -> Option<&Asked> {
+        self.asked.as_ref().filter(|asked| asked.may_again)
+    }
+
+    /// As the form was sent; before that, all that have no label.
+    fn is_ticked(&self, parcel: &ParcelView) -> bool {
+        self.asked.as_ref().map_or(parcel.label.is_none(), |asked| asked.orders.contains(&parcel.id.to_string()))
+    }
+
+    fn is_carrier(&self, name: &str) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.carrier == name)
+    }
+
+    fn day(&self) -> &str {
+        let asked = self.asked.as_ref().map(|asked| asked.day.as_str());
+        asked.filter(|day| !day.is_empty()).unwrap_or(&self.today)
     }
 
     fn has_labels(&self) -> bool {
@@ -249,18 +273,42 @@ pub(super) fn today(visit: &Visit) -> String {
     now.to_zoned(visit.shop.settings().zone()).strftime("%Y-%m-%d").to_string()
 }
 
+/// Where a page of parcels ended.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    is_at_door: bool,
+    at: Moment,
+    id: OrderId,
+}
+
+impl Place {
+    /// The list is named too: an order that is paid before the next page is asked for has left that of the door.
+    fn of(order: &Order) -> String {
+        if order.pays_at_door() { format!("door.{}", order.id) } else { order.id.to_string() }
+    }
+
+    fn read(tx: &impl Snapshot, text: &str) -> Result<Option<Place>, Fault> {
+        let (id, was_at_door) = text.strip_prefix("door.").map_or((text, false), |id| (id, true));
+        let order = id.parse().ok().map(|id: OrderId| orders::find(tx, id)).transpose()?.flatten();
+        Ok(order.map(|order| Place {
+            is_at_door: was_at_door || order.pays_at_door(),
+            at: if order.pays_at_door() { order.waiting_since() } else { order.created_at },
+            id: order.id,
+        }))
+    }
+}
+
 /// Orders that wait for their parcel, behind `after`: first those that are paid at the door, which leave when they are packed, whatever
 /// their state says about the money; then those being worked on.
 pub(super) fn waiting(
     tx: &impl Snapshot,
     labels: Labels,
-    after: Option<&Order>,
+    after: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Order>, Fault> {
-    let is_at_door = |order: &Order| order.payment_method == PaymentMethod::CashOnDelivery && order.paid_at.is_none();
     let mut found: Vec<Order> = Vec::new();
-    if after.is_none_or(is_at_door) {
-        let mut place = after.map(|order| (order.waiting_since(), order.id));
+    if after.is_none_or(|after| after.is_at_door) {
+        let mut place = after.map(|after| (after.at, after.id));
         loop {
             let places = orders::lists::parcels_at_door(tx, place, READ)?;
             place = places.last().copied();
@@ -276,7 +324,7 @@ pub(super) fn waiting(
             }
         }
     }
-    let mut behind = after.filter(|order| !is_at_door(order)).map(|order| (order.created_at, order.id));
+    let mut behind = after.filter(|after| !after.is_at_door).map(|after| (after.at, after.id));
     loop {
         let orders = orders::in_status(tx, Status::Processing, behind, store::Order::Rising, READ)?;
         behind = orders.last().map(|order| (order.created_at, order.id));
@@ -294,11 +342,15 @@ fn parcels_page(visit: &Visit, paging: &Paging, labels: Labels) -> Result<Parcel
     let settings = visit.shop.settings();
     let limit = if paging.limit.is_some() { paging.limit()? } else { ON_A_PAGE };
     let tx = visit.shop.store().read()?;
-    let after = paging.after(|id: OrderId| Ok(orders::find(&tx, id)?))?;
-    let orders = waiting(&tx, labels, after.as_ref(), limit + 1)?;
+    let unknown = || Refusal::field("after", Message::new("problem.after_unknown"));
+    let after = match paging.after.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => Some(Place::read(&tx, text)?.ok_or_else(unknown)?),
+        None => None,
+    };
+    let orders = waiting(&tx, labels, after, limit + 1)?;
     let page = visit.page();
     let items = orders.iter().map(|order| ParcelView::new(order, &settings, &page)).collect();
-    let list = List::of(items, limit, |parcel: &ParcelView| parcel.id.to_string());
+    let list = List::of(items, limit, |parcel: &ParcelView| parcel.place.clone());
     let tabs = Labels::EACH.into_iter().map(|one| Tab {
         url: one.url(None),
         name: page.t(&format!("exports.labels_by.{}", one.name())).to_owned(),
@@ -313,7 +365,7 @@ fn parcels_page(visit: &Visit, paging: &Paging, labels: Labels) -> Result<Parcel
         sender_cut: orders.first().map(|order| cut_on(order, &settings.sender, true)).unwrap_or_default(),
         tracking: None,
         applied: false,
-        again: None,
+        asked: None,
         page,
         today: today(visit),
         plain: String::new(),
@@ -398,16 +450,16 @@ async fn read_numbers(_: May<ChangesOrders>, visit: Visit, request: Request) -> 
 
 /// A person sees the page with what is wrong; scripts are told as always.
 pub(super) fn refused(visit: &Visit, refusal: Refusal) -> Result<Reply, Problem> {
-    refused_unless(visit, refusal, None)
+    refused_with(visit, refusal, None)
 }
 
-/// As [`refused`], with a way to have it all the same.
-pub(super) fn refused_unless(visit: &Visit, refusal: Refusal, again: Option<Again>) -> Result<Reply, Problem> {
+/// As [`refused`], with the form for labels as it was sent.
+pub(super) fn refused_with(visit: &Visit, refusal: Refusal, asked: Option<Asked>) -> Result<Reply, Problem> {
     if visit.face.is_json() {
         return Err(refusal.into());
     }
     let mistakes = Mistakes::of(&refusal, visit.lang);
-    let page = ParcelsPage { mistakes, again, ..parcels_page(visit, &Paging::default(), Labels::All)? };
+    let page = ParcelsPage { mistakes, asked, ..parcels_page(visit, &Paging::default(), Labels::All)? };
     Ok(visit.reply(&page)?.status(refusal.code.status()))
 }
 

@@ -127,6 +127,20 @@ async fn a_label_is_made_twice_only_by_who_knows_it() {
     assert_eq!(page.status, 409);
     assert!(page.text().contains(&format!("{}. Nothing was made", number(0))), "{}", page.text());
     assert!(page.text().contains(&format!("{fresh}@again")), "{}", page.text());
+    assert_eq!(page.text().matches(" checked").count(), 2, "the ticks are those that were sent");
+    // An order whose parcel does not leave now gets no label, nor do those beside it, and nobody is asked whether they meant it.
+    let paid = petstar::orders::table::by_number(&shop.shop().store().read().unwrap(), "PS-000001").unwrap().unwrap();
+    let paid = paid.id.to_string();
+    let late = json!({"carrier": "sagawa", "orders": [paid, id(2)]});
+    let refused = staff.post("/admin/parcels/labels", &late).await.refused(409, "conflict");
+    assert_eq!(refused["orders"], json!(["PS-000001"]));
+    let form =
+        [("carrier", "sagawa"), ("day", "2026-05-21"), ("chosen", "true"), ("orders[]", &*paid), ("orders[]", &*fresh)];
+    let page = browser.form("/admin/parcels/labels", &form).await;
+    let text = page.text();
+    assert!(page.status == 409 && !text.contains("id=\"again\"") && text.contains("PS-000001. Nothing"), "{text}");
+    assert_eq!(text.matches(" checked").count(), 1, "{text}");
+    assert!(text.contains("value=\"sagawa\" selected") && text.contains("value=\"2026-05-21\""), "{text}");
     assert!(staff.get(&format!("/admin/orders/{}", id(2))).await.ok()["label"].is_null());
     let again = json!({"carrier": "yamato", "orders": [format!("{}@again", id(0))]});
     assert_eq!(staff.post("/admin/parcels/labels", &again).await.status, 200);
@@ -195,6 +209,18 @@ async fn orders_paid_at_the_door_are_on_the_pages_too() {
         );
     }
     let first = staff.clone().browsing().get("/admin/parcels?limit=2").await.text();
-    assert!(first.contains("/admin/parcels?after="), "{first}");
+    assert!(first.contains("/admin/parcels?after=door."), "{first}");
+    // The page goes on behind the second though that one was paid meanwhile.
+    let next = staff.get("/admin/parcels?limit=2").await.ok()["next"].as_str().unwrap().to_owned();
+    let pay = |tx: &petstar::store::WriteTx| {
+        let mut order = petstar::orders::table::by_number(tx, "PS-000002")?.expect("an order");
+        (order.status, order.payment_status) = (Status::Paid, PaymentStatus::Succeeded);
+        order.paid_at = Some(Moment(SINCE.0 + 3_600_000));
+        petstar::orders::table::put(tx, &order)
+    };
+    shop.shop().store().write_blocking(pay).unwrap();
+    let page = staff.get(&format!("/admin/parcels?limit=2&after={next}")).await.ok();
+    assert_eq!(numbers(&page)[0], "PS-000003");
+    staff.get("/admin/parcels?after=door.nothing").await.refused(422, "invalid_input");
     shop.app.stop().await;
 }
