@@ -5,6 +5,7 @@ use crate::orders::model::{Order, OrderId};
 use crate::orders::table::{self, BY_EMAIL, BY_NAME, BY_READING, folded, folded_reading};
 use crate::people::customers::normal;
 use crate::store::{Index, Order as Direction, Snapshot};
+use std::collections::HashMap;
 use std::ops::Bound;
 use uuid::Uuid;
 
@@ -91,7 +92,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Reads a `next`; nothing for a text that is none.
+    /// Reads a `next`; nothing for a text that is none, or of somebody who was erased since.
     ///
     /// # Errors
     /// A database that cannot be read.
@@ -103,7 +104,18 @@ impl Place {
             Some(_) => return Ok(None),
         };
         let Ok(id) = Uuid::try_parse(id) else { return Ok(None) };
-        Ok(table::get(tx, OrderId(id))?.map(|order| Place { by, order }))
+        let place = table::get(tx, OrderId(id))?.map(|order| Place { by, order });
+        // Whoever was erased has no place in the list any more, and an empty one would be its beginning.
+        Ok(place.filter(|place| !place.key().is_empty()))
+    }
+
+    /// What the list is sorted by.
+    fn key(&self) -> String {
+        match self.by {
+            By::Email => normal(&self.order.email),
+            By::Name => folded(&self.order.shipping_address.name),
+            By::Reading => folded_reading(&self.order.shipping_address.name_kana),
+        }
     }
 }
 
@@ -146,9 +158,9 @@ impl Sought {
 pub fn find(tx: &impl Snapshot, words: &str, after: Option<&Place>, limit: usize) -> Result<Found, Fault> {
     let sought = Sought { email: normal(words), name: folded(words), reading: folded_reading(words) };
     let begins_at = after.map_or(By::Email, |place| place.by);
-    let mut page = Page { limit, found: Vec::new(), looked: 0 };
+    let mut page = Page { limit, found: Vec::new(), looked: 0, stand_ins: HashMap::new() };
     if begins_at == By::Email {
-        let behind = after.map(|place| normal(&place.order.email));
+        let behind = after.map(Place::key);
         let listed = by_email(tx, words, behind.as_deref(), limit + 1)?;
         page.found.extend(listed.into_iter().map(|known| (By::Email.place(known.newest.id), known)));
     }
@@ -157,11 +169,7 @@ pub fn find(tx: &impl Snapshot, words: &str, after: Option<&Place>, limit: usize
             continue;
         }
         let low = match after {
-            Some(Place { by: at, order }) if *at == by => {
-                let to = &order.shipping_address;
-                let key = if by == By::Name { folded(&to.name) } else { folded_reading(&to.name_kana) };
-                Bound::Excluded((key, order.created_at, order.id))
-            }
+            Some(place) if place.by == by => Bound::Excluded((place.key(), place.order.created_at, place.order.id)),
             _ => Bound::Included((beginning.clone(), Moment(i64::MIN), OrderId(Uuid::nil()))),
         };
         if let Some(next) = page.walk(tx, &sought, by, index, beginning, low)? {
@@ -176,6 +184,8 @@ struct Page {
     limit: usize,
     found: Vec<(String, Known)>,
     looked: usize,
+    /// What [`Sought::stands_for`] said of an address: many orders of one customer lie side by side.
+    stand_ins: HashMap<String, Option<(By, OrderId)>>,
 }
 
 type NameKey = (String, Moment, OrderId);
@@ -191,6 +201,15 @@ impl Page {
         self.found.truncate(self.limit);
         let next = self.found.last().filter(|_| more).map(|(place, _)| place.clone());
         Found { customers: self.found.into_iter().map(|(_, known)| known).collect(), next }
+    }
+
+    fn stand_in(&mut self, tx: &impl Snapshot, sought: &Sought, email: &str) -> Result<Option<(By, OrderId)>, Fault> {
+        if let Some(known) = self.stand_ins.get(email) {
+            return Ok(*known);
+        }
+        let found = sought.stands_for(tx, email)?;
+        self.stand_ins.insert(email.to_owned(), found);
+        Ok(found)
     }
 
     /// Goes along an index of names from `low` until the page is full. Gives where to go on when enough was looked at before that.
@@ -214,7 +233,7 @@ impl Page {
                     let email = normal(&order.email);
                     // Whose address begins so was listed by it; an erased customer has none.
                     let is_new = !email.is_empty() && !email.starts_with(&sought.email);
-                    if is_new && sought.stands_for(tx, &email)? == Some((by, id)) {
+                    if is_new && self.stand_in(tx, sought, &email)? == Some((by, id)) {
                         self.found.extend(known(tx, email)?.map(|known| (by.place(id), known)));
                     }
                 }

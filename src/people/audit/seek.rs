@@ -66,6 +66,25 @@ struct Effort {
 /// Some ten milliseconds.
 const EFFORT: Effort = Effort { jumps: 2_000, misses: 500 };
 
+/// For so long an entry may be written after it began. Numbers follow the order of writing, so only about so far are they those of the time.
+const WRITTEN_WITHIN_MS: i64 = 60_000;
+
+/// The lowest number of what was done at `from` or later.
+fn lowest_from(tx: &impl Snapshot, from: Moment) -> Result<Option<u64>, Fault> {
+    let Some((first, number)) = BY_TIME.range(tx, (from, 0).., Order::Rising, 1)?.pop() else { return Ok(None) };
+    let until = (Moment(first.0.saturating_add(WRITTEN_WITHIN_MS)), u64::MAX);
+    let near = BY_TIME.range(tx, (first, number)..=until, Order::Rising, usize::MAX)?;
+    Ok(near.into_iter().map(|(_, number)| number).min())
+}
+
+/// The highest number of what was done before `until`.
+fn highest_until(tx: &impl Snapshot, until: Moment) -> Result<Option<u64>, Fault> {
+    let Some((last, number)) = BY_TIME.range(tx, ..(until, 0), Order::Falling, 1)?.pop() else { return Ok(None) };
+    let from = (Moment(last.0.saturating_sub(WRITTEN_WITHIN_MS)), 0);
+    let near = BY_TIME.range(tx, from..=(last, number), Order::Rising, usize::MAX)?;
+    Ok(near.into_iter().map(|(_, number)| number).max())
+}
+
 /// One thing sought, newest first: keys of an index of which any will do, each with the newest number it has below the one last asked for.
 struct Walk {
     index: &'static Index<(String, u64)>,
@@ -116,14 +135,12 @@ fn seek_with(
     effort: Effort,
 ) -> Result<(Vec<AuditRow>, Option<u64>), Fault> {
     let newest = HEAD.get(tx, &"audit".to_owned())?.map_or(0, |head| head.number);
-    // Entries are numbered in the order of time, so a time is a number.
-    let first_at = |at: Moment| Ok::<_, Fault>(BY_TIME.range(tx, (at, 0).., Order::Rising, 1)?.pop().map(|(_, n)| n));
     let low = match sought.from {
-        Some(from) => first_at(from)?.unwrap_or(u64::MAX),
+        Some(from) => lowest_from(tx, from)?.unwrap_or(u64::MAX),
         None => 1,
     };
     let until = match sought.until {
-        Some(until) => first_at(until)?.unwrap_or(u64::MAX),
+        Some(until) => highest_until(tx, until)?.map_or(0, |number| number + 1),
         None => u64::MAX,
     };
     let mut high = after.unwrap_or(u64::MAX).min(until).min(newest + 1);
@@ -201,6 +218,28 @@ mod tests {
         };
         store.write_blocking(fill).unwrap();
         store
+    }
+
+    #[test]
+    fn what_was_written_late_is_found_on_its_day() {
+        let store = Store::open_on(redb::backends::InMemoryBackend::new()).unwrap();
+        // The first two changed places at the beginning of the day, the last two at its end.
+        for at in [100_001, 100_000, 150_000, 200_000, 199_999] {
+            let entry = Entry {
+                actor: Actor { name: "Mika".into(), id: None, ip: None },
+                action: "product.changed",
+                target_type: "thing",
+                target_id: "1".into(),
+                before: json!({}),
+                after: json!({}),
+                at: Moment(at),
+            };
+            store.write_blocking(move |tx| record(tx, entry.clone())).unwrap();
+        }
+        let sought = Sought { from: Some(Moment(100_000)), until: Some(Moment(200_000)), ..Sought::default() };
+        assert_eq!(all(&store, &sought, EFFORT).0, [5, 3, 2, 1]);
+        let before = Sought { until: Some(Moment(100_000)), ..Sought::default() };
+        assert!(all(&store, &before, EFFORT).0.is_empty());
     }
 
     /// Everything sought, page by page; and how many pages it took.
