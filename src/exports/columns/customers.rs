@@ -129,7 +129,7 @@ impl Customers {
     }
 }
 
-/// Of two stored moments. Without the `Z`, which some have behind parts of a second, they sort as texts.
+/// Of two stored moments. Some have parts of a second before the `Z`; without it they sort as texts.
 fn is_before(one: &str, other: &str) -> bool {
     one.trim_end_matches('Z') < other.trim_end_matches('Z')
 }

@@ -1,7 +1,8 @@
 //! Files for the carriers' label programs, and the mark that making one leaves on each order.
 
 use super::carrier::Carrier;
-use super::web::{Labels, may_look, refused_with, today, waiting};
+use super::waiting::waiting;
+use super::web::{Labels, may_look, refused_with, today};
 use crate::kernel::{Code, Error, Message, Refusal};
 use crate::orders::{self, Order, OrderId};
 use crate::people::rights::ChangesOrders;

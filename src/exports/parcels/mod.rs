@@ -7,6 +7,7 @@ mod carrier_columns;
 mod labels;
 mod numbers;
 mod read;
+mod waiting;
 mod web;
 
 pub use web::routes;

@@ -4,15 +4,15 @@ use super::carrier::{self, Carrier, Cut};
 use super::labels::{self, Asked};
 use super::numbers::{self, MOST_ROWS, Outcome};
 use super::read;
+use super::waiting::{Place, waiting};
 use crate::kernel::text::clean_line;
-use crate::kernel::{Error, Fault, Message, Moment, Refusal};
+use crate::kernel::{Error, Fault, Message, Refusal};
 use crate::orders::{self, LabelMade, Order, OrderId, Status};
 use crate::people::form::Mistakes;
 use crate::people::rights::{ChangesOrders, ChangesSettings};
 use crate::people::{self, May, audit, rights};
 use crate::shop::Shop;
 use crate::shop::settings::{Sender, Settings};
-use crate::store::{self, Snapshot};
 use crate::web::{Input, List, Page, Paging, Problem, Reply, Role, View, Visit, input};
 use askama::Template;
 use axum::extract::{FromRequest, Multipart, Query, Request};
@@ -23,8 +23,6 @@ use utoipa_axum::routes;
 
 /// Orders on one page.
 const ON_A_PAGE: usize = 200;
-/// Packed lines read at once, to find those of orders that are paid at the door.
-const READ: usize = 200;
 
 pub fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new()
@@ -271,70 +269,6 @@ pub(super) fn may_look(role: Role) -> bool {
 pub(super) fn today(visit: &Visit) -> String {
     let now = jiff::Timestamp::from_millisecond(visit.now.unix_millis()).unwrap_or_default();
     now.to_zoned(visit.shop.settings().zone()).strftime("%Y-%m-%d").to_string()
-}
-
-/// Where a page of parcels ended.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    is_at_door: bool,
-    at: Moment,
-    id: OrderId,
-}
-
-impl Place {
-    /// The list is named too: an order that is paid before the next page is asked for has left that of the door.
-    fn of(order: &Order) -> String {
-        if order.pays_at_door() { format!("door.{}", order.id) } else { order.id.to_string() }
-    }
-
-    fn read(tx: &impl Snapshot, text: &str) -> Result<Option<Place>, Fault> {
-        let (id, was_at_door) = text.strip_prefix("door.").map_or((text, false), |id| (id, true));
-        let order = id.parse().ok().map(|id: OrderId| orders::find(tx, id)).transpose()?.flatten();
-        Ok(order.map(|order| Place {
-            is_at_door: was_at_door || order.pays_at_door(),
-            at: if order.pays_at_door() { order.waiting_since() } else { order.created_at },
-            id: order.id,
-        }))
-    }
-}
-
-/// Orders that wait for their parcel, behind `after`: first those that are paid at the door, which leave when they are packed, whatever
-/// their state says about the money; then those being worked on.
-pub(super) fn waiting(
-    tx: &impl Snapshot,
-    labels: Labels,
-    after: Option<Place>,
-    limit: usize,
-) -> Result<Vec<Order>, Fault> {
-    let mut found: Vec<Order> = Vec::new();
-    if after.is_none_or(|after| after.is_at_door) {
-        let mut place = after.map(|after| (after.at, after.id));
-        loop {
-            let places = orders::lists::parcels_at_door(tx, place, READ)?;
-            place = places.last().copied();
-            for (_, id) in &places {
-                found.extend(orders::find(tx, *id)?.filter(|order| labels.has(order)));
-            }
-            if found.len() >= limit {
-                found.truncate(limit);
-                return Ok(found);
-            }
-            if places.len() < READ {
-                break;
-            }
-        }
-    }
-    let mut behind = after.filter(|after| !after.is_at_door).map(|after| (after.at, after.id));
-    loop {
-        let orders = orders::in_status(tx, Status::Processing, behind, store::Order::Rising, READ)?;
-        behind = orders.last().map(|order| (order.created_at, order.id));
-        let is_last = orders.len() < READ;
-        found.extend(orders.into_iter().filter(|order| labels.has(order)));
-        if is_last || found.len() >= limit {
-            found.truncate(limit);
-            return Ok(found);
-        }
-    }
 }
 
 fn parcels_page(visit: &Visit, paging: &Paging, labels: Labels) -> Result<ParcelsPage, Problem> {
