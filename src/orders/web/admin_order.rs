@@ -234,7 +234,9 @@ pub fn order_page(tx: &impl Snapshot, visit: &Visit, order: &Order) -> Result<Ad
             for warning in design.warnings.iter().filter(|w| !ticks::are_for(&order.accepted_warnings, design.id, w)) {
                 let values: Vec<(&str, &str)> =
                     warning.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-                unticked.push((warning.code.clone(), words::fill(words::text(lang, &warning.words), &values)));
+                let text = words::fill(words::text(lang, &warning.words), &values);
+                let text = if order.lines.len() > 1 { format!("{} – {text}", line.title.get(lang)) } else { text };
+                unticked.push((warning.code.clone(), text));
             }
         }
         lines.push(admin_line(tx, &visit.shop, order, line, design.as_ref(), &page)?);
