@@ -246,8 +246,9 @@ impl Frame {
     }
 }
 
-/// Rows of units that may wait for their pixels.
-const ROWS_AHEAD: usize = 4;
+/// Rows of units that may wait for their pixels: some milliseconds of work, for whoever reads codes must not stand still while the other
+/// thread has to share its core.
+const ROWS_AHEAD: usize = 64;
 /// What a thread needs that has a block and a few numbers to itself.
 const PAINTER_STACK: usize = 256 << 10;
 
