@@ -305,8 +305,12 @@ async fn the_page_of_a_cancelled_order_is_closed_once_and_a_stubborn_refund_hold
     cancel(&staff, &order).await;
     round(&shop).await;
     assert!(shop.sandbox().act(&session, Action::Pay).is_err(), "the page still takes money");
+    // That it is closed is news, which the next round hears and works on.
+    round(&shop).await;
+    quiet(&shop).await;
     shop.sandbox().faults().record();
     round(&shop).await;
+    quiet(&shop).await;
     let asked = shop.sandbox().faults().calls();
     assert!(!asked.iter().any(|call| call.path.contains(&session)), "{asked:?}");
 
