@@ -10,14 +10,18 @@ mod cosine;
 use super::picture::{Picture, bug};
 use crate::kernel::Fault;
 use coder::{Coder, Reader};
+
+pub use coder::Colors;
 use rayon::prelude::*;
 use std::io::{self, Read};
 
 /// Rows of a band.
 pub const BAND_ROWS: u32 = super::draw::BAND_ROWS;
-/// Rows of blocks in a band.
-const BLOCKS: usize = BAND_ROWS as usize / 8;
-const _: () = assert!(BAND_ROWS.is_multiple_of(8));
+/// Rows of units in a band.
+const fn units(colors: Colors) -> usize {
+    BAND_ROWS as usize / colors.unit()
+}
+const _: () = assert!(BAND_ROWS.is_multiple_of(16));
 
 /// What the whole file is like.
 pub struct Jpeg {
@@ -25,6 +29,7 @@ pub struct Jpeg {
     height: u16,
     /// Pixels an inch, for files that leave the screen; they also say that their colours are sRGB.
     print_dpi: Option<u16>,
+    colors: Colors,
     coder: Coder,
 }
 
@@ -35,7 +40,8 @@ impl Jpeg {
     /// More pixels a side than a JPEG can have.
     pub fn new((width, height): (u32, u32), quality: u8, print_dpi: Option<u16>) -> Result<Jpeg, Fault> {
         let side = |side: u32| u16::try_from(side).map_err(|_| Fault::bug("a JPEG has at most 65535 pixels a side"));
-        Ok(Jpeg { width: side(width)?, height: side(height)?, print_dpi, coder: Coder::new(quality) })
+        let (width, height) = (side(width)?, side(height)?);
+        Ok(Jpeg { width, height, print_dpi, colors: Colors::Full, coder: Coder::new(quality) })
     }
 
     fn bands(&self) -> u32 {
@@ -49,21 +55,29 @@ impl Jpeg {
     /// Only for mistakes in the program.
     pub fn pack(&self, band: u32, rows: &[u8], channels: u8) -> Result<Vec<u8>, Fault> {
         let mut out = self.begin(band, rows.len())?;
-        self.coder.rows(rows, self.width.into(), channels.into(), band as usize * BLOCKS, &mut out);
+        self.coder.rows(rows, self.width.into(), channels.into(), band as usize * units(self.colors), &mut out);
         Ok(self.end(band, out))
     }
 
     /// The same for RGB rows, which become what [`unpack`] will make of the band.
     fn pack_as_seen(&self, band: u32, rows: &mut [u8]) -> Result<Vec<u8>, Fault> {
         let mut out = self.begin(band, rows.len())?;
-        self.coder.rows_as_seen(rows, self.width.into(), band as usize * BLOCKS, &mut out);
+        self.coder.rows_as_seen(rows, self.width.into(), band as usize * units(self.colors), &mut out);
+        Ok(self.end(band, out))
+    }
+
+    /// The same for pairs of rows ([`Colors::Halved`]), of which `rows` become what [`unpack`] will make.
+    fn pack_pairs_as_seen(&self, band: u32, pairs: &[u8], rows: &mut [u8]) -> Result<Vec<u8>, Fault> {
+        let mut out = self.begin(band, rows.len())?;
+        self.coder.pairs_as_seen(pairs, rows, self.width.into(), band as usize * units(self.colors), &mut out);
         Ok(self.end(band, out))
     }
 
     fn begin(&self, band: u32, bytes: usize) -> Result<Vec<u8>, Fault> {
+        let size = (self.width, self.height);
         let mut out = match (band, self.print_dpi) {
-            (0, Some(dpi)) => self.coder.headers(self.width, self.height, Some(dpi), Some(&srgb_profile()?)),
-            (0, None) => self.coder.headers(self.width, self.height, None, None),
+            (0, Some(dpi)) => self.coder.headers(size, self.colors, Some(dpi), Some(&srgb_profile()?)),
+            (0, None) => self.coder.headers(size, self.colors, None, None),
             _ => Vec::new(),
         };
         out.reserve(bytes / 8);
@@ -98,27 +112,48 @@ pub fn pack_as_seen(picture: &mut Picture, quality: u8) -> Result<Vec<u8>, Fault
     Ok(bands.map(pack).collect::<Result<Vec<_>, Fault>>()?.concat())
 }
 
-/// The same for RGB rows that are still being made: bands are coded while later ones are read.
+/// The same for rows that are still being made: bands are coded while later ones are read. What is read are RGB rows, or, where the colours
+/// are halved, pairs of rows: two of luma, an even number of pixels wide, and one of each chroma, half as wide ([`pair_bytes`]).
 ///
 /// # Errors
 /// Rows that end early, or cannot be read.
-pub fn pack_while_read(size: (u32, u32), quality: u8, rows: &mut dyn Read) -> io::Result<(Vec<u8>, Picture)> {
-    let jpeg = Jpeg::new(size, quality, None).map_err(io::Error::other)?;
+pub fn pack_while_read(
+    size: (u32, u32),
+    colors: Colors,
+    quality: u8,
+    rows: &mut dyn Read,
+) -> io::Result<(Vec<u8>, Picture)> {
+    let jpeg = Jpeg { colors, ..Jpeg::new(size, quality, None).map_err(io::Error::other)? };
     let (width, height) = size;
     let mut picture = Picture { width, height, channels: 3, pixels: vec![0; width as usize * height as usize * 3] };
     let band = band_bytes(&picture);
     let mut coded: Vec<Result<Vec<u8>, Fault>> = Vec::new();
     coded.resize_with(jpeg.bands() as usize, || Ok(Vec::new()));
     rayon::in_place_scope(|scope| {
-        for ((at, pixels), coded) in picture.pixels.chunks_mut(band).enumerate().zip(&mut coded) {
-            rows.read_exact(pixels)?;
-            let jpeg = &jpeg;
-            scope.spawn(move |_| *coded = jpeg.pack_as_seen(at as u32, pixels));
+        let jpeg = &jpeg;
+        for ((at, pixels), coded) in (0..).zip(picture.pixels.chunks_mut(band)).zip(&mut coded) {
+            match colors {
+                Colors::Full => {
+                    rows.read_exact(pixels)?;
+                    scope.spawn(move |_| *coded = jpeg.pack_as_seen(at, pixels));
+                }
+                Colors::Halved => {
+                    let lines = (height - at * BAND_ROWS).min(BAND_ROWS);
+                    let mut pairs = vec![0; lines.div_ceil(2) as usize * pair_bytes(width)];
+                    rows.read_exact(&mut pairs)?;
+                    scope.spawn(move |_| *coded = jpeg.pack_pairs_as_seen(at, &pairs, pixels));
+                }
+            }
         }
         io::Result::Ok(())
     })?;
     let bands = coded.into_iter().collect::<Result<Vec<_>, Fault>>().map_err(io::Error::other)?;
     Ok((bands.concat(), picture))
+}
+
+/// Bytes of two rows whose colours are halved.
+pub fn pair_bytes(width: u32) -> usize {
+    width.div_ceil(2) as usize * 6
 }
 
 fn band_bytes(picture: &Picture) -> usize {
@@ -128,10 +163,10 @@ fn band_bytes(picture: &Picture) -> usize {
 /// Decodes on all cores what was coded here for the screen. `None` for any other file.
 pub fn unpack(file: &[u8]) -> Option<Picture> {
     let reader = Reader::new(file)?;
-    let rows = reader.rows();
-    let bands: Vec<Vec<u8>> = (0..rows.div_ceil(BLOCKS))
+    let (rows, units) = (reader.rows(), units(reader.colors));
+    let bands: Vec<Vec<u8>> = (0..rows.div_ceil(units))
         .into_par_iter()
-        .map(|band| reader.read(band * BLOCKS..((band + 1) * BLOCKS).min(rows)))
+        .map(|band| reader.read(band * units..((band + 1) * units).min(rows)))
         .collect::<Option<_>>()?;
     Picture::new(reader.width.into(), reader.height.into(), 3, bands.concat())
 }
@@ -188,6 +223,49 @@ mod tests {
             prop_assert!(file == whole && file == pack(&with_alpha, quality).unwrap());
             prop_assert!(unpack(&file).unwrap() == seen, "what is drawn first and what is drawn later");
             prop_assert!(apart(&others(&file), &seen.pixels) <= 4);
+        }
+    }
+
+    /// RGB as pairs of rows with halved colours (T.871).
+    fn halved(picture: &Picture) -> Vec<u8> {
+        let (width, height) = (picture.width as usize, picture.height as usize);
+        let at = |x: usize, y: usize| {
+            let from = (y.min(height - 1) * width + x.min(width - 1)) * 3;
+            let [red, green, blue] = [0, 1, 2].map(|part| f64::from(picture.pixels[from + part]));
+            let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+            [luma, 128.0 + (blue - luma) / 1.772, 128.0 + (red - luma) / 1.402]
+        };
+        let mut pairs = Vec::new();
+        for y in (0..height).step_by(2) {
+            for line in [y, y + 1] {
+                pairs.extend((0..width.next_multiple_of(2)).map(|x| at(x, line)[0].round() as u8));
+            }
+            for part in [1, 2] {
+                let mean = |x: usize| [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| at(x, y)[part]);
+                pairs.extend((0..width).step_by(2).map(|x| (mean(x).iter().sum::<f64>() / 4.0).round() as u8));
+            }
+        }
+        assert_eq!(pairs.len(), height.div_ceil(2) * pair_bytes(picture.width));
+        pairs
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        /// Whatever the size: what is seen while it is coded is what is read later, and what others read, but for how they spread the colours.
+        #[test]
+        fn halved_colours_are_read_as_they_were_coded((width, height) in (1u32..70, 1u32..300), noise in 0u32..60) {
+            let picture = waves(width, height, noise);
+            let pairs = halved(&picture);
+            let (file, seen) = pack_while_read((width, height), Colors::Halved, 95, &mut pairs.as_slice()).unwrap();
+            prop_assert!(unpack(&file).unwrap() == seen);
+            let far = |other: &[u8]| {
+                let apart = seen.pixels.iter().zip(other).map(|(a, b)| f64::from(a.abs_diff(*b)));
+                apart.sum::<f64>() / other.len() as f64
+            };
+            prop_assert!(far(&others(&file)) < 4.0, "{} from others' reading", far(&others(&file)));
+            prop_assert!(far(&picture.pixels) < 4.0 + f64::from(noise) / 4.0, "{} from the picture", far(&picture.pixels));
+            prop_assert!(pack_while_read((width, height), Colors::Halved, 95, &mut &pairs[1..]).is_err());
         }
     }
 

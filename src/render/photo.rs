@@ -13,7 +13,7 @@ pub use child::{Decoder, Developed, Limits, PhotoProblem, child_main, limit_self
 pub use decode::Decoded;
 pub use kind::{Kind, inspect};
 
-use super::jpeg;
+use super::jpeg::{self, Colors};
 use super::picture::{Picture, encode_png};
 use crate::kernel::Fault;
 use std::io::{ErrorKind, Read};
@@ -52,9 +52,9 @@ impl Proxy {
         Ok(Proxy { file, content_type: "image/jpeg", picture })
     }
 
-    /// The same for RGB rows of which some are still on their way.
-    fn read(size: (u32, u32), rows: &mut dyn Read) -> Result<Proxy, PhotoProblem> {
-        let read = jpeg::pack_while_read(size, PROXY_QUALITY, rows);
+    /// The same for rows of which some are still on their way ([`jpeg::pack_while_read`]).
+    fn read(size: (u32, u32), colors: Colors, rows: &mut dyn Read) -> Result<Proxy, PhotoProblem> {
+        let read = jpeg::pack_while_read(size, colors, PROXY_QUALITY, rows);
         let (file, picture) = read.map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => PhotoProblem::Unreadable,
             _ => PhotoProblem::Fault(error.into()),
@@ -68,7 +68,7 @@ pub fn decode_trusted(bytes: &[u8]) -> Result<Picture, Fault> {
     if let Some(picture) = jpeg::unpack(bytes) {
         return Ok(picture);
     }
-    let limits = decode::Limits { max_pixels: 200_000_000, max_side: None, enough: None };
+    let limits = decode::Limits { max_pixels: 200_000_000, max_side: None, enough: None, may_halve: false };
     decode::decode(bytes, &limits)
         .map(|decoded| decoded.picture)
         .map_err(|problem| Fault::Corrupt(format!("a picture of our own could not be read: {problem}")))

@@ -1,4 +1,7 @@
-//! Coding JPEGs without subsampled colour, and reading them back.
+//! Coding JPEGs, and reading them back.
+//!
+//! Designs keep the colours of every pixel, so that thin coloured letters stay clean. Copies of photos whose colours came at half the size have
+//! them so as well: there is nothing more to keep.
 //!
 //! A restart marker (ITU-T T.81, E.1.4) stands after every row of blocks: after one a decoder has forgotten all that came before, so rows
 //! are coded and read on their own, on as many cores as there are.
@@ -91,6 +94,39 @@ fn turned(value: impl Fn(usize, usize) -> f64) -> Block {
     })
 }
 
+/// How many colours a file keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    /// That of each pixel.
+    Full,
+    /// One for two by two pixels.
+    Halved,
+}
+
+impl Colors {
+    /// Pixels of a unit, the least that can be coded, in each direction.
+    pub const fn unit(self) -> usize {
+        match self {
+            Colors::Full => 8,
+            Colors::Halved => 16,
+        }
+    }
+
+    /// The components of a unit's blocks.
+    fn blocks(self) -> &'static [usize] {
+        match self {
+            Colors::Full => &[0, 1, 2],
+            Colors::Halved => &[0, 0, 0, 0, 1, 2],
+        }
+    }
+
+    /// What a frame header says of the three components.
+    fn components(self) -> [u8; 10] {
+        let luma = if self == Colors::Full { 0x11 } else { 0x22 };
+        [3, 0, luma, 0, 1, 0x11, 1, 2, 0x11, 1]
+    }
+}
+
 /// Codes pictures of one quality.
 pub struct Coder {
     steps: [Steps; 2],
@@ -103,7 +139,13 @@ impl Coder {
     }
 
     /// All that comes before the rows of blocks. With a `density` (pixels an inch) and a colour profile where the file leaves the screen.
-    pub fn headers(&self, width: u16, height: u16, density: Option<u16>, profile: Option<&[u8]>) -> Vec<u8> {
+    pub fn headers(
+        &self,
+        (width, height): (u16, u16),
+        colors: Colors,
+        density: Option<u16>,
+        profile: Option<&[u8]>,
+    ) -> Vec<u8> {
         let mut out = vec![0xFF, 0xD8];
         let mut segment = |marker: u8, data: &[u8]| {
             out.extend_from_slice(&[0xFF, marker]);
@@ -120,11 +162,11 @@ impl Coder {
             segment(0xDB, &data);
         }
         let size = [height.to_be_bytes(), width.to_be_bytes()].concat();
-        segment(0xC0, &[[8].as_slice(), &size, &[3, 0, 0x11, 0, 1, 0x11, 1, 2, 0x11, 1]].concat());
+        segment(0xC0, &[[8].as_slice(), &size, &colors.components()].concat());
         for (place, codes) in [(0x00, LUMA_DC), (0x10, LUMA_AC), (0x01, CHROMA_DC), (0x11, CHROMA_AC)] {
             segment(0xC4, &[[place].as_slice(), &codes.lengths, codes.symbols].concat());
         }
-        segment(0xDD, &width.div_ceil(8).to_be_bytes());
+        segment(0xDD, &width.div_ceil(colors.unit() as u16).to_be_bytes());
         segment(0xDA, &[3, 0, 0x00, 1, 0x11, 2, 0x11, 0, 63, 0]);
         out
     }
@@ -149,25 +191,33 @@ impl Coder {
         }
     }
 
-    fn row(&self, strip: &Strip, row: usize, out: &mut Vec<u8>, mut seen: Option<&mut [u8]>) {
-        if row > 0 {
-            out.extend_from_slice(&[0xFF, 0xD0 | (row as u8).wrapping_sub(1) & 7]);
+    /// Codes pairs of rows (see [`Halves`]) of a picture `width` pixels wide, and makes of them in `seen` the RGB that a decoder will. Only the
+    /// last pairs may be other than a multiple of eight.
+    pub fn pairs_as_seen(&self, pairs: &[u8], seen: &mut [u8], width: usize, first_row: usize, out: &mut Vec<u8>) {
+        let mut halves = Halves::new(width);
+        let units = pairs.chunks(halves.pair_bytes() * 8).zip(seen.chunks_mut((width * 3 * 16).max(1)));
+        for (row, (some, seen)) in (first_row..).zip(units) {
+            halves.fill(some);
+            let mut bits = begin_row(row, out);
+            let mut last_dc = [0; 3];
+            for unit in 0..width.div_ceil(16) {
+                let mut blocks = halves.blocks(unit);
+                for (block, of) in blocks.iter_mut().zip(Colors::Halved.blocks()) {
+                    self.block(block, usize::from(*of > 0), &mut last_dc[*of], &mut bits, true);
+                }
+                paint_halved(&blocks, seen, width, unit);
+            }
+            bits.finish();
         }
-        let mut bits = Bits::new(out);
+    }
+
+    fn row(&self, strip: &Strip, row: usize, out: &mut Vec<u8>, mut seen: Option<&mut [u8]>) {
+        let mut bits = begin_row(row, out);
         let mut last_dc = [0; 3];
         for column in 0..strip.width.div_ceil(8) {
             let mut planes = strip.planes(column);
             for (at, (plane, last_dc)) in planes.iter_mut().zip(&mut last_dc).enumerate() {
-                let table = usize::from(at > 0);
-                let (which, numbers) = self.steps[table].quantized(plane);
-                let dc = i32::from(numbers[0]);
-                bits.block([&DC[table], &AC[table]], dc - *last_dc, which, |place| {
-                    numbers[usize::from(TURNED[place & 63])]
-                });
-                *last_dc = dc;
-                if seen.is_some() {
-                    restore(plane, &numbers, &self.steps[table].inverse);
-                }
+                self.block(plane, usize::from(at > 0), last_dc, &mut bits, seen.is_some());
             }
             if let Some(seen) = &mut seen {
                 let lines = seen.len() / (strip.width * 3);
@@ -176,6 +226,26 @@ impl Coder {
         }
         bits.finish();
     }
+
+    /// Codes a block of luma (`table` 0) or chroma (1), and restores it where it `is_seen`.
+    #[inline(always)]
+    fn block(&self, block: &mut Block, table: usize, last_dc: &mut i32, bits: &mut Bits, is_seen: bool) {
+        let (which, numbers) = self.steps[table].quantized(block);
+        let dc = i32::from(numbers[0]);
+        bits.block([&DC[table], &AC[table]], dc - *last_dc, which, |place| numbers[usize::from(TURNED[place & 63])]);
+        *last_dc = dc;
+        if is_seen {
+            restore(block, &numbers, &self.steps[table].inverse);
+        }
+    }
+}
+
+/// Puts the marker between this row of blocks and the one before it.
+fn begin_row(row: usize, out: &mut Vec<u8>) -> Bits<'_> {
+    if row > 0 {
+        out.extend_from_slice(&[0xFF, 0xD0 | (row as u8).wrapping_sub(1) & 7]);
+    }
+    Bits::new(out)
 }
 
 impl Steps {
@@ -213,18 +283,51 @@ fn paint([luma, blue, red]: &[Block; 3], rows: &mut [u8], width: usize, lines: u
     let columns = (width - column * 8).min(8);
     for line in 0..lines.min(8) {
         let start = (line * width + column * 8) * 3;
-        let colors = (0..2).map(|half| {
-            // Within their bounds first, as other decoders do it.
-            let bound = |plane: &Block| plane[line][half].fast_max(f32x4::splat(-128.0)).fast_min(f32x4::splat(127.0));
-            let (y, cb, cr) = (bound(luma) + f32x4::splat(128.0), bound(blue), bound(red));
-            let byte = |value: f32x4| value.fast_max(f32x4::splat(0.0)).fast_min(f32x4::splat(255.0)).fast_round_int();
-            let red = byte(y + cr * f32x4::splat(1.402));
-            let green = byte(y - cb * f32x4::splat(0.344_136_3) - cr * f32x4::splat(0.714_136_3));
-            let blue = byte(y + cb * f32x4::splat(1.772));
-            cast::<i32x4, [u32; 4]>((red | green << 8) | blue << 16)
-        });
+        let colors = (0..2).map(|half| mixed(luma[line][half], tint(blue[line][half], red[line][half])));
         put_rgb(colors, &mut rows[start..start + columns * 3]);
     }
+}
+
+/// The same for four blocks of luma and one of each chroma.
+#[inline(always)]
+fn paint_halved(blocks: &[Block; 6], rows: &mut [u8], width: usize, unit: usize) {
+    let (luma, [blue, red]) = (blocks, [&blocks[4], &blocks[5]]);
+    let lines = rows.len() / (width * 3);
+    for line in 0..lines.div_ceil(2).min(8) {
+        for side in 0..2 {
+            let left = unit * 16 + side * 8;
+            let columns = width.saturating_sub(left).min(8);
+            let tint = tint(blue[line][side], red[line][side]);
+            let tints = [tint.map(|part| part.unpack_lo(part)), tint.map(|part| part.unpack_hi(part))];
+            for below in 0..(lines - 2 * line).min(2) {
+                let values = &luma[line / 4 * 2 + side][line % 4 * 2 + below];
+                let start = ((line * 2 + below) * width + left) * 3;
+                let Some(to) = rows.get_mut(start..start + columns * 3) else { continue };
+                put_rgb((0..2).map(|half| mixed(values[half], tints[half])), to);
+            }
+        }
+    }
+}
+
+/// Within their bounds, as other decoders hold them before they mix colours.
+#[inline(always)]
+fn bound(values: f32x4) -> f32x4 {
+    values.fast_max(f32x4::splat(-128.0)).fast_min(f32x4::splat(127.0))
+}
+
+/// What chromas add to red, take twice from green and add to blue (T.871).
+#[inline(always)]
+fn tint(blue: f32x4, red: f32x4) -> [f32x4; 4] {
+    let (cb, cr) = (bound(blue), bound(red));
+    [cr * f32x4::splat(1.402), cb * f32x4::splat(0.344_136_3), cr * f32x4::splat(0.714_136_3), cb * f32x4::splat(1.772)]
+}
+
+#[inline(always)]
+fn mixed(luma: f32x4, [to_red, from_green, more_from_green, to_blue]: [f32x4; 4]) -> [u32; 4] {
+    let byte = |value: f32x4| value.fast_max(f32x4::splat(0.0)).fast_min(f32x4::splat(255.0)).fast_round_int();
+    let y = bound(luma) + f32x4::splat(128.0);
+    let (red, green, blue) = (byte(y + to_red), byte(y - from_green - more_from_green), byte(y + to_blue));
+    cast::<i32x4, [u32; 4]>((red | green << 8) | blue << 16)
 }
 
 /// Eight rows of pixels, four bytes each, their right and lower edges repeated to fill the last blocks.
@@ -291,10 +394,83 @@ impl Strip {
     }
 }
 
+/// Pairs of rows whose colours have half the size, as many as units are high: two rows of luma and one of each chroma, the chromas with
+/// one value for two of luma. Luma is an even number of pixels wide, even where the picture is not.
+struct Halves {
+    /// Values of a row of chroma that are there.
+    across: usize,
+    /// Values of a row of chroma that are coded.
+    stride: usize,
+    luma: Vec<u8>,
+    chromas: [Vec<u8>; 2],
+}
+
+impl Halves {
+    fn new(width: usize) -> Halves {
+        let across = width.div_ceil(2);
+        let stride = across.next_multiple_of(8);
+        Halves { across, stride, luma: vec![0; 2 * stride * 16], chromas: [vec![0; stride * 8], vec![0; stride * 8]] }
+    }
+
+    fn pair_bytes(&self) -> usize {
+        self.across * 6
+    }
+
+    /// Takes up to eight pairs; right and lower edges are repeated.
+    fn fill(&mut self, pairs: &[u8]) {
+        let (across, stride) = (self.across, self.stride);
+        let put = |to: &mut [u8], from: &[u8]| {
+            let (there, beyond) = to.split_at_mut(from.len());
+            there.copy_from_slice(from);
+            beyond.fill(from.last().copied().unwrap_or(0));
+        };
+        let mut filled = 0;
+        for (at, pair) in pairs.chunks_exact(self.pair_bytes()).take(8).enumerate() {
+            let (luma, chromas) = pair.split_at(across * 4);
+            for (row, from) in luma.chunks_exact(across * 2).enumerate() {
+                put(&mut self.luma[(at * 2 + row) * stride * 2..][..stride * 2], from);
+            }
+            for (plane, from) in self.chromas.iter_mut().zip(chromas.chunks_exact(across)) {
+                put(&mut plane[at * stride..][..stride], from);
+            }
+            filled = at + 1;
+        }
+        for at in filled.max(1)..8 {
+            for row in [at * 2, at * 2 + 1] {
+                let last = (filled.max(1) * 2 - 1) * stride * 2;
+                self.luma.copy_within(last..last + stride * 2, row * stride * 2);
+            }
+            for plane in &mut self.chromas {
+                let last = (filled.max(1) - 1) * stride;
+                plane.copy_within(last..last + stride, at * stride);
+            }
+        }
+    }
+
+    /// Four blocks of luma and two of chromas around zero, in 2⁻¹⁵.
+    #[inline(always)]
+    fn blocks(&self, unit: usize) -> [Block; 6] {
+        let block = |plane: &[u8], stride: usize, left: usize, top: usize| -> Block {
+            std::array::from_fn(|line| {
+                let from = (top + line) * stride + left;
+                let eight = plane.get(from..).and_then(|rest| rest.first_chunk::<8>()).copied().unwrap_or_default();
+                let half =
+                    |four: [u8; 4]| ((i32x4::new(four.map(i32::from)) - i32x4::splat(128)) << 15u32).round_float();
+                let [a, b, c, d, e, f, g, h] = eight;
+                [half([a, b, c, d]), half([e, f, g, h])]
+            })
+        };
+        let luma = |left: usize, top: usize| block(&self.luma, self.stride * 2, unit * 16 + left, top);
+        let [blue, red] = self.chromas.each_ref().map(|plane| block(plane, self.stride, unit * 8, 0));
+        [luma(0, 0), luma(8, 0), luma(0, 8), luma(8, 8), blue, red]
+    }
+}
+
 /// How what [`Coder`] wrote is read back: its tables and size, and where its rows of blocks begin.
 pub struct Reader<'f> {
     pub width: u16,
     pub height: u16,
+    pub colors: Colors,
     file: &'f [u8],
     tables: Tables,
     inverse: [Block; 3],
@@ -307,7 +483,7 @@ impl<'f> Reader<'f> {
     /// `None` for any other file than one for the screen.
     pub fn new(file: &'f [u8]) -> Option<Reader<'f>> {
         let mut tables = Tables::default();
-        let (mut at, mut size) = (2, None);
+        let (mut at, mut frame) = (2, None);
         let u16_at = |at: usize| Some(u16::from_be_bytes([*file.get(at)?, *file.get(at + 1)?]));
         let (components, scan) = loop {
             let (marker, length) = (u16_at(at)?, usize::from(u16_at(at + 2)?));
@@ -319,10 +495,11 @@ impl<'f> Reader<'f> {
                 0xFFC4 => tables.huffman(segment)?,
                 0xFFDD => tables.restart = usize::from(u16::from_be_bytes(*segment.first_chunk::<2>()?)),
                 0xFFC0 => {
-                    let is_plain =
-                        segment.first() == Some(&8) && segment.get(5..)? == [3, 0, 0x11, 0, 1, 0x11, 1, 2, 0x11, 1];
+                    let colors = [Colors::Full, Colors::Halved]
+                        .into_iter()
+                        .find(|colors| segment.get(5..).is_some_and(|found| found == colors.components()))?;
                     let (height, width) = (u16_at(at - segment.len() + 1)?, u16_at(at - segment.len() + 3)?);
-                    size = is_plain.then_some((width, height));
+                    frame = (segment[0] == 8).then_some((width, height, colors));
                 }
                 0xFFDA => {
                     let [3, 0, luma, 1, blue, 2, red, 0, 63, 0] = *segment else { return None };
@@ -331,8 +508,8 @@ impl<'f> Reader<'f> {
                 _ => return None,
             }
         };
-        let (width, height) = size.filter(|(width, height)| *width > 0 && *height > 0)?;
-        if tables.restart != usize::from(width.div_ceil(8)) {
+        let (width, height, colors) = frame.filter(|(width, height, _)| *width > 0 && *height > 0)?;
+        if tables.restart != usize::from(width).div_ceil(colors.unit()) {
             return None;
         }
         // A marker is 0xFF and anything but a stuffed zero.
@@ -342,23 +519,23 @@ impl<'f> Reader<'f> {
             at += found + 2;
             rows.push(at);
         }
-        if rows.len() != usize::from(height.div_ceil(8)) + 1 || rows.last() != Some(&file.len()) {
+        if rows.len() != usize::from(height).div_ceil(colors.unit()) + 1 || rows.last() != Some(&file.len()) {
             return None;
         }
         let steps = |at: usize| tables.quantization.get(at)?.as_ref().map(inverse);
         let inverse = [steps(0)?, steps(1)?, steps(1)?];
-        Some(Reader { width, height, file, tables, inverse, components, rows })
+        Some(Reader { width, height, colors, file, tables, inverse, components, rows })
     }
 
-    /// How many rows of blocks there are.
+    /// How many rows of units there are.
     pub fn rows(&self) -> usize {
         self.rows.len() - 1
     }
 
-    /// Rows of blocks as RGB. `None` for a damaged file.
+    /// Rows of units as RGB. `None` for a damaged file.
     pub fn read(&self, rows: std::ops::Range<usize>) -> Option<Vec<u8>> {
-        let (width, height) = (usize::from(self.width), usize::from(self.height));
-        let mut pixels = Vec::with_capacity(rows.len() * 8 * width * 3);
+        let (width, height, unit) = (usize::from(self.width), usize::from(self.height), self.colors.unit());
+        let mut pixels = Vec::with_capacity(rows.len() * unit * width * 3);
         let mut codes = Vec::with_capacity(3);
         for [dc, ac] in self.components {
             codes.push((self.tables.dc.get(dc)?.as_ref()?, self.tables.ac.get(ac)?.as_ref()?));
@@ -366,18 +543,17 @@ impl<'f> Reader<'f> {
         for row in rows {
             let mut bits =
                 bits::Bits::new(self.file.get(*self.rows.get(row)?..self.rows.get(row + 1)?.checked_sub(2)?)?);
-            let lines = (height - row * 8).min(8);
+            let lines = (height - row * unit).min(unit);
             let from = pixels.len();
             pixels.resize(from + lines * width * 3, 0);
             let mut last_dc = [0i32; 3];
-            for column in 0..width.div_ceil(8) {
-                let mut planes = [[[f32x4::splat(0.0); 2]; 8]; 3];
-                for (((plane, last_dc), (dc, ac)), steps) in
-                    planes.iter_mut().zip(&mut last_dc).zip(&codes).zip(&self.inverse)
-                {
+            for column in 0..width.div_ceil(unit) {
+                let mut blocks = [[[f32x4::splat(0.0); 2]; 8]; 6];
+                for (block, of) in blocks.iter_mut().zip(self.colors.blocks()) {
+                    let (dc, ac) = codes[*of];
                     let mut numbers = [0i16; 64];
-                    *last_dc = last_dc.checked_add(bits.difference(dc)?)?;
-                    numbers[0] = i16::try_from(*last_dc).ok()?;
+                    last_dc[*of] = last_dc[*of].checked_add(bits.difference(dc)?)?;
+                    numbers[0] = i16::try_from(last_dc[*of]).ok()?;
                     let mut at = 1;
                     while at < 64 {
                         let (zeros, value) = bits.frequency(ac)?;
@@ -388,9 +564,15 @@ impl<'f> Reader<'f> {
                         numbers[usize::from(*TURNED.get(at)?)] = value;
                         at += 1;
                     }
-                    restore(plane, &numbers, steps);
+                    restore(block, &numbers, &self.inverse[*of]);
                 }
-                paint(&planes, &mut pixels[from..], width, lines, column);
+                match self.colors {
+                    Colors::Full => {
+                        let [luma, blue, red, ..] = blocks;
+                        paint(&[luma, blue, red], &mut pixels[from..], width, lines, column);
+                    }
+                    Colors::Halved => paint_halved(&blocks, &mut pixels[from..], width, column),
+                }
             }
             if bits.overrun() {
                 return None;

@@ -6,6 +6,7 @@
 
 use super::Proxy;
 use super::decode::{self, Decoded, Problem};
+use super::jpeg::{self, Colors};
 use super::kind::Kind;
 use crate::kernel::Fault;
 use crate::render::picture::Picture;
@@ -26,6 +27,8 @@ const DONE: u32 = 0;
 /// In place of a piece's length: what was said is not to be used.
 const ANEW: u32 = u32::MAX;
 const MOST_OF_A_PIECE: usize = 1 << 20;
+/// In place of channels: rows come in pairs with halved colours ([`jpeg::pack_while_read`]), six bytes for four pixels.
+const HALVED: u8 = 6;
 
 /// Address space of a child.
 const CHILD_MEMORY: u64 = 400 << 20;
@@ -123,7 +126,7 @@ impl Decoder {
     /// # Errors
     /// [`PhotoProblem::Fault`] with [`Fault::Busy`] when too many others wait.
     pub fn decode(&self, file: &Path, max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
-        self.decode_file(File::open(file).map_err(Fault::from)?, Wanted { max_side, enough: None }, whole)
+        self.decode_file(File::open(file).map_err(Fault::from)?, Wanted { max_side, ..WHOLE }, whole)
     }
 
     /// Makes the small copy of a photo from its file: [`super::PROXY_LEAST`] to [`super::PROXY_SIDE`] pixels. It is coded while the rest of
@@ -132,9 +135,10 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::decode`].
     pub fn develop(&self, file: &Path) -> Result<Developed, PhotoProblem> {
-        self.decode_file(File::open(file).map_err(Fault::from)?, SMALL, |told, pixels| {
+        self.decode_file(File::open(file).map_err(Fault::from)?, COPY, |told, pixels| {
             let proxy = match told.channels {
-                3 => Proxy::read((told.width, told.height), pixels)?,
+                3 => Proxy::read((told.width, told.height), Colors::Full, pixels)?,
+                HALVED => Proxy::read((told.width, told.height), Colors::Halved, pixels)?,
                 _ => Proxy::new(whole(told, pixels)?.picture)?,
             };
             Ok(Developed { proxy, width: told.file_width, height: told.file_height })
@@ -154,7 +158,7 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::decode`].
     pub fn decode_bytes(&self, bytes: &[u8], max_side: Option<u32>) -> Result<Decoded, PhotoProblem> {
-        self.decode_file(in_memory(bytes)?, Wanted { max_side, enough: None }, whole)
+        self.decode_file(in_memory(bytes)?, Wanted { max_side, ..WHOLE }, whole)
     }
 
     /// Draws an SVG, its longer side `side` pixels long, in a child under the same limits: what is nested too deep or too large ends the
@@ -166,7 +170,7 @@ impl Decoder {
         if bytes.len() as u64 > self.limits.max_bytes {
             return Err(PhotoProblem::TooLarge);
         }
-        let wanted = Wanted { max_side: Some(side), enough: None };
+        let wanted = Wanted { max_side: Some(side), ..WHOLE };
         self.ask(in_memory(bytes)?, wanted, Kind::Unsupported("SVG"), whole)
     }
 
@@ -196,7 +200,7 @@ impl Decoder {
     fn ask<T>(
         &self,
         input: File,
-        Wanted { max_side, enough }: Wanted,
+        wanted: Wanted,
         kind: Kind,
         take: impl Fn(Told, &mut dyn Read) -> Result<T, PhotoProblem>,
     ) -> Result<T, PhotoProblem> {
@@ -205,29 +209,30 @@ impl Decoder {
         let child = Command::new(&self.program)
             .arg("decode-photo")
             .arg(self.limits.max_pixels.to_string())
-            .arg(max_side.unwrap_or(0).to_string())
+            .arg(wanted.max_side.unwrap_or(0).to_string())
             .arg(u8::from(is_svg).to_string())
-            .arg(enough.unwrap_or(0).to_string())
+            .arg(wanted.enough.unwrap_or(0).to_string())
+            .arg(u8::from(wanted.may_halve).to_string())
             .env_clear()
             .stdin(Stdio::from(input))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .map_err(Fault::from)?;
-        listen(child, |output| self.hear(output, (kind, max_side), take))
+        listen(child, |output| self.hear(output, (kind, wanted), take))
     }
 
     /// What a child says, made into what is wanted.
     fn hear<T>(
         &self,
         output: &mut impl Read,
-        (kind, max_side): (Kind, Option<u32>),
+        (kind, wanted): (Kind, Wanted),
         take: impl Fn(Told, &mut dyn Read) -> Result<T, PhotoProblem>,
     ) -> Result<T, PhotoProblem> {
         // It begins anew at most once.
         for _ in 0..2 {
-            let told = self.header(output, (kind, max_side))?;
-            let left = u64::from(told.width) * u64::from(told.height) * u64::from(told.channels);
+            let told = self.header(output, (kind, wanted))?;
+            let left = told.bytes();
             let mut pixels = Pixels { output, piece: 0, left, last_word: None };
             let taken = take(told, &mut pixels);
             match pixels.last_word()? {
@@ -240,7 +245,7 @@ impl Decoder {
         Err(PhotoProblem::Unreadable)
     }
 
-    fn header(&self, output: &mut impl Read, (kind, max_side): (Kind, Option<u32>)) -> Result<Told, PhotoProblem> {
+    fn header(&self, output: &mut impl Read, (kind, wanted): (Kind, Wanted)) -> Result<Told, PhotoProblem> {
         let mut header = [0; HEADER];
         if output.read_exact(&mut header).is_err() || &header[..4] != MAGIC {
             // It died. Whoever makes a decoder fall over gets no more than this.
@@ -267,8 +272,8 @@ impl Decoder {
         };
         let is_as_asked = fits(told.width, told.height)
             && fits(told.file_width, told.file_height)
-            && max_side.is_none_or(|side| told.width.max(told.height) <= side)
-            && matches!(told.channels, 3 | 4);
+            && wanted.max_side.is_none_or(|side| told.width.max(told.height) <= side)
+            && (matches!(told.channels, 3 | 4) || wanted.may_halve && told.channels == HALVED);
         if is_as_asked { Ok(told) } else { Err(PhotoProblem::Unreadable) }
     }
 }
@@ -307,10 +312,15 @@ struct Wanted {
     max_side: Option<u32>,
     /// With this longer side it is large enough already.
     enough: Option<u32>,
+    /// Colours may come at half the size, where the file has no more.
+    may_halve: bool,
 }
 
-/// Of the editor's copy.
-const SMALL: Wanted = Wanted { max_side: Some(super::PROXY_SIDE), enough: Some(super::PROXY_LEAST) };
+const WHOLE: Wanted = Wanted { max_side: None, enough: None, may_halve: false };
+/// As large as the editor's copy.
+const SMALL: Wanted = Wanted { max_side: Some(super::PROXY_SIDE), enough: Some(super::PROXY_LEAST), ..WHOLE };
+/// The editor's copy itself.
+const COPY: Wanted = Wanted { may_halve: true, ..SMALL };
 
 /// What a child says of the pixels that follow.
 #[derive(Clone, Copy)]
@@ -322,6 +332,16 @@ struct Told {
     file_width: u32,
     file_height: u32,
     kind: Kind,
+}
+
+impl Told {
+    /// Of all pixels.
+    fn bytes(&self) -> u64 {
+        match self.channels {
+            HALVED => u64::from(self.height.div_ceil(2)) * jpeg::pair_bytes(self.width) as u64,
+            channels => u64::from(self.width) * u64::from(self.height) * u64::from(channels),
+        }
+    }
 }
 
 /// All pixels before anything is done with them.
@@ -446,11 +466,12 @@ pub fn child_main() -> ExitCode {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
     let side = |side: u64| u32::try_from(side).ok().filter(|side| *side > 0);
     let (max_side, enough) = (side(max_side), arguments.next().and_then(Result::ok).and_then(side));
+    let may_halve = matches!(arguments.next(), Some(Ok(1)));
     let mut bytes = Vec::with_capacity(rustix::fs::fstat(std::io::stdin()).map_or(0, |stat| stat.st_size as usize + 1));
     if std::io::stdin().lock().read_to_end(&mut bytes).is_err() {
         return ExitCode::from(1);
     }
-    let limits = decode::Limits { max_pixels, max_side, enough };
+    let limits = decode::Limits { max_pixels, max_side, enough, may_halve };
     let said = Voice::new().and_then(|mut voice| match max_side {
         Some(side) if is_svg => voice.drawn(&bytes, side),
         _ => voice.decoded(bytes, &limits),
@@ -554,7 +575,7 @@ impl Voice {
     fn decoded(&mut self, bytes: Vec<u8>, limits: &decode::Limits) -> std::io::Result<()> {
         if let Some(flowing) = decode::flowing(&bytes, limits) {
             let (width, height) = flowing.size();
-            self.header((width, height, 3), flowing.file_size)?;
+            self.header((width, height, if flowing.is_halved { HALVED } else { 3 }), flowing.file_size)?;
             let mut said = Ok(());
             let read = flowing.each(|rows| {
                 if said.is_ok() {

@@ -27,6 +27,8 @@ pub struct Limits {
     pub max_side: Option<u32>,
     /// A picture whose longer side is this may come out smaller than `max_side`, if that saves work.
     pub enough: Option<u32>,
+    /// Colours may be left at half the size, where pixels flow ([`flowing`]) and the file has no more.
+    pub may_halve: bool,
 }
 
 /// A decoded photo: upright, sRGB, without metadata.
@@ -318,6 +320,8 @@ pub struct Flowing<'b> {
     opened: reduced::Opened<'b>,
     /// Of the file's own picture.
     pub file_size: (u32, u32),
+    /// Colours come at half the size, which leaves them as they are in the file.
+    pub is_halved: bool,
     to_srgb: Option<Srgb>,
 }
 
@@ -327,7 +331,7 @@ pub fn flowing<'b>(bytes: &'b [u8], limits: &Limits) -> Option<Flowing<'b>> {
         return None;
     }
     let head = jpeg_head(bytes, limits).ok()?;
-    let opened = reduced::open(bytes, head.reduced_to(limits)?)?;
+    let mut opened = reduced::open(bytes, head.reduced_to(limits)?)?;
     let (width, height) = opened.size();
     let fits = limits.max_side.is_none_or(|side| width.max(height) <= side);
     if !fits || head.orientation != Orientation::NoTransforms {
@@ -336,7 +340,8 @@ pub fn flowing<'b>(bytes: &'b [u8], limits: &Limits) -> Option<Flowing<'b>> {
     let profile = head.profile.and_then(|profile| ColorProfile::new_from_slice(&profile).ok());
     let profile = profile.filter(|profile| profile.color_space == DataColorSpace::Rgb);
     let to_srgb = profile.and_then(|profile| Srgb::of(&profile, 3, width as usize));
-    Some(Flowing { opened, file_size: head.size, to_srgb })
+    let is_halved = limits.may_halve && to_srgb.is_none() && opened.leave_colors_halved();
+    Some(Flowing { opened, file_size: head.size, is_halved, to_srgb })
 }
 
 impl Flowing<'_> {
@@ -344,7 +349,7 @@ impl Flowing<'_> {
         self.opened.size()
     }
 
-    /// Hands over the RGB rows from the top, a few whole ones at a time. `None` for a file that turns out to be one for the complete
+    /// Hands over the RGB rows from the top, a few whole ones at a time, or pairs of rows ([`reduced::Opened::each`]). `None` for a file that turns out to be one for the complete
     /// decoder, perhaps after some rows.
     pub fn each(self, mut rows: impl FnMut(&[u8]) + Send) -> Option<()> {
         let mut to_srgb = self.to_srgb;
@@ -555,7 +560,7 @@ mod tests {
         let mut writer = png::Encoder::new(&mut png, 30_000, 30_000).write_header().unwrap();
         writer.write_chunk(png::chunk::IDAT, &[0x78, 0x01]).unwrap();
         drop(writer);
-        let limits = Limits { max_pixels: 64_000_000, max_side: None, enough: None };
+        let limits = Limits { max_pixels: 64_000_000, max_side: None, enough: None, may_halve: false };
         assert_eq!(decode(&png, &limits).unwrap_err(), Problem::TooLarge);
     }
 }

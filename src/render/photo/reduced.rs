@@ -105,7 +105,22 @@ impl Opened<'_> {
         (reduce(self.frame.width), reduce(self.frame.height))
     }
 
+    /// Where the file's colours have half the size in each direction, as most cameras' have, leaves them so: see [`Opened::each`]. Says whether
+    /// they are.
+    pub fn leave_colors_halved(&mut self) -> bool {
+        let sampling = |component: &Component| (component.across, component.down);
+        self.frame.is_halved = self.frame.components.iter().map(sampling).eq([(2, 2), (1, 1), (1, 1)]);
+        if self.frame.is_halved {
+            let eighths = self.frame.eighths;
+            self.frame.components.iter_mut().for_each(|component| component.points = (eighths, eighths));
+        }
+        self.frame.is_halved
+    }
+
     /// Hands over the RGB rows, a few whole ones at a time, from the top. `None` for a file that turns out damaged, perhaps after some rows.
+    ///
+    /// Halved colours come as pairs of rows instead: two of luma, an even number of pixels wide, and one of each chroma, half as wide; luma may
+    /// have a column and a row more than the picture.
     pub fn each(mut self, rows: impl FnMut(&mut [u8]) + Send) -> Option<()> {
         let painter = Painter::new(&self.frame, self.size(), &self.tables, rows)?;
         self.frame.decode(self.scan, &self.tables, painter)
@@ -152,6 +167,8 @@ struct Frame {
     eighths: usize,
     units: (usize, usize),
     components: Vec<Component>,
+    /// Chromas are left at half the size.
+    is_halved: bool,
 }
 
 impl Frame {
@@ -178,7 +195,7 @@ impl Frame {
             let points = (eighths * across / h, eighths * down / v);
             components.push(Component { id, across: h, down: v, quantization, dc: 0, ac: 0, points, last_dc: 0 });
         }
-        Some(Frame { width, height, eighths, units, components })
+        Some(Frame { width, height, eighths, units, components, is_halved: false })
     }
 
     fn scan(&mut self, segment: &[u8]) -> Option<()> {
@@ -324,6 +341,7 @@ struct Painter<R> {
     /// Lines that a row of units gives.
     lines: usize,
     planes: Vec<Plane>,
+    is_halved: bool,
     /// Of one row of units.
     pixels: Vec<u8>,
     rows: R,
@@ -365,6 +383,7 @@ impl<R: FnMut(&mut [u8])> Painter<R> {
             units: frame.units.0,
             lines,
             planes: frame.components.iter().map(plane).collect::<Option<_>>()?,
+            is_halved: frame.is_halved,
             pixels: vec![0; width as usize * 3 * lines],
             rows,
         })
@@ -390,13 +409,30 @@ impl<R: FnMut(&mut [u8])> Painter<R> {
             }
         }
         let lines = self.lines.min(self.left);
+        self.left -= lines;
+        if self.is_halved {
+            return self.hand_over_pairs(lines.div_ceil(2));
+        }
         for (line, to) in self.pixels.chunks_exact_mut(self.width * 3).take(lines).enumerate() {
             let of =
                 |at: usize| &self.planes[at].strip[line * self.planes[at].stride..][..self.width.next_multiple_of(4)];
             to_rgb([of(0), of(1), of(2)], to);
         }
-        self.left -= lines;
         (self.rows)(&mut self.pixels[..lines * self.width * 3]);
+    }
+
+    fn hand_over_pairs(&mut self, pairs: usize) {
+        let across = self.width.div_ceil(2);
+        self.pixels.clear();
+        for pair in 0..pairs {
+            for (plane, line, length) in
+                [(0, 2 * pair, 2 * across), (0, 2 * pair + 1, 2 * across), (1, pair, across), (2, pair, across)]
+            {
+                let plane = &self.planes[plane];
+                self.pixels.extend_from_slice(&plane.strip[line * plane.stride..][..length]);
+            }
+        }
+        (self.rows)(&mut self.pixels);
     }
 }
 
@@ -466,6 +502,43 @@ mod tests {
                 }
                 assert!(worst <= 9, "{sampling:?} {eighths}: {worst}");
             }
+        }
+    }
+
+    #[test]
+    fn colours_stay_halved_where_they_are() {
+        let (width, height) = (533, 402);
+        let pixels = waves(width, height);
+        let file = encoded(&pixels, width, height, SamplingFactor::F_2_2, None);
+        for (side, eighths) in [(260, 4), (190, 3), (130, 2), (60, 1)] {
+            let mut opened = open(&file, side).unwrap();
+            assert!(opened.leave_colors_halved());
+            let (width, height) = opened.size();
+            let mut pairs = Vec::new();
+            opened.each(|some| pairs.extend_from_slice(some)).unwrap();
+            let across = width.div_ceil(2) as usize;
+            assert_eq!(pairs.len(), height.div_ceil(2) as usize * across * 6);
+            let mut worst: f64 = 0.0;
+            for y in 2..height as usize - 2 {
+                let pair = &pairs[y / 2 * across * 6..][..across * 6];
+                for x in 2..width as usize - 2 {
+                    let middle = |at: usize, size: f64| (at as f64 + 0.5) * size * 8.0 / f64::from(eighths) - 0.5;
+                    let [red, green, blue] = color(middle(x, 1.0), middle(y, 1.0)).map(f64::from);
+                    let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+                    worst = worst.max((f64::from(pair[y % 2 * across * 2 + x]) - luma).abs());
+                    let [red, green, blue] = color(middle(x / 2, 2.0), middle(y / 2, 2.0)).map(f64::from);
+                    let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+                    let chroma = [(blue - luma) / 1.772, (red - luma) / 1.402];
+                    for (at, chroma) in chroma.into_iter().enumerate() {
+                        worst = worst.max((f64::from(pair[across * (4 + at) + x / 2]) - 128.0 - chroma).abs());
+                    }
+                }
+            }
+            assert!(worst <= 7.0, "{eighths}: {worst}");
+        }
+        for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2] {
+            let file = encoded(&pixels, width, height, sampling, None);
+            assert!(!open(&file, 190).unwrap().leave_colors_halved(), "{sampling:?}");
         }
     }
 

@@ -14,7 +14,7 @@ fn piece(pixels: &[u8]) -> Vec<u8> {
 
 fn heard(said: &[&[u8]]) -> Result<Decoded, PhotoProblem> {
     let decoder = Decoder::new(PathBuf::new(), Limits::default());
-    decoder.hear(&mut said.concat().as_slice(), (Kind::Jpeg, Some(200)), whole)
+    decoder.hear(&mut said.concat().as_slice(), (Kind::Jpeg, Wanted { max_side: Some(200), ..WHOLE }), whole)
 }
 
 #[test]
@@ -52,19 +52,38 @@ fn what_ends_early_or_says_too_much_is_no_picture() {
     }
 }
 
+/// Made of the pixels, with the header's word for their kind.
+fn copied((width, height): (u32, u32), kind: u8, pixels: &[u8], wanted: Wanted) -> Result<Proxy, PhotoProblem> {
+    let mut header = header(width, height);
+    header[5] = kind;
+    let (first, second) = pixels.split_at(pixels.len() / 3);
+    let said = [header, piece(first), piece(second), DONE.to_le_bytes().to_vec()].concat();
+    let decoder = Decoder::new(PathBuf::new(), Limits::default());
+    let read = |told: Told, pixels: &mut dyn Read| {
+        let colors = if told.channels == HALVED { Colors::Halved } else { Colors::Full };
+        Proxy::read((told.width, told.height), colors, pixels)
+    };
+    decoder.hear(&mut said.as_slice(), (Kind::Jpeg, wanted), read)
+}
+
 #[test]
 fn a_copy_is_the_same_whether_its_pixels_come_at_once_or_one_by_one() {
     let (width, height) = (37, 150);
     let pixels: Vec<u8> = (0..width * height * 3).map(|at| (at * at / 31 % 256) as u8).collect();
-    let pieces =
-        [header(width, height), piece(&pixels[..4001]), piece(&pixels[4001..]), DONE.to_le_bytes().to_vec()].concat();
-    let decoder = Decoder::new(PathBuf::new(), Limits::default());
-    let read = |told: Told, pixels: &mut dyn Read| Proxy::read((told.width, told.height), pixels);
-    let flowing = decoder.hear(&mut pieces.as_slice(), (Kind::Jpeg, None), read).unwrap();
-    let whole = Proxy::new(Picture::new(width, height, 3, pixels).unwrap()).unwrap();
+    let flowing = copied((width, height), 3, &pixels, WHOLE).unwrap();
+    let whole = Proxy::new(Picture::new(width, height, 3, pixels.clone()).unwrap()).unwrap();
     assert!(flowing.file == whole.file && flowing.picture.pixels == whole.picture.pixels);
-    assert_eq!(
-        decoder.hear(&mut &pieces[..9000], (Kind::Jpeg, None), read).map(drop).unwrap_err(),
-        PhotoProblem::Unreadable
-    );
+    assert_eq!(copied((width, height), 3, &pixels[..9000], WHOLE).map(drop).unwrap_err(), PhotoProblem::Unreadable);
+}
+
+#[test]
+fn halved_colours_come_only_where_they_were_asked_for() {
+    // Rows of luma 38 wide, an even number of them, and chromas of half that.
+    let pairs = vec![128; 75 * 19 * 6];
+    let copy = copied((37, 149), HALVED, &pairs, COPY).unwrap();
+    assert_eq!((copy.picture.width, copy.picture.height), (37, 149));
+    assert!(copy.picture.pixels.iter().all(|value| *value == 128));
+    assert_eq!(super::super::decode_trusted(&copy.file).unwrap(), copy.picture);
+    assert_eq!(copied((37, 149), HALVED, &pairs, SMALL).map(drop).unwrap_err(), PhotoProblem::Unreadable);
+    assert_eq!(copied((37, 149), HALVED, &pairs[1..], COPY).map(drop).unwrap_err(), PhotoProblem::Unreadable);
 }
