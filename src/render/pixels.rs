@@ -38,6 +38,14 @@ pub fn to_eight_bytes(values: [f32x4; 2]) -> [u8; 8] {
     eight
 }
 
+/// The same for four times four.
+#[inline(always)]
+pub fn to_sixteen_bytes(values: [f32x4; 4]) -> [[u8; 4]; 4] {
+    let [a, b, c, d] = values.map(f32x4::fast_round_int);
+    let short = |pair: [i32x4; 2]| i16x8::from_i32x8_saturate(cast::<[i32x4; 2], i32x8>(pair));
+    cast::<u8x16, [[u8; 4]; 4]>(u8x16::narrow_i16x8(short([a, b]), short([c, d])))
+}
+
 #[inline(always)]
 fn narrow(whole: [i32x4; 2]) -> u8x16 {
     let short = i16x8::from_i32x8_saturate(cast::<[i32x4; 2], i32x8>(whole));

@@ -451,14 +451,15 @@ impl Halves {
     #[inline(always)]
     fn blocks(&self, unit: usize) -> [Block; 6] {
         let block = |plane: &[u8], stride: usize, left: usize, top: usize| -> Block {
-            std::array::from_fn(|line| {
+            let mut block = [[f32x4::splat(0.0); 2]; 8];
+            for (line, to) in block.iter_mut().enumerate() {
                 let from = (top + line) * stride + left;
-                let eight = plane.get(from..).and_then(|rest| rest.first_chunk::<8>()).copied().unwrap_or_default();
-                let half =
-                    |four: [u8; 4]| ((i32x4::new(four.map(i32::from)) - i32x4::splat(128)) << 15u32).round_float();
-                let [a, b, c, d, e, f, g, h] = eight;
-                [half([a, b, c, d]), half([e, f, g, h])]
-            })
+                let Some(eight) = plane.get(from..).and_then(|rest| rest.first_chunk::<8>()) else { return block };
+                for (half, four) in to.iter_mut().zip(eight.as_chunks::<4>().0) {
+                    *half = ((i32x4::new(four.map(i32::from)) - i32x4::splat(128)) << 15u32).round_float();
+                }
+            }
+            block
         };
         let luma = |left: usize, top: usize| block(&self.luma, self.stride * 2, unit * 16 + left, top);
         let [blue, red] = self.chromas.each_ref().map(|plane| block(plane, self.stride, unit * 8, 0));

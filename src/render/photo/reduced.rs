@@ -234,13 +234,17 @@ impl Frame {
     fn read_scan(&mut self, scan: &[u8], tables: &Tables, hand_over: &SyncSender<Blocks>) -> Option<()> {
         let mut bits = Bits::new(scan);
         let mut left = tables.restart;
-        // Of one block. Emptied for each it would cost more than the codes of a plain one.
-        let mut found = [(0, 0); 64];
         let readers: Vec<_> =
             self.components.iter().map(|component| Reader::new(component, tables)).collect::<Option<_>>()?;
-        let in_a_unit: usize = self.components.iter().map(|component| component.across * component.down).sum();
+        let blocks_of = |component: &Component| component.across * component.down;
+        let in_a_unit: usize = self.components.iter().map(blocks_of).sum();
+        let values_in_a_unit: usize = self.components.iter().map(|one| blocks_of(one) * corner(one.points).size).sum();
         for _ in 0..self.units.1 {
-            let mut blocks = Blocks::for_so_many(self.units.0 * in_a_unit);
+            let mut blocks = Blocks {
+                values: vec![0; self.units.0 * values_in_a_unit],
+                reach: Vec::with_capacity(self.units.0 * in_a_unit),
+            };
+            let mut values = blocks.values.as_mut_slice();
             for _ in 0..self.units.0 {
                 if tables.restart > 0 {
                     if left == 0 {
@@ -252,7 +256,9 @@ impl Frame {
                 }
                 for (component, reader) in self.components.iter_mut().zip(&readers) {
                     for _ in 0..component.across * component.down {
-                        reader.block(&mut component.last_dc, &mut bits, &mut found, &mut blocks)?;
+                        let (block, rest) = values.split_at_mut_checked(reader.size)?;
+                        values = rest;
+                        blocks.reach.push(reader.block(&mut component.last_dc, &mut bits, block)?);
                     }
                 }
             }
@@ -269,44 +275,59 @@ const ROWS_AHEAD: usize = 64;
 /// What a thread needs that has a block and a few numbers to itself.
 const PAINTER_STACK: usize = 256 << 10;
 
-/// The frequencies of a row of units that count at the smaller size, in the order of storing.
+/// The frequencies of a row of units that count at the smaller size.
 struct Blocks {
-    /// For each block: how many frequencies it has here, and the place in the order of storing behind the last of them.
-    blocks: Vec<(u8, u8)>,
-    /// Where in its block, and the number that is stored.
-    frequencies: Vec<(u8, i16)>,
+    /// Block after block, as their [`Corner`]s say.
+    values: Vec<i16>,
+    /// For each block: a bit for each row and column that some of its frequencies reach, but for the very first frequency.
+    reach: Vec<u8>,
 }
 
-impl Blocks {
-    fn for_so_many(blocks: usize) -> Blocks {
-        Blocks { blocks: Vec::with_capacity(blocks), frequencies: Vec::with_capacity(blocks * 8) }
-    }
+/// How the lower frequencies of a block, those that count at a smaller size, lie in memory: rows of numbers as they are stored, and a row for
+/// what does not count.
+struct Corner {
+    /// From row to row: whole vectors.
+    stride: usize,
+    size: usize,
+}
+
+fn corner((across, down): (usize, usize)) -> Corner {
+    let stride = across.next_multiple_of(4);
+    Corner { stride, size: stride * (down + 1) }
 }
 
 /// What it takes to read a component's blocks.
 struct Reader<'t> {
     dc: &'t Huffman,
     ac: &'t Huffman,
-    /// Whether a frequency counts at the smaller size, in the order of storing.
-    counts: [bool; 64],
+    /// For each frequency, in the order of storing: its place in the corner, and the bit of the row or column it reaches. Those that don't count
+    /// are put aside, which is cheaper than a question for each.
+    places: [(u8, u8); 64],
     /// From here on none counts.
     end: usize,
+    /// Of a block.
+    size: usize,
 }
 
 impl<'t> Reader<'t> {
     fn new(component: &Component, tables: &'t Tables) -> Option<Reader<'t>> {
         let (dc, ac) = (tables.dc.get(component.dc)?.as_ref()?, tables.ac.get(component.ac)?.as_ref()?);
         let (across, down) = component.points;
-        let counts = ZIGZAG.map(|place| usize::from(place % 8) < across && usize::from(place / 8) < down);
-        let end = counts.iter().rposition(|counts| *counts).map_or(0, |last| last + 1);
-        Some(Reader { dc, ac, counts, end })
+        let Corner { stride, size } = corner(component.points);
+        let places = ZIGZAG.map(|place| {
+            let (x, y) = (usize::from(place % 8), usize::from(place / 8));
+            if x < across && y < down { ((y * stride + x) as u8, 1 << x.max(y)) } else { ((size - 1) as u8, 0) }
+        });
+        let end = places.iter().rposition(|(_, reach)| *reach > 0).map_or(0, |last| last + 1);
+        Some(Reader { dc, ac, places, end, size })
     }
 
+    /// Says which rows and columns the frequencies reach.
     #[inline(always)]
-    fn block(&self, last_dc: &mut i32, bits: &mut Bits, found: &mut [(u8, i16); 64], to: &mut Blocks) -> Option<()> {
+    fn block(&self, last_dc: &mut i32, bits: &mut Bits, to: &mut [i16]) -> Option<u8> {
         *last_dc = last_dc.checked_add(bits.difference(self.dc)?)?;
-        found[0] = (0, i16::try_from(*last_dc).ok()?);
-        let (mut count, mut last, mut at) = (1, 1, 1);
+        *to.first_mut()? = i16::try_from(*last_dc).ok()?;
+        let (mut reach, mut at) = (0, 1);
         while at < self.end {
             let (zeros, value) = bits.frequency(self.ac)?;
             if value == 0 {
@@ -318,17 +339,13 @@ impl<'t> Reader<'t> {
                 continue;
             }
             at += zeros;
-            if *self.counts.get(at)? {
-                found[count & 63] = (ZIGZAG[at], value);
-                count += 1;
-                last = at + 1;
-            }
+            let (place, reached) = *self.places.get(at)?;
+            *to.get_mut(usize::from(place))? = value;
+            reach |= reached;
             at += 1;
         }
         bits.pass(self.ac, at)?;
-        to.frequencies.extend_from_slice(found.get(..count)?);
-        to.blocks.push((count as u8, last as u8));
-        Some(())
+        Some(reach)
     }
 }
 
@@ -353,7 +370,8 @@ struct Plane {
     down: usize,
     points: (usize, usize),
     inverse: Inverse,
-    quantization: [f32; 64],
+    /// Numbers of a block.
+    size: usize,
     strip: Vec<u8>,
     stride: usize,
 }
@@ -364,14 +382,13 @@ impl<R: FnMut(&mut [u8])> Painter<R> {
             let Component { across, down, points, quantization, .. } = *component;
             // Blocks are written eight pixels wide, and the last of them must not reach into the next line.
             let stride = frame.units.0 * across * points.0 + 8;
-            let quantization = *tables.quantization.get(quantization)?.as_ref()?;
-            let inverse = Inverse::new(points)?;
+            let inverse = Inverse::new(points, tables.quantization.get(quantization)?.as_ref()?)?;
             Some(Plane {
                 across,
                 down,
                 points,
                 inverse,
-                quantization,
+                size: corner(points).size,
                 strip: vec![0; stride * down * points.1],
                 stride,
             })
@@ -390,21 +407,17 @@ impl<R: FnMut(&mut [u8])> Painter<R> {
     }
 
     fn row(&mut self, row: &Blocks) {
-        let (mut blocks, mut frequencies) = (row.blocks.iter(), row.frequencies.as_slice());
+        let (mut reach, mut values) = (row.reach.iter(), row.values.as_slice());
         for unit in 0..self.units {
             for plane in &mut self.planes {
                 for at in 0..plane.across * plane.down {
                     let (x, y) = (unit * plane.across + at % plane.across, at / plane.across);
-                    let Some((count, last)) = blocks.next() else { return };
-                    let (these, rest) = frequencies.split_at(usize::from(*count));
-                    frequencies = rest;
-                    let mut block = [0.0; 64];
-                    for (place, value) in these {
-                        let place = usize::from(place & 63);
-                        block[place] = f32::from(*value) * plane.quantization[place];
-                    }
+                    let (Some(reach), Some((block, rest))) = (reach.next(), values.split_at_checked(plane.size)) else {
+                        return;
+                    };
+                    values = rest;
                     let to = &mut plane.strip[y * plane.points.1 * plane.stride + x * plane.points.0..];
-                    plane.inverse.write(&block, usize::from(*last), to, plane.stride);
+                    plane.inverse.write(block, *reach, to, plane.stride);
                 }
             }
         }
