@@ -73,3 +73,16 @@ pub fn decode_trusted(bytes: &[u8]) -> Result<Picture, Fault> {
         .map(|decoded| decoded.picture)
         .map_err(|problem| Fault::Corrupt(format!("a picture of our own could not be read: {problem}")))
 }
+
+/// The copy of a photo that is coded while it is read, as [`Decoder::develop`] has it made, without a child process. `None` for a file whose
+/// copy is made otherwise.
+#[cfg(test)]
+pub(crate) fn copy_while_read(file: &[u8]) -> Option<Proxy> {
+    let (max_side, enough) = (Some(PROXY_SIDE), Some(PROXY_LEAST));
+    let limits = decode::Limits { max_pixels: 64_000_000, max_side, enough, may_halve: true };
+    let flowing = decode::flowing(file, &limits)?;
+    let (size, colors) = (flowing.size(), if flowing.is_halved { Colors::Halved } else { Colors::Full });
+    let mut rows = Vec::new();
+    flowing.each(|some| rows.extend_from_slice(some))?;
+    Proxy::read(size, colors, &mut rows.as_slice()).ok()
+}

@@ -8,7 +8,7 @@ use super::random::{Dice, params};
 use super::*;
 use crate::catalog::layout::{Layer, Layout, ProductFile, Size};
 use crate::render::compare::{self, Likeness, PrintView, likeness, shrink_print};
-use crate::render::photo::{PROXY_LEAST, PROXY_SIDE, Proxy, decode_trusted};
+use crate::render::photo::{PROXY_LEAST, PROXY_SIDE, Proxy, copy_while_read, decode_trusted};
 use crate::render::picture::at_most;
 use crate::render::{
     Area, Artwork, Canvas, Paper, Photos, Picture, Scene, draw, encode_jpeg, needed_pixels, print_png,
@@ -50,14 +50,15 @@ struct Photo {
     proxy: Arc<Picture>,
 }
 
-/// A small photo, one larger than its proxy, and one larger still with fur-like detail no proxy keeps.
+/// A small photo, one larger than its proxy, and one with fur-like detail no proxy keeps, in a file as cameras write it, from which the copy is made
+/// while it is read.
 static PHOTOS: LazyLock<HashMap<Uuid, Photo>> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/samples");
     let load = |name: &str| decode_trusted(&std::fs::read(folder.join(name)).unwrap()).unwrap();
     let mugi = load("mugi.jpg");
     let larger = mugi.resized(mugi.width * 2000 / mugi.long_side(), mugi.height * 2000 / mugi.long_side()).unwrap();
     let hana = load("hana.jpg");
-    let mut fine = hana.resized(hana.width * 2800 / hana.long_side(), hana.height * 2800 / hana.long_side()).unwrap();
+    let mut fine = hana.resized(hana.width * 3040 / hana.long_side(), hana.height * 3040 / hana.long_side()).unwrap();
     let mut dice = Dice(7);
     for pixel in fine.pixels.chunks_exact_mut(3) {
         let grain = (dice.roll() % 41) as i16 - 20;
@@ -67,8 +68,15 @@ static PHOTOS: LazyLock<HashMap<Uuid, Photo>> = LazyLock::new(|| {
         let proxy = Proxy::new(original.clone()).unwrap();
         Photo { original: Arc::new(original), proxy: Arc::new(proxy.picture) }
     };
-    let all = [load("chelsea.jpg"), larger, fine];
-    all.into_iter().enumerate().map(|(at, picture)| (Uuid::from_u128(at as u128 + 1), photo(picture))).collect()
+    let mut file = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, 92);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+    encoder.encode(&fine.pixels, fine.width as u16, fine.height as u16, jpeg_encoder::ColorType::Rgb).unwrap();
+    let copy = copy_while_read(&file).expect("a file of the plain kind").picture;
+    assert!(copy.long_side() < 1600);
+    let fine = Photo { original: Arc::new(decode_trusted(&file).unwrap()), proxy: Arc::new(copy) };
+    let all = [photo(load("chelsea.jpg")), photo(larger), fine];
+    all.into_iter().enumerate().map(|(at, photo)| (Uuid::from_u128(at as u128 + 1), photo)).collect()
 });
 
 fn scene(starter: &Starter, layout: &Layout, size: Size, params: &serde_json::Value) -> Scene {
