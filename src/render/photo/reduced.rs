@@ -301,8 +301,8 @@ struct Reader<'t> {
     dc: &'t Huffman,
     ac: &'t Huffman,
     /// For each frequency, in the order of storing: its place in the corner, and the bit of the row or column it reaches. Those that don't count
-    /// are put aside, which is cheaper than a question for each.
-    places: [(u8, u8); 64],
+    /// are put aside, which is cheaper than a question for each; so are those there are none of, from 64 on.
+    places: [(u8, u8); 128],
     /// From here on none counts.
     end: usize,
     /// Of a block.
@@ -314,10 +314,13 @@ impl<'t> Reader<'t> {
         let (dc, ac) = (tables.dc.get(component.dc)?.as_ref()?, tables.ac.get(component.ac)?.as_ref()?);
         let (across, down) = component.points;
         let Corner { stride, size } = corner(component.points);
-        let places = ZIGZAG.map(|place| {
+        let mut places = [((size - 1) as u8, 0); 128];
+        for (at, place) in places.iter_mut().zip(ZIGZAG) {
             let (x, y) = (usize::from(place % 8), usize::from(place / 8));
-            if x < across && y < down { ((y * stride + x) as u8, 1 << x.max(y)) } else { ((size - 1) as u8, 0) }
-        });
+            if x < across && y < down {
+                *at = ((y * stride + x) as u8, 1 << x.max(y));
+            }
+        }
         let end = places.iter().rposition(|(_, reach)| *reach > 0).map_or(0, |last| last + 1);
         Some(Reader { dc, ac, places, end, size })
     }
@@ -328,21 +331,37 @@ impl<'t> Reader<'t> {
         *last_dc = last_dc.checked_add(bits.difference(self.dc)?)?;
         *to.first_mut()? = i16::try_from(*last_dc).ok()?;
         let (mut reach, mut at) = (0, 1);
+        let mut put = |at: usize, value: i16| {
+            let (place, reached) = self.places[at & 127];
+            if let Some(to) = to.get_mut(usize::from(place)) {
+                *to = value;
+            }
+            reach |= reached;
+        };
         while at < self.end {
-            let (zeros, value) = bits.frequency(self.ac)?;
-            if value == 0 {
-                if zeros != 15 {
-                    at = 64;
-                    break;
+            if let Some(pair) = bits.pair(self.ac, at) {
+                for (ahead, value) in pair.ahead.into_iter().zip(pair.values) {
+                    put(at + usize::from(ahead), value.into());
                 }
-                at += 16;
+                if pair.ends {
+                    return Some(reach);
+                }
+                at += usize::from(pair.step);
                 continue;
             }
-            at += zeros;
-            let (place, reached) = *self.places.get(at)?;
-            *to.get_mut(usize::from(place))? = value;
-            reach |= reached;
-            at += 1;
+            let (zeros, value) = bits.frequency(self.ac)?;
+            match (zeros, value) {
+                (15, 0) => at += 16,
+                (_, 0) => return Some(reach),
+                _ => {
+                    at += zeros;
+                    if at >= 64 {
+                        return None;
+                    }
+                    put(at, value);
+                    at += 1;
+                }
+            }
         }
         bits.pass(self.ac, at)?;
         Some(reach)

@@ -6,6 +6,9 @@ const QUICK: u32 = 10;
 /// Codes that are together with their number up to this long are read in one step. The table has to stay in the nearest cache.
 const WHOLE: u32 = 11;
 
+/// Two codes that are together with their numbers up to this long are read in one step, and the end of the block with them.
+const PAIR: u32 = 11;
+
 /// Codes are passed over this many bits at a time.
 const PASS: u32 = 12;
 
@@ -15,6 +18,7 @@ pub struct Huffman {
     quick: Box<[(u8, u8); 1 << QUICK]>,
     /// By the next bits, read as a frequency: how many bits it takes with its number (0: more than [`WHOLE`]), zeros before it, the number.
     whole: Box<[(u8, u8, i16); 1 << WHOLE]>,
+    pairs: Box<[Pair; 1 << PAIR]>,
     /// By the next bits: how many of them are whole frequencies, how many frequencies those are, the zeros between them included, and whether
     /// they end the block.
     pass: Box<[(u8, u8, bool); 1 << PASS]>,
@@ -47,9 +51,27 @@ impl Huffman {
             ends[length as usize].0 = code;
             code <<= 1;
         }
-        let (whole, pass) = (whole(&quick), pass(&quick));
-        Some(Huffman { quick, whole, pass, ends, symbols: symbols.to_vec() })
+        let (whole, pairs, pass) = (whole(&quick), pairs(&quick), pass(&quick));
+        Some(Huffman { quick, whole, pairs, pass, ends, symbols: symbols.to_vec() })
     }
+}
+
+/// Up to two frequencies.
+#[derive(Clone, Copy)]
+pub struct Pair {
+    /// Bits.
+    taken: u8,
+    /// How far behind the present place each stands; [`Pair::NONE`] where there is none.
+    pub ahead: [u8; 2],
+    pub values: [i8; 2],
+    /// From the present place to the next.
+    pub step: u8,
+    pub ends: bool,
+}
+
+impl Pair {
+    /// Beyond all places of a block.
+    pub const NONE: u8 = 64;
 }
 
 fn whole(quick: &[(u8, u8); 1 << QUICK]) -> Box<[(u8, u8, i16); 1 << WHOLE]> {
@@ -64,6 +86,37 @@ fn whole(quick: &[(u8, u8); 1 << QUICK]) -> Box<[(u8, u8, i16); 1 << WHOLE]> {
         (taken as u8, zeros, signed(number as i32, size) as i16)
     };
     let mut table = Box::new([(0, 0, 0); 1 << WHOLE]);
+    table.iter_mut().zip(0..).for_each(|(entry, bits)| *entry = read(bits));
+    table
+}
+
+fn pairs(quick: &[(u8, u8); 1 << QUICK]) -> Box<[Pair; 1 << PAIR]> {
+    let read = |bits: u32| {
+        let mut pair = Pair { taken: 0, ahead: [Pair::NONE; 2], values: [0; 2], step: 0, ends: false };
+        let mut count = 0;
+        loop {
+            let rest = (bits << pair.taken) & ((1 << PAIR) - 1);
+            let (length, symbol) = quick[(rest >> (PAIR - QUICK)) as usize];
+            let (zeros, size) = (symbol >> 4, symbol & 15);
+            let taken = pair.taken + length + size;
+            if length == 0 || u32::from(taken) > PAIR {
+                return pair;
+            }
+            if size == 0 {
+                // Sixteen zeros are rare enough to be read on their own.
+                if zeros != 15 {
+                    (pair.taken, pair.ends) = (taken, true);
+                }
+                return pair;
+            }
+            let number = (bits >> (PAIR - u32::from(taken))) & ((1 << size) - 1);
+            let (Ok(value), 0..2) = (i8::try_from(signed(number as i32, size.into())), count) else { return pair };
+            (pair.ahead[count], pair.values[count]) = (pair.step + zeros, value);
+            (pair.taken, pair.step) = (taken, pair.step + zeros + 1);
+            count += 1;
+        }
+    };
+    let mut table = Box::new([read(0); 1 << PAIR]);
     table.iter_mut().zip(0..).for_each(|(entry, bits)| *entry = read(bits));
     table
 }
@@ -214,6 +267,19 @@ impl<'a> Bits<'a> {
         let (zeros, size) = (usize::from(symbol >> 4), symbol & 15);
         // At most fifteen bits, so it fits.
         Some((zeros, if size == 0 { 0 } else { self.number(size.into()) as i16 }))
+    }
+
+    /// Up to two frequencies and the end of the block, where that takes few bits and leads to no place from the 64th on.
+    #[inline(always)]
+    pub fn pair<'t>(&mut self, table: &'t Huffman, at: usize) -> Option<&'t Pair> {
+        self.fill();
+        let pair = &table.pairs[(self.word >> (64 - PAIR)) as usize];
+        // What fills a block has no end, and the codes behind it are another's.
+        if pair.taken == 0 || at + usize::from(pair.step) >= 64 {
+            return None;
+        }
+        self.skip(pair.taken.into());
+        Some(pair)
     }
 
     /// Passes over what is left of a block from a place in the order of storing on.
