@@ -3,7 +3,6 @@
 
 use super::model::{Photo, PhotoId};
 use crate::queue::{JobError, Running};
-use crate::render::photo::PROXY_SIDE;
 use crate::render::{Canvas, Scene, needed_pixels};
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -87,11 +86,6 @@ pub fn needed(scene: &Scene, canvas: &Canvas, photos: &HashMap<PhotoId, Photo>) 
         let Some(photo) = photos.get(&PhotoId(id)) else { continue };
         let pixels = u64::from(photo.width) * u64::from(photo.height);
         let long = u64::from(photo.width.max(photo.height)).max(1);
-        if side <= PROXY_SIDE || long <= u64::from(PROXY_SIDE) {
-            // Its small copy will do.
-            kept += u64::from(PROXY_SIDE).pow(2) * 3;
-            continue;
-        }
         let shrunk = u64::from(side).min(long);
         kept += pixels * shrunk / long * shrunk / long * 4;
         decoding = u64::max(decoding, pixels * DECODING + photo.original.bytes);

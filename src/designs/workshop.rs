@@ -135,7 +135,8 @@ impl Workshop {
         encode_jpeg(&set.draw(&draw(&scene, &photos, &canvas)?, &canvas)?, PICTURE_QUALITY)
     }
 
-    /// The photos a canvas needs: proxies, or where they are too coarse and it matters the originals, decoded in a child process.
+    /// The photos a canvas needs: their copies, or where it is to be sharp the originals, decoded in a child process. A copy is good for a look,
+    /// not for paper: it was coded a second time.
     ///
     /// # Errors
     /// A photo that is missing or cannot be read any more.
@@ -150,7 +151,7 @@ impl Workshop {
         let mut pictures = Photos::new();
         for (id, needed) in needed_pixels(scene, canvas) {
             let Some(photo) = photos.get(&PhotoId(id)) else { continue };
-            let picture = if sharp && needed > PROXY_SIDE && photo.width.max(photo.height) > PROXY_SIDE {
+            let picture = if sharp {
                 let file = shop.blobs().path(&photo.original.sha256);
                 let decoded = self.decoder.decode(&file, Some(needed));
                 Arc::new(decoded.map_err(|problem| super::photos::as_fault(&problem))?.picture)

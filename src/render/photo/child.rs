@@ -450,8 +450,8 @@ impl Drop for Turn {
     }
 }
 
-/// The child: `petstar decode-photo MAX_PIXELS MAX_SIDE [1 for an SVG] [ENOUGH]`, sides 0 where there is no limit; the file on standard
-/// input, pixels on standard output.
+/// The child: `petstar decode-photo MAX_PIXELS MAX_SIDE [1 for an SVG] [ENOUGH] [1 where colours may be halved]`, sides 0 where there is no
+/// limit; the file on standard input, pixels on standard output.
 pub fn child_main() -> ExitCode {
     let mut arguments = std::env::args().skip(2).map(|argument| argument.parse::<u64>());
     let (Some(Ok(max_pixels)), Some(Ok(max_side))) = (arguments.next(), arguments.next()) else {

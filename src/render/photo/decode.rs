@@ -349,8 +349,8 @@ impl Flowing<'_> {
         self.opened.size()
     }
 
-    /// Hands over the RGB rows from the top, a few whole ones at a time, or pairs of rows ([`reduced::Opened::each`]). `None` for a file that turns out to be one for the complete
-    /// decoder, perhaps after some rows.
+    /// Hands over RGB rows from the top, a few whole ones at a time, or, where colours are halved, pairs of rows
+    /// ([`reduced::Opened::each`]). `None` for a file that turns out to be one for the complete decoder, perhaps after some of them.
     pub fn each(self, mut rows: impl FnMut(&[u8]) + Send) -> Option<()> {
         let mut to_srgb = self.to_srgb;
         self.opened.each(|pixels| {

@@ -10,7 +10,7 @@ pub(crate) mod bits;
 mod inverse;
 
 use crate::render::pixels::put_rgb;
-use bits::{Bits, Huffman};
+use bits::{Bits, Frequencies, Huffman};
 use inverse::Inverse;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use wide::bytemuck::cast;
@@ -40,7 +40,7 @@ struct Component {
 pub(crate) struct Tables {
     pub quantization: [Option<[f32; 64]>; 4],
     pub dc: [Option<Huffman>; 4],
-    pub ac: [Option<Huffman>; 4],
+    pub ac: [Option<Frequencies>; 4],
     pub restart: usize,
 }
 
@@ -152,8 +152,12 @@ impl Tables {
             let counts: [u8; 16] = rest.get(..16)?.try_into().ok()?;
             let total = counts.iter().map(|count| usize::from(*count)).sum::<usize>();
             let table = Huffman::new(&counts, rest.get(16..16 + total)?)?;
-            let tables = if place >> 4 == 0 { &mut self.dc } else { &mut self.ac };
-            *tables.get_mut(usize::from(place & 15))? = Some(table);
+            let at = usize::from(place & 15);
+            if place >> 4 == 0 {
+                *self.dc.get_mut(at)? = Some(table);
+            } else {
+                *self.ac.get_mut(at)? = Some(table.into());
+            }
             segment = &rest[16 + total..];
         }
         Some(())
@@ -299,7 +303,7 @@ fn corner((across, down): (usize, usize)) -> Corner {
 /// What it takes to read a component's blocks.
 struct Reader<'t> {
     dc: &'t Huffman,
-    ac: &'t Huffman,
+    ac: &'t Frequencies,
     /// For each frequency, in the order of storing: its place in the corner, and the bit of the row or column it reaches. Those that don't count
     /// are put aside, which is cheaper than a question for each; so are those there are none of, from 64 on.
     places: [(u8, u8); 128],
@@ -533,6 +537,95 @@ mod tests {
                     }
                 }
                 assert!(worst <= 9, "{sampling:?} {eighths}: {worst}");
+            }
+        }
+    }
+
+    /// What reading one frequency after the other gives, for each block in the order of storing.
+    fn read_one_by_one(opened: &Opened) -> Option<Vec<(Vec<i16>, u8)>> {
+        let (frame, tables) = (&opened.frame, &opened.tables);
+        let (mut bits, mut left, mut last_dc) = (Bits::new(opened.scan), tables.restart, [0; 3]);
+        let mut blocks = Vec::new();
+        for _ in 0..frame.units.0 * frame.units.1 {
+            if tables.restart > 0 {
+                if left == 0 {
+                    bits.restart()?;
+                    (left, last_dc) = (tables.restart, [0; 3]);
+                }
+                left -= 1;
+            }
+            for (component, last_dc) in frame.components.iter().zip(&mut last_dc) {
+                let reader = Reader::new(component, tables)?;
+                for _ in 0..component.across * component.down {
+                    *last_dc += bits.difference(reader.dc)?;
+                    let (mut block, mut reach, mut at) = (vec![0; reader.size], 0, 1);
+                    block[0] = *last_dc as i16;
+                    while at < 64 {
+                        match bits.frequency(reader.ac)? {
+                            (15, 0) => at += 16,
+                            (_, 0) => break,
+                            (zeros, value) => {
+                                at += zeros;
+                                let (place, reached) = reader.places[at];
+                                block[usize::from(place)] = value;
+                                reach |= reached;
+                                at += 1;
+                            }
+                        }
+                    }
+                    // What does not count is put aside in any order.
+                    *block.last_mut()? = 0;
+                    blocks.push((block, reach));
+                }
+            }
+        }
+        Some(blocks)
+    }
+
+    #[test]
+    fn reading_in_large_steps_is_reading_one_by_one() {
+        use SamplingFactor::*;
+        for (number, sampling) in [F_1_1, F_2_1, F_1_2, F_2_2, F_2_2, F_2_2].into_iter().enumerate() {
+            for (width, height, quality) in [(37, 61, 100), (130, 16, 95), (64, 64, 30), (9, 120, 3), (1, 50, 88)] {
+                let noise = |at: u32| (at.wrapping_mul(2_654_435_761 + 2 * number as u32) >> 23) as u8;
+                let mut pixels: Vec<u8> = (0..width * height * 3).map(noise).collect();
+                // Plain, soft and rough blocks, for what ends early and what fills a block to its last place.
+                pixels.chunks_exact_mut(96).step_by(3).for_each(|some| some.fill(90));
+                pixels.chunks_exact_mut(61).step_by(2).for_each(|some| some.iter_mut().for_each(|value| *value /= 9));
+                let mut file = Vec::new();
+                let mut encoder = Encoder::new(&mut file, quality);
+                encoder.set_sampling_factor(sampling);
+                encoder.set_optimized_huffman_tables(number % 2 == 1);
+                if number == 4 {
+                    encoder.set_restart_interval(3);
+                }
+                encoder.encode(&pixels, width as u16, height as u16, ColorType::Rgb).unwrap();
+                for eighths in 1..=4 {
+                    let side = (width.max(height) * eighths / 8).max(1);
+                    let Some(mut opened) = open(&file, side) else { continue };
+                    if number == 5 {
+                        assert!(opened.leave_colors_halved());
+                    }
+                    let wanted = read_one_by_one(&opened).unwrap();
+                    let (hand_over, handed) = sync_channel(opened.frame.units.1);
+                    opened.frame.read_scan(opened.scan, &opened.tables, &hand_over).unwrap();
+                    drop(hand_over);
+                    let rows: Vec<Blocks> = handed.iter().collect();
+                    let (mut reach, mut values) = (Vec::new(), Vec::new());
+                    rows.into_iter().for_each(|row| {
+                        reach.extend(row.reach);
+                        values.extend(row.values);
+                    });
+                    let mut values = values.as_slice();
+                    assert_eq!(reach.len(), wanted.len());
+                    for (at, (reach, wanted)) in reach.into_iter().zip(wanted).enumerate() {
+                        let (block, rest) = values.split_at(wanted.0.len());
+                        values = rest;
+                        let found = ([&block[..block.len() - 1], &[0]].concat(), reach);
+                        assert_eq!(found, wanted, "{sampling:?} {width} × {height} {quality} {eighths}: block {at}");
+                    }
+                    assert!(values.is_empty());
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 /// Codes up to this long are found in one step.
 const QUICK: u32 = 10;
 
-/// Codes that are together with their number up to this long are read in one step. The table has to stay in the nearest cache.
+/// Codes that are together with their number up to this long are read in one step. Longer ones are rarer than a larger table is slow.
 const WHOLE: u32 = 11;
 
 /// Two codes that are together with their numbers up to this long are read in one step, and the end of the block with them.
@@ -16,16 +16,28 @@ const PASS: u32 = 12;
 pub struct Huffman {
     /// By the next bits: how many the code has (0: more than [`QUICK`]), and what it stands for.
     quick: Box<[(u8, u8); 1 << QUICK]>,
+    /// By length: the first number that is no code of this length any more, and where the symbols of this length would begin
+    /// if codes began at 0.
+    ends: [(u32, i32); 17],
+    symbols: Vec<u8>,
+}
+
+/// One table of codes for frequencies.
+pub struct Frequencies {
+    codes: Huffman,
     /// By the next bits, read as a frequency: how many bits it takes with its number (0: more than [`WHOLE`]), zeros before it, the number.
     whole: Box<[(u8, u8, i16); 1 << WHOLE]>,
     pairs: Box<[Pair; 1 << PAIR]>,
     /// By the next bits: how many of them are whole frequencies, how many frequencies those are, the zeros between them included, and whether
     /// they end the block.
     pass: Box<[(u8, u8, bool); 1 << PASS]>,
-    /// By length: the first number that is no code of this length any more, and where the symbols of this length would begin
-    /// if codes began at 0.
-    ends: [(u32, i32); 17],
-    symbols: Vec<u8>,
+}
+
+impl From<Huffman> for Frequencies {
+    fn from(codes: Huffman) -> Frequencies {
+        let (whole, pairs, pass) = (whole(&codes.quick), pairs(&codes.quick), pass(&codes.quick));
+        Frequencies { codes, whole, pairs, pass }
+    }
 }
 
 impl Huffman {
@@ -51,8 +63,7 @@ impl Huffman {
             ends[length as usize].0 = code;
             code <<= 1;
         }
-        let (whole, pairs, pass) = (whole(&quick), pairs(&quick), pass(&quick));
-        Some(Huffman { quick, whole, pairs, pass, ends, symbols: symbols.to_vec() })
+        Some(Huffman { quick, ends, symbols: symbols.to_vec() })
     }
 }
 
@@ -256,14 +267,14 @@ impl<'a> Bits<'a> {
 
     /// How many frequencies are zero, and the one that follows; (15, 0) for sixteen zeros, another 0 for the end of the block.
     #[inline(always)]
-    pub fn frequency(&mut self, table: &Huffman) -> Option<(usize, i16)> {
+    pub fn frequency(&mut self, table: &Frequencies) -> Option<(usize, i16)> {
         self.fill();
         let (length, zeros, value) = table.whole[(self.word >> (64 - WHOLE)) as usize];
         if length > 0 {
             self.skip(length.into());
             return Some((zeros.into(), value));
         }
-        let symbol = self.symbol(table)?;
+        let symbol = self.symbol(&table.codes)?;
         let (zeros, size) = (usize::from(symbol >> 4), symbol & 15);
         // At most fifteen bits, so it fits.
         Some((zeros, if size == 0 { 0 } else { self.number(size.into()) as i16 }))
@@ -271,7 +282,7 @@ impl<'a> Bits<'a> {
 
     /// Up to two frequencies and the end of the block, where that takes few bits and leads to no place from the 64th on.
     #[inline(always)]
-    pub fn pair<'t>(&mut self, table: &'t Huffman, at: usize) -> Option<&'t Pair> {
+    pub fn pair<'t>(&mut self, table: &'t Frequencies, at: usize) -> Option<&'t Pair> {
         self.fill();
         let pair = &table.pairs[(self.word >> (64 - PAIR)) as usize];
         // What fills a block has no end, and the codes behind it are another's.
@@ -284,7 +295,7 @@ impl<'a> Bits<'a> {
 
     /// Passes over what is left of a block from a place in the order of storing on.
     #[inline(always)]
-    pub fn pass(&mut self, table: &Huffman, mut at: usize) -> Option<()> {
+    pub fn pass(&mut self, table: &Frequencies, mut at: usize) -> Option<()> {
         while at < 64 {
             self.fill();
             let (length, count, ends) = table.pass[(self.word >> (64 - PASS)) as usize];
