@@ -72,6 +72,8 @@ pub struct Start {
     pub with_control: bool,
     /// How long one call to Stripe may take, for tests that let it hang; ten seconds otherwise.
     pub stripe_timeout: Option<Duration>,
+    /// Sweeps, rounds of questions and whatever else comes by the clock. Without it a test makes each round itself.
+    pub with_timers: bool,
 }
 
 impl App {
@@ -80,7 +82,7 @@ impl App {
     /// # Errors
     /// A folder, database or port that cannot be had.
     pub async fn start(start: Start) -> Result<App, Fault> {
-        let Start { config, clock, program, with_control, stripe_timeout } = start;
+        let Start { config, clock, program, with_control, stripe_timeout, with_timers } = start;
         server::allow_many_files();
         let shop = tokio::task::spawn_blocking({
             let (config, clock) = (config.clone(), clock.clone());
@@ -141,7 +143,10 @@ impl App {
         let sizes = LaneSizes { quick: 4, heavy: config.render.threads.clamp(1, 4) };
         queue.work(handlers, sizes, tokio::runtime::Handle::current())?;
 
-        let timers = timers::Timers::start(&shop);
+        let timers = timers::Timers::default();
+        if with_timers {
+            timers.start(&shop);
+        }
         let kit = Kit::new(shop.clone());
         timers.every(Duration::from_secs(60), {
             let limits = kit.limits.clone();

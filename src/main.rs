@@ -312,13 +312,19 @@ async fn serve(config: Config) -> ExitCode {
         Ok(program) => program,
         Err(error) => return complain(&format!("The program cannot find its own file: {error}.")),
     };
-    let app =
-        match App::start(Start { config, clock: Clock::System, program, with_control: true, stripe_timeout: None })
-            .await
-        {
-            Ok(app) => app,
-            Err(fault) => return complain(&commands::tell(&Error::Faulted(fault))),
-        };
+    let app = match App::start(Start {
+        config,
+        clock: Clock::System,
+        program,
+        with_control: true,
+        stripe_timeout: None,
+        with_timers: true,
+    })
+    .await
+    {
+        Ok(app) => app,
+        Err(fault) => return complain(&commands::tell(&Error::Faulted(fault))),
+    };
     let mut out = std::io::stdout();
     let _ = write!(out, "{}", app::welcome(&app));
     let _ = out.flush();

@@ -26,6 +26,7 @@ pub async fn shop(folder: &Path, more: &[(&str, &str)]) -> App {
         program: PathBuf::from(env!("CARGO_BIN_EXE_petstar")),
         with_control: false,
         stripe_timeout: None,
+        with_timers: true,
     };
     App::start(start).await.expect("the shop starts")
 }

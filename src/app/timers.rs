@@ -8,24 +8,24 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+#[derive(Default)]
 pub struct Timers(Mutex<Vec<JoinHandle<()>>>);
 
 impl Timers {
-    pub fn start(shop: &Shop) -> Timers {
-        let timers = Timers(Mutex::default());
+    /// Begins what the shop does by the clock.
+    pub fn start(&self, shop: &Shop) {
         let hour = Duration::from_secs(3600);
-        timers.with(shop, hour, |shop| async move { web::idempotency::forget_expired(&shop).await.map(drop) });
-        timers.with(shop, hour, |shop| async move { people::forget_expired(&shop).await });
-        timers.with(shop, hour, |shop| async move { designs::sweep(&shop).await });
-        timers.with(shop, hour, |shop| async move { forget_old_jobs(&shop).await });
-        timers.with(shop, hour, |shop| async move { exports::sweep(&shop).await });
-        timers.with(shop, hour, |shop| async move { orders::customers::sweep_photos(&shop).await });
-        timers.with(shop, 24 * hour, |shop| async move { orders::customers::sweep_unordered(&shop).await });
-        timers.with(shop, hour, |shop| async move { super::backup::nightly(&shop).await });
-        timers.with(shop, hour, |shop| async move { payments::remind(&shop).await });
+        self.with(shop, hour, |shop| async move { web::idempotency::forget_expired(&shop).await.map(drop) });
+        self.with(shop, hour, |shop| async move { people::forget_expired(&shop).await });
+        self.with(shop, hour, |shop| async move { designs::sweep(&shop).await });
+        self.with(shop, hour, |shop| async move { forget_old_jobs(&shop).await });
+        self.with(shop, hour, |shop| async move { exports::sweep(&shop).await });
+        self.with(shop, hour, |shop| async move { orders::customers::sweep_photos(&shop).await });
+        self.with(shop, 24 * hour, |shop| async move { orders::customers::sweep_unordered(&shop).await });
+        self.with(shop, hour, |shop| async move { super::backup::nightly(&shop).await });
+        self.with(shop, hour, |shop| async move { payments::remind(&shop).await });
         let reconcile = Duration::from_secs(shop.config().stripe.reconcile_s);
-        timers.with(shop, reconcile, |shop| async move { payments::reconcile(&shop).await });
-        timers
+        self.with(shop, reconcile, |shop| async move { payments::reconcile(&shop).await });
     }
 
     pub(super) fn with<F>(&self, shop: &Shop, every: Duration, work: impl Fn(Shop) -> F + Send + 'static)

@@ -2,7 +2,7 @@
 //! Stripe is looked up in its list, never guessed.
 
 use super::checkout::{close, unavailable};
-use super::reconcile::{Patience, of_round};
+use super::patience::{GivenUp, Patience, of_round};
 use super::table::{self, Attempt};
 use super::{settle, try_lock};
 use crate::kernel::{Code, Error, Fault, Moment, Refusal, Result};
@@ -87,25 +87,35 @@ async fn page_among(shop: &Shop, attempt: &Attempt, listed: &[Session]) -> Resul
     Ok(page)
 }
 
+/// The order at which the last search was given up.
+#[derive(Default)]
+struct Unfound(GivenUp);
+
 /// Looks for the pages of orders that wait for money without having been told of one. An attempt under which nothing stands, and nothing
 /// can be made any more, is over: its order lets go of what it holds.
 ///
 /// # Errors
 /// Stripe silent, or a database that cannot be written.
-pub async fn look_for(shop: &Shop, attempts: Vec<Attempt>) -> Result<(), Fault> {
+pub async fn look_for(shop: &Shop, mut attempts: Vec<Attempt>) -> Result<(), Fault> {
     // One that was let go names no time.
     let since = attempts.iter().filter(|attempt| attempt.new_session.expires_at.0 > 0).map(earliest).min();
     let listed = match since {
         Some(since) => shop.stripe().sessions_since(since).await?,
         None => Vec::new(),
     };
+    let unfound = shop.kept(Unfound::default);
+    unfound.0.turn(&mut attempts, |attempt| attempt.order);
     let mut patience = Patience::default();
+    let mut given_up_at = None;
     for attempt in attempts {
-        let Some(_alone) = try_lock(shop, attempt.order) else { continue };
+        let order = attempt.order;
+        let Some(_alone) = try_lock(shop, order) else { continue };
         if still_waits(shop, &attempt)? && patience.is_over(of_round(look_among(shop, attempt, &listed).await)) {
+            given_up_at = Some(order);
             break;
         }
     }
+    unfound.0.put(given_up_at);
     patience.trouble
 }
 

@@ -11,6 +11,7 @@ mod forget;
 mod inbox;
 mod lost;
 mod panel;
+mod patience;
 mod reconcile;
 mod refund;
 mod settle;

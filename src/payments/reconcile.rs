@@ -1,9 +1,10 @@
 //! The reconciler: asks Stripe about open payments and for events that never arrived, so that a lost webhook is found by itself.
 
+use super::patience::{GivenUp, Patience, of_round};
 use super::table::{self, Attempt};
 use super::{checkout, inbox, lost, refund, settle};
-use crate::kernel::{Code, Error, Fault, Moment, Result};
-use crate::orders::{self, OrderId, PaymentStatus, Status, refunds};
+use crate::kernel::{Error, Fault, Moment, Result};
+use crate::orders::{self, PaymentStatus, Status, refunds};
 use crate::shop::Shop;
 use crate::store::{Order as Scan, Snapshot};
 use crate::stripe::{EventBatch, EventsFrom, WANTED_EVENTS};
@@ -12,8 +13,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Orders asked about in one round; the next one goes on behind them.
 const ROUND: usize = 200;
-/// Calls in a row that fail before a round is given up.
-const SILENT: u32 = 3;
 /// Pages of events read in one round.
 const PAGES: usize = 20;
 
@@ -158,10 +157,7 @@ async fn cancelled_with_open_page(shop: &Shop) -> Result<(), Fault> {
         *at = next;
     }
     let stubborn = shop.kept(Stubborn::default);
-    let given_up_at = stubborn.0.lock().map(|at| *at).unwrap_or_default();
-    if let Some(at) = given_up_at.and_then(|id| open.iter().position(|known| *known == id)) {
-        open.rotate_left(at + 1);
-    }
+    stubborn.0.turn(&mut open, |id| *id);
     let mut patience = Patience::default();
     let mut given_up_at = None;
     for id in open {
@@ -170,30 +166,13 @@ async fn cancelled_with_open_page(shop: &Shop) -> Result<(), Fault> {
             break;
         }
     }
-    if let Ok(mut at) = stubborn.0.lock() {
-        *at = given_up_at;
-    }
+    stubborn.0.put(given_up_at);
     patience.trouble
 }
 
-/// What became of one order, as a round counts it.
-pub(super) fn of_round(outcome: Result<()>) -> Result<(), Fault> {
-    match outcome {
-        Ok(()) => Ok(()),
-        // Money that is on its way is waited for.
-        Err(Error::Refused(refusal)) if refusal.code == Code::OrderNotPayable => Ok(()),
-        // Stripe could not be asked; the next round comes.
-        Err(Error::Refused(refusal)) => {
-            Err(Fault::Remote(format!("a payment page is not settled: {}", refusal.detail.key)))
-        }
-        Err(Error::Faulted(fault)) => Err(fault),
-    }
-}
-
-/// The called-off order at which the last round was given up. The next begins behind it, so that pages which cannot be closed do not keep
-/// the others open.
+/// The called-off order at which the last round was given up.
 #[derive(Default)]
-struct Stubborn(Mutex<Option<OrderId>>);
+struct Stubborn(GivenUp);
 
 /// Where the last round stopped among the orders that were called off.
 #[derive(Default)]
@@ -204,32 +183,6 @@ fn has_open_page(tx: &impl Snapshot, shop: &Shop, order: &orders::Order) -> Resu
     let since = shop.now().plus_days(-2);
     let is_open = |attempt: &Attempt| !attempt.is_over && attempt.new_session.expires_at > since;
     Ok(table::attempts(tx, order.id)?.iter().any(is_open))
-}
-
-/// Goes on past what fails alone, and stops where Stripe is silent for all.
-pub(super) struct Patience {
-    in_a_row: u32,
-    pub(super) trouble: Result<(), Fault>,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Patience { in_a_row: 0, trouble: Ok(()) }
-    }
-}
-
-impl Patience {
-    /// True when those behind would only wait for the same silence.
-    pub(super) fn is_over(&mut self, outcome: Result<(), Fault>) -> bool {
-        match outcome {
-            Ok(()) => self.in_a_row = 0,
-            Err(fault) => {
-                self.in_a_row += u32::from(matches!(fault, Fault::Remote(_)));
-                self.trouble = Err(fault);
-            }
-        }
-        self.in_a_row >= SILENT
-    }
 }
 
 /// Refunds looked at in one round; the next one goes on behind them.

@@ -13,12 +13,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const QUIET: &[(&str, &str)] = &[
-    ("PETSTAR_STRIPE__RECONCILE_S", "100000"),
-    ("PETSTAR_LIMITS__WRITE", "1000000"),
-    ("PETSTAR_LIMITS__READ", "1000000"),
-    ("PETSTAR_LOG__LEVEL", "error"),
-];
+const QUIET: &[(&str, &str)] =
+    &[("PETSTAR_LIMITS__WRITE", "1000000"), ("PETSTAR_LIMITS__READ", "1000000"), ("PETSTAR_LOG__LEVEL", "error")];
 
 /// Luck (xorshift, Marsaglia 2003). Calls made at once draw in the order they arrive, so no two runs are alike.
 #[derive(Clone)]

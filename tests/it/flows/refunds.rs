@@ -160,7 +160,7 @@ async fn a_convenience_store_gives_back_slowly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn money_for_a_cancelled_order_is_taken_or_given_back_by_a_decision() {
-    let shop = TestShop::start_with(&[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
+    let shop = TestShop::start_quiet(None).await;
     let staff = shop.staff(Role::Manager).await;
     let customer = shop.visitor();
     for decision in ["revive", "refund"] {
@@ -190,7 +190,7 @@ async fn money_for_a_cancelled_order_is_taken_or_given_back_by_a_decision() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_about_money_that_was_dealt_with_stays_so() {
-    let shop = TestShop::start_with(&[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
+    let shop = TestShop::start_quiet(None).await;
     let staff = shop.staff(Role::Manager).await;
     let customer = shop.visitor();
     // One question is called dealt with by hand; the other is answered in Stripe's dashboard.

@@ -83,7 +83,7 @@ async fn bought(shop: &TestShop, other: &OtherSide, who: &Visitor, designs: &[Va
 #[tokio::test(flavor = "multi_thread")]
 async fn page_mail_invoice_csv_and_stripe_add_up_to_the_same() {
     let other = OtherSide::start().await;
-    let shop = other.shop(None, &[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
+    let shop = other.shop(None, &[]).await;
     let who = shop.visitor();
     let designs = [shop.design(&who).await, shop.design(&who).await, shop.design(&who).await];
     let owner = shop.staff(Role::Owner).await;

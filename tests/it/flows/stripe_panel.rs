@@ -10,7 +10,7 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_kept_as_they_came_and_can_be_processed_again() {
-    let shop = TestShop::start_with(&[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
+    let shop = TestShop::start_quiet(None).await;
     let customer = shop.visitor();
     let paid = shop.paid_order(&customer).await;
     let staff = shop.staff(Role::Manager).await;

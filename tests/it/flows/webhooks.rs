@@ -25,7 +25,7 @@ async fn paid_in_silence(shop: &TestShop, customer: &Visitor) -> (String, Vec<Va
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_three_times_and_backwards_is_one_paid_order() {
-    let shop = TestShop::start_with(&[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
+    let shop = TestShop::start_quiet(None).await;
     let customer = shop.visitor();
     let (id, events) = paid_in_silence(&shop, &customer).await;
     assert!(events.len() >= 3);
@@ -63,7 +63,7 @@ async fn lost_webhooks_are_found_by_asking() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_after_payment_asks_by_itself() {
-    let shop = TestShop::start_with(&[("PETSTAR_STRIPE__RECONCILE_S", "100000")]).await;
+    let shop = TestShop::start_quiet(None).await;
     let customer = shop.visitor();
     let (id, _) = paid_in_silence(&shop, &customer).await;
     let back = customer.clone().browsing().get(&format!("/orders/{id}/return")).await;

@@ -61,25 +61,38 @@ impl TestShop {
         TestShop::start_on(Folder::new(), Clock::fixed(START), settings).await
     }
 
-    /// A shop that waits only so long for Stripe.
-    pub async fn start_impatient(stripe_timeout: Duration, settings: &[(&str, &str)]) -> TestShop {
-        TestShop::open(Folder::new(), Clock::fixed(START), settings, Some(stripe_timeout)).await
+    /// A shop that does nothing by the clock: the test makes each round of questions to Stripe itself, when it means to. With a
+    /// `stripe_timeout` it waits only so long for an answer.
+    pub async fn start_quiet(stripe_timeout: Option<Duration>) -> TestShop {
+        TestShop::open_quiet(Clock::fixed(START), &[], stripe_timeout).await
+    }
+
+    async fn open_quiet(clock: Clock, settings: &[(&str, &str)], stripe_timeout: Option<Duration>) -> TestShop {
+        let how = |start| Start { stripe_timeout, with_timers: false, ..start };
+        TestShop::open(Folder::new(), clock, settings, how).await
     }
 
     pub async fn start_on(folder: Folder, clock: Clock, settings: &[(&str, &str)]) -> TestShop {
-        TestShop::open(folder, clock, settings, None).await
+        TestShop::open(folder, clock, settings, |start| start).await
     }
 
     async fn open(
         folder: Folder,
         clock: Clock,
         settings: &[(&str, &str)],
-        stripe_timeout: Option<Duration>,
+        how: impl FnOnce(Start) -> Start,
     ) -> TestShop {
         let config = config(&folder, settings);
         let program = PathBuf::from(env!("CARGO_BIN_EXE_petstar"));
-        let start = Start { config, clock: clock.clone(), program, with_control: false, stripe_timeout };
-        let app = App::start(start).await.unwrap_or_else(|fault| panic!("the shop does not start: {fault}"));
+        let start = Start {
+            config,
+            clock: clock.clone(),
+            program,
+            with_control: false,
+            stripe_timeout: None,
+            with_timers: true,
+        };
+        let app = App::start(how(start)).await.unwrap_or_else(|fault| panic!("the shop does not start: {fault}"));
         TestShop { app, clock, folder }
     }
 

@@ -83,7 +83,7 @@ impl OtherSide {
             ("PETSTAR_STRIPE__API_BASE", &base),
         ];
         let settings = [settings, &own[..]].concat();
-        TestShop::open(super::Folder::new(), self.clock.clone(), &settings, patience).await
+        TestShop::open_quiet(self.clock.clone(), &settings, patience).await
     }
 
     /// Every event since the beginning of the test, oldest first, as it is sent.
