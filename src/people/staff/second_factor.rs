@@ -1,26 +1,23 @@
-//! `/admin/account/second-factor`: switching the second factor on and off; and `/admin/account/sessions`: ending one's own.
+//! `/admin/account/second-factor`: switching the second factor on and off.
 
+use super::StaffRow;
 use super::totp::{self, SecondFactor};
 use super::web::{LogIns, StaffView, own_account};
-use super::{StaffRow, sessions};
-use crate::kernel::{Error, Fault, Message, Refusal, Result as Ruled};
-use crate::people::audit::{self, Actor};
+use crate::kernel::{Error, Message, Refusal, Result as Ruled};
+use crate::people::audit::Actor;
 use crate::people::form::Mistakes;
 use crate::shop::Shop;
 use crate::web::qr::qr;
-use crate::web::{Input, Page, Problem, Reply, View, Visit, cookie};
+use crate::web::{Input, Page, Problem, Reply, View, Visit};
 use askama::Template;
 use axum::Extension;
-use axum::extract::Path;
-use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<Shop> {
-    OpenApiRouter::new().routes(routes!(show_second_factor, switch_on, switch_off)).routes(routes!(end_session))
+    OpenApiRouter::new().routes(routes!(show_second_factor, switch_on, switch_off))
 }
 
 #[derive(Template, Serialize)]
@@ -158,28 +155,4 @@ async fn turn_off(visit: &Visit, log_ins: &LogIns, row: &StaffRow, form: OffForm
     log_ins.check_password(visit, row, form.password).await?;
     let (id, actor, now) = (row.id, Actor::of(visit), visit.now);
     visit.shop.store().write(move |tx| super::set_second_factor(tx, id, None, actor, now)).await
-}
-
-/// Ends one of one's own sessions: `id` as the account tells it, or `others` for all but this one.
-#[utoipa::path(delete, path = "/admin/account/sessions/{id}", tag = "admin", params(("id" = String, Path)),
-    responses((status = 200, body = StaffView), (status = 404)))]
-async fn end_session(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Result<Reply, Problem> {
-    let row = own_account(&visit)?;
-    let own = cookie::value(&headers, cookie::STAFF).unwrap_or_default().to_owned();
-    let (staff, asker) = (row.id, visit.clone());
-    let ended = visit.shop.store().write(move |tx| {
-        let (which, ended) = match id.as_str() {
-            "others" => ("others", sessions::end_others(tx, staff, &own).map(|()| true)?),
-            id => ("one", sessions::end_one(tx, staff, id)?),
-        };
-        if ended {
-            let after = json!({"sessions": which});
-            audit::by_staff(tx, &asker, "staff.session_ended", ("staff", staff.0), json!({}), after)?;
-        }
-        Ok::<_, Fault>(ended)
-    });
-    if !ended.await? {
-        return Err(Problem::not_found());
-    }
-    visit.done(&StaffView::from(row), "/admin/account")
 }

@@ -1,10 +1,10 @@
-//! `/admin/staff/{id}/sessions`: where a member of the staff is logged in, for owners, who can end it.
+//! Ending sessions: `/admin/account/sessions` for one's own, and `/admin/staff/{id}/sessions`, where owners see and end those of others.
 
 use super::SessionView;
 use crate::kernel::Fault;
 use crate::people::audit;
 use crate::people::rights::{self, May, Owner};
-use crate::people::staff::web::StaffView;
+use crate::people::staff::web::{StaffView, own_account};
 use crate::people::staff::{self, StaffId, StaffRow};
 use crate::shop::Shop;
 use crate::web::{Page, Problem, Reply, Role, View, Visit, cookie};
@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub fn routes() -> OpenApiRouter<Shop> {
-    OpenApiRouter::new().routes(routes!(list_sessions)).routes(routes!(end_session_of))
+    OpenApiRouter::new().routes(routes!(end_session)).routes(routes!(list_sessions)).routes(routes!(end_session_of))
 }
 
 #[derive(Template, Serialize, utoipa::ToSchema)]
@@ -70,11 +70,39 @@ async fn end_session_of(
     Path((id, session)): Path<(Uuid, String)>,
 ) -> Result<Reply, Problem> {
     let row = member(&visit, id)?;
+    let wish = if session == "all" { Wish::All } else { Wish::One(session) };
+    end(&visit, row, wish, &format!("/admin/staff/{id}/sessions")).await
+}
+
+/// Ends one of one's own sessions: `id` as the account tells it, or `others` for all but this one.
+#[utoipa::path(delete, path = "/admin/account/sessions/{id}", tag = "admin", params(("id" = String, Path)),
+    responses((status = 200, body = StaffView), (status = 404)))]
+async fn end_session(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Result<Reply, Problem> {
+    let row = own_account(&visit)?;
+    let own = cookie::value(&headers, cookie::STAFF).unwrap_or_default().to_owned();
+    let wish = if id == "others" { Wish::Others { own } } else { Wish::One(id) };
+    end(&visit, row, wish, "/admin/account").await
+}
+
+/// Which sessions of an account to end.
+enum Wish {
+    All,
+    /// All but the one with this secret.
+    Others {
+        own: String,
+    },
+    /// As the list names it.
+    One(String),
+}
+
+/// Ends sessions of an account, which the audit log tells, and goes back to `list`.
+async fn end(visit: &Visit, row: StaffRow, wish: Wish, list: &str) -> Result<Reply, Problem> {
     let (staff, asker) = (row.id, visit.clone());
     let ended = visit.shop.store().write(move |tx| {
-        let (which, ended) = match session.as_str() {
-            "all" => ("all", super::end_all(tx, staff).map(|()| true)?),
-            one => ("one", super::end_one(tx, staff, one)?),
+        let (which, ended) = match wish {
+            Wish::All => ("all", super::end_all(tx, staff).map(|()| true)?),
+            Wish::Others { own } => ("others", super::end_others(tx, staff, &own).map(|()| true)?),
+            Wish::One(id) => ("one", super::end_one(tx, staff, &id)?),
         };
         if ended {
             let after = json!({"sessions": which});
@@ -85,5 +113,5 @@ async fn end_session_of(
     if !ended.await? {
         return Err(Problem::not_found());
     }
-    visit.done(&StaffView::from(row), &format!("/admin/staff/{id}/sessions"))
+    visit.done(&StaffView::from(row), list)
 }
