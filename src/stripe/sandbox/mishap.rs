@@ -39,6 +39,18 @@ impl Mishap {
     ];
 }
 
+/// As the error of a service or a body: ends the connection without a word.
+#[derive(Debug)]
+pub struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection is cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
 /// A call as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {

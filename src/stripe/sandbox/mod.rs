@@ -21,7 +21,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use mishap::{Call, Faults, Mishap};
+pub use mishap::{Call, Cut, Faults, Mishap};
 pub use till::Action;
 
 use crate::kernel::{Fault, Moment};

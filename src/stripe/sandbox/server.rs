@@ -1,7 +1,7 @@
 //! The sandbox's own listener. Plain hyper, because a stand-in must also be able to hang, to cut a connection and to break off in a body.
 
 use super::api::{self, Ask};
-use super::mishap::{Call, Faults, Mishap};
+use super::mishap::{Call, Cut, Faults, Mishap};
 use super::page::{self, Visit};
 use super::shape;
 use super::till::Till;
@@ -17,18 +17,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch};
 
 const MAX_BODY_BYTES: usize = 1 << 20;
-
-/// Ends the connection without a word.
-#[derive(Debug)]
-struct Cut;
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection is cut")
-    }
-}
-
-impl std::error::Error for Cut {}
 
 type Body = BoxBody<Bytes, Cut>;
 
