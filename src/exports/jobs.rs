@@ -63,8 +63,15 @@ pub fn path(shop: &Shop, id: ExportId) -> PathBuf {
 
 /// Says what jobs of exports do.
 pub fn handlers(shop: &Shop, handlers: Handlers) -> Handlers {
+    handlers.on(&EXPORT_RUN, handler(shop, run))
+}
+
+pub(super) fn handler(
+    shop: &Shop,
+    run: impl Fn(&Shop, &Running) -> Result<Done, JobError> + Send + Sync + 'static,
+) -> Handler {
     let (runner, settler) = (shop.clone(), shop.clone());
-    let handler = Handler::new(move |running| run(&runner, running))
+    Handler::new(move |running| run(&runner, running))
         .on_start(|tx, job| {
             change(tx, job, |export| {
                 export.status = JobStatus::Processing;
@@ -84,8 +91,7 @@ pub fn handlers(shop: &Shop, handlers: Handlers) -> Handlers {
                     tx.after_commit(move || _ = std::fs::remove_file(path));
                 }
             })
-        });
-    handlers.on(&EXPORT_RUN, handler)
+        })
 }
 
 fn id_of(job: &JobRow) -> Result<ExportId, Fault> {
@@ -100,7 +106,7 @@ fn change(tx: &WriteTx, job: &JobRow, apply: impl FnOnce(&mut Export)) -> Result
     table::put(tx, &export)
 }
 
-fn run(shop: &Shop, running: &Running) -> Result<Done, JobError> {
+pub(super) fn run(shop: &Shop, running: &Running) -> Result<Done, JobError> {
     let id = id_of(&running.job)?;
     let live = shop.kept(Live::default);
     let done = make(shop, running, id, &live);
@@ -113,7 +119,9 @@ fn make(shop: &Shop, running: &Running, id: ExportId, live: &Live) -> Result<Don
     let export = table::get(&tx, id)?.ok_or_else(|| JobError::lasting("the export was forgotten"))?;
     let path = path(shop, id);
     files::make_folder(&folder(shop))?;
-    let (mut file, mut reached) = open(&path, export.reached)?;
+    let Some((mut file, mut reached)) = open_alone(shop, running, &path, export.reached)? else {
+        return Err(JobError::again("cancelled"));
+    };
     let work = Work::new(shop, &export.wish)?;
     let known = export.to_look_at.filter(|_| reached.place.is_some());
     let size = match (known, export.total_records) {
@@ -146,14 +154,7 @@ fn make(shop: &Shop, running: &Running, id: ExportId, live: &Live) -> Result<Don
     };
     drop(tx);
     if running.cancelled() {
-        // The row was set back by whoever cancelled. It may have been asked for once more since, and then the file is a new one: nobody
-        // begins one while this is written.
-        shop.store().write_blocking(move |tx| {
-            if table::get(tx, id)?.is_none_or(|export| export.status == JobStatus::Cancelled) {
-                let _ = std::fs::remove_file(&path);
-            }
-            Ok::<_, Fault>(())
-        })?;
+        clear_away(shop, id)?;
         return Err(JobError::again("cancelled"));
     }
     let ended = ended?;
@@ -179,6 +180,28 @@ fn make(shop: &Shop, running: &Running, id: ExportId, live: &Live) -> Result<Don
         export.completed_at = Some(shop.now());
         table::put(tx, &export)
     }))
+}
+
+/// Removes the file of an export that was cancelled while it was written. The row was set back by whoever cancelled. It may have been asked
+/// for once more since, and then the file is a new one: nobody begins one while this is written.
+pub(super) fn clear_away(shop: &Shop, id: ExportId) -> Result<(), Fault> {
+    let path = path(shop, id);
+    shop.store().write_blocking(move |tx| {
+        if table::get(tx, id)?.is_none_or(|export| export.status == JobStatus::Cancelled) {
+            let _ = std::fs::remove_file(&path);
+        }
+        Ok(())
+    })
+}
+
+/// Opens the file for the attempt that the job is worked on by. An older one, of a job that was cancelled and put back, may come this far
+/// when the next one writes already, and gets none.
+fn open_alone(shop: &Shop, running: &Running, path: &Path, reached: Reached) -> Result<Option<(File, Reached)>, Fault> {
+    let (job, path) = (running.job.clone(), path.to_owned());
+    shop.store().write_blocking(move |tx| match queue::is_held(tx, &job)? {
+        true => open(&path, reached).map(Some),
+        false => Ok(None),
+    })
 }
 
 /// The file as far as it is known to be safe; from its beginning where less is there.

@@ -4,17 +4,20 @@
 mod kit;
 
 use super::columns::source;
+use super::jobs;
 use super::model::{Encoding, Export, ExportId, Filters, Heads, Kind, Reached, Rows, Size, Wish};
 use super::web::ExportView;
 use super::write::Work;
 use crate::config::{Config, Overrides};
 use crate::kernel::{Lang, Moment};
 use crate::orders;
-use crate::queue::{JobId, JobStatus};
+use crate::queue::{Handlers, JobId, JobStatus, LaneSizes, Queue};
 use crate::shop::Shop;
 use crate::shop::clock::Clock;
 use crate::web::words;
 use std::path::Path;
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 const SINCE: Moment = Moment(1_767_225_600_000);
 
@@ -138,6 +141,68 @@ fn a_file_made_in_parts_is_the_file_made_at_once() {
 }
 
 #[test]
+fn an_export_cancelled_and_at_once_asked_for_again_keeps_its_file() {
+    let room = room(300);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (say_begun, has_begun) = mpsc::channel();
+    let (let_go, may_go) = mpsc::channel::<()>();
+    // The first attempt comes to its file only when the second has made it.
+    let gate = Mutex::new(Some((say_begun, may_go)));
+    let handler = jobs::handler(&room.shop, move |shop, running| {
+        let first = gate.lock().unwrap().take();
+        if let Some((say_begun, may_go)) = first {
+            say_begun.send(()).unwrap();
+            may_go.recv().unwrap();
+        }
+        jobs::run(shop, running)
+    });
+    let store = room.shop.store().clone();
+    let sizes = LaneSizes { quick: 1, heavy: 2 };
+    let handlers = Handlers::new().on(&jobs::EXPORT_RUN, handler);
+    let queue = Queue::start(store.clone(), || SINCE, handlers, sizes, runtime.handle().clone()).unwrap();
+    let wish = room.wish(Kind::Orders, Rows::PerOrder, ["", "", ""]);
+    let expected = room.write(&wish);
+    let export = an_export(wish, JobStatus::Queued);
+    let (id, job, path) = (export.id, export.job_id, jobs::path(&room.shop, export.id));
+    store.write_blocking(move |tx| jobs::begin(tx, &export)).unwrap();
+    has_begun.recv().unwrap();
+    store.write_blocking(move |tx| crate::queue::cancel(tx, job, SINCE).map(drop)).unwrap();
+    store.write_blocking(move |tx| crate::queue::retry(tx, job, SINCE).map(drop)).unwrap();
+    let mut news = queue.watch(job).unwrap().unwrap();
+    runtime.block_on(news.wait_for(|job| job.status == JobStatus::Completed)).unwrap();
+    let_go.send(()).unwrap();
+    assert!(runtime.block_on(queue.stop(Duration::from_secs(60))), "both attempts have ended");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    let stored = || super::table::get(&store.read().unwrap(), id).unwrap().unwrap();
+    assert_eq!((stored().status, stored().reached.bytes), (JobStatus::Completed, expected.len() as u64));
+
+    // Whoever was in the middle of its file when it was cancelled takes the file away, unless it is wanted once more.
+    for (status, stays) in [(JobStatus::Queued, true), (JobStatus::Processing, true), (JobStatus::Cancelled, false)] {
+        let export = Export { status, ..stored() };
+        store.write_blocking(move |tx| super::table::put(tx, &export)).unwrap();
+        jobs::clear_away(&room.shop, id).unwrap();
+        assert_eq!(path.exists(), stays, "{status:?}");
+    }
+}
+
+fn an_export(wish: Wish, status: JobStatus) -> Export {
+    Export {
+        id: ExportId(uuid::Uuid::from_u128(1)),
+        job_id: JobId(uuid::Uuid::from_u128(2)),
+        wish,
+        by: String::new(),
+        status,
+        total_records: None,
+        to_look_at: None,
+        reached: Reached::default(),
+        created_at: SINCE,
+        started_at: None,
+        completed_at: None,
+        failure_reason: None,
+    }
+}
+
+#[test]
 fn customers_are_summed_over_their_orders() {
     let room = room(30);
     let csv = room.write(&room.wish(Kind::Customers, Rows::PerOrder, ["", "", ""]));
@@ -183,20 +248,8 @@ fn those_who_were_erased_are_no_customer_together() {
 fn a_file_that_is_whole_is_at_a_hundred_per_cent() {
     let room = room(0);
     let shown = |status, looked| {
-        let export = Export {
-            id: ExportId(uuid::Uuid::nil()),
-            job_id: JobId(uuid::Uuid::nil()),
-            wish: room.wish(Kind::Orders, Rows::PerOrder, ["", "", ""]),
-            by: String::new(),
-            status,
-            total_records: None,
-            to_look_at: Some(10),
-            reached: Reached { looked, ..Reached::default() },
-            created_at: SINCE,
-            started_at: None,
-            completed_at: None,
-            failure_reason: None,
-        };
+        let made = an_export(room.wish(Kind::Orders, Rows::PerOrder, ["", "", ""]), status);
+        let export = Export { to_look_at: Some(10), reached: Reached { looked, ..Reached::default() }, ..made };
         ExportView::new(&room.shop, export, SINCE).progress
     };
     assert_eq!((shown(JobStatus::Processing, 7), shown(JobStatus::Completed, 7)), (Some(70), Some(100)));

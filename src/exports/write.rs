@@ -205,3 +205,79 @@ pub fn with_product(shop: &Shop, filters: Filters) -> Result<Filters, Error> {
     let product = item.ok_or_else(unknown)?.product.id.to_string();
     Ok(Filters { product, actor, ..filters })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::Visit;
+    use super::*;
+    use crate::store::Store;
+    use std::collections::BTreeSet;
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+
+    /// Remembers on which threads it was asked.
+    #[derive(Clone, Default)]
+    struct Spy(Arc<Mutex<BTreeSet<String>>>);
+
+    impl Spy {
+        fn note(&self) {
+            let thread = std::thread::current();
+            self.0.lock().unwrap().insert(thread.name().unwrap_or_default().to_owned());
+        }
+    }
+
+    impl Source for Spy {
+        fn columns(&self) -> &'static [&'static str] {
+            &["id"]
+        }
+
+        fn size(&self, _: &ReadTx) -> Result<Size, Fault> {
+            Ok(Size::Known(1000))
+        }
+
+        fn walk(&self, _: &ReadTx, after: Option<&Place>, visit: Visit<'_>) -> Result<ControlFlow<()>, Fault> {
+            self.note();
+            let from = after.map_or(0, |place| match place {
+                Place::Design(id) => id.as_u128() + 1,
+                _ => unreachable!("only these were given"),
+            });
+            for number in from..1000 {
+                let id = Uuid::from_u128(number);
+                if visit(Place::Design(id), 1, Some(id.as_bytes()))?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        }
+
+        fn write(&self, _: &[u8], sheet: &mut Sheet) -> Result<(), Fault> {
+            self.note();
+            sheet.word("row");
+            sheet.end_row();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_told_and_written_on_no_thread_that_draws() {
+        let spy = Spy::default();
+        let work = Work {
+            source: Box::new(spy.clone()),
+            encoding: Encoding::Utf8Bom,
+            heads: Heads::default(),
+            zone: TimeZone::UTC,
+            threads: render::threads_apart("export").unwrap(),
+            spare: Mutex::default(),
+        };
+        let store = Store::open_on(redb::backends::InMemoryBackend::new()).unwrap();
+        let (mut reached, mut out) = (Reached::default(), Vec::new());
+        let more = |_: &Reached, _: &mut Vec<u8>| {
+            spy.note();
+            Ok(true)
+        };
+        assert!(work.go_on(&store.read().unwrap(), &mut reached, &mut out, more).unwrap());
+        assert_eq!((reached.rows, out.len() as u64), (1000, reached.bytes));
+        let threads = spy.0.lock().unwrap();
+        assert!(!threads.is_empty() && threads.iter().all(|name| name.starts_with("export-")), "{threads:?}");
+    }
+}

@@ -18,5 +18,5 @@ pub use model::{JobId, JobKind, JobRow, JobStatus, Lane, NewJob};
 pub use rules::INTERRUPTIONS;
 pub use run::{Figures, LaneFigures, LaneSizes, Queue};
 pub use table::{
-    FOLLOWING, by_owner, cancel, contradictions, each_open, enqueue, follow, forget_settled, job, list, retry,
+    FOLLOWING, by_owner, cancel, contradictions, each_open, enqueue, follow, forget_settled, is_held, job, list, retry,
 };

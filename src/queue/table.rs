@@ -65,6 +65,14 @@ pub fn job(tx: &impl Snapshot, id: JobId) -> Result<Option<JobRow>, Fault> {
     JOBS.get(tx, &id)
 }
 
+/// Whether a job is still worked on by the attempt that was told of it so: nobody cancelled it, nor began it once more.
+///
+/// # Errors
+/// A database that cannot be read.
+pub fn is_held(tx: &impl Snapshot, told: &JobRow) -> Result<bool, Fault> {
+    Ok(told.lease.is_some() && job(tx, told.id)?.is_some_and(|job| job.lease == told.lease))
+}
+
 /// The jobs in a state and of a kind (all where `None`), newest first, behind `after`.
 pub fn list(
     tx: &impl Snapshot,

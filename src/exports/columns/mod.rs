@@ -17,7 +17,7 @@ use serde::de::Deserialize;
 use std::ops::ControlFlow;
 
 /// Takes what is at a place: how much of [`Source::size`] it is, and the record where it is wanted.
-type Visit<'a> = &'a mut dyn FnMut(Place, u64, Option<&[u8]>) -> Result<ControlFlow<()>, Fault>;
+pub type Visit<'a> = &'a mut dyn FnMut(Place, u64, Option<&[u8]>) -> Result<ControlFlow<()>, Fault>;
 
 /// Where records come from, and how they are told.
 pub trait Source: Send + Sync {
