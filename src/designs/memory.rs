@@ -48,8 +48,12 @@ impl Memory {
     /// # Errors
     /// As [`Memory::take`], and one that is tried again where others keep the room.
     pub fn take_soon(&self, bytes: u64, running: &Running) -> Result<Share<'_>, JobError> {
-        let until = Instant::now() + SOON;
-        self.take_while(bytes, || Instant::now() < until && !running.cancelled() && !running.stopping())
+        self.take_within(SOON, bytes, || !running.cancelled() && !running.stopping())
+    }
+
+    fn take_within(&self, patience: Duration, bytes: u64, wanted: impl Fn() -> bool) -> Result<Share<'_>, JobError> {
+        let until = Instant::now() + patience;
+        self.take_while(bytes, || Instant::now() < until && wanted())
     }
 
     fn take_while(&self, bytes: u64, wanted: impl Fn() -> bool) -> Result<Share<'_>, JobError> {
@@ -108,6 +112,19 @@ mod tests {
             refused.reason.starts_with("memory: this picture needs about 600 MB") && refused.reason.contains("512")
         );
         assert!(memory.take_while(512 << 20, || true).is_ok());
+    }
+
+    #[test]
+    fn who_waits_only_so_long_makes_way_in_the_decided_words() {
+        let memory = Memory::new(100);
+        let patience = Duration::from_millis(10);
+        let all = memory.take_within(patience, 100 << 20, || true).expect("room");
+        let busy = memory.take_within(patience, 1 << 20, || true).err().expect("no room");
+        // Tried again by itself, and told to the customer as something that passes.
+        assert_eq!((busy.retry, busy.reason.as_str()), (true, "busy: others were drawing, so it was not begun"));
+        assert_eq!(crate::designs::failure::words_for_customers(&busy.reason), "designs.job_failed");
+        drop(all);
+        assert!(memory.take_within(Duration::ZERO, 100 << 20, || true).is_ok(), "room is taken without waiting");
     }
 
     #[test]

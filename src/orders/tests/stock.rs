@@ -61,6 +61,37 @@ async fn fifty_at_once_and_five_blanks() {
 }
 
 #[tokio::test]
+async fn late_money_takes_all_its_blanks_or_none() {
+    let room = Room::open();
+    let (owner, mika) = (room.staff(Role::Owner).await, room.customer());
+    room.blanks(&owner, json!({"stock": 4})).await;
+    let tags = [room.tag(&mika, "Chelsea").await, room.tag(&mika, "Momo").await];
+    let mut body = order_for(&tags[0], 2);
+    body["lines"] = json!([
+        {"design_id": tags[0]["id"], "quantity": 2},
+        {"design_id": tags[1]["id"], "quantity": 2},
+    ]);
+    let id = id_of(&room.send("POST", "/orders", &mika, body).await.ok());
+    room.try_to_pay(id).await.unwrap();
+    assert_eq!(room.left().await, json!(0));
+    // Its page runs out, another customer takes one, and then its money comes: there is enough for the first line only.
+    let now = room.shop.now();
+    room.write(move |tx, shop| mark_expired(tx, shop, id, now)).await.unwrap();
+    let other = id_of(&room.draft(&room.customer(), 1).await);
+    room.try_to_pay(other).await.unwrap();
+    assert_eq!(room.left().await, json!(3));
+    let amount = room.order(id).amount();
+    let received = Received { amount, intent: Some("pi_late".into()), session: None, by: PaidBy::Stripe };
+    room.write(move |tx, shop| mark_paid(tx, shop, id, received, now)).await.unwrap();
+    let order = room.order(id);
+    assert_eq!((order.status, order.holds_stock), (Status::Paid, false));
+    assert!(order.attention.iter().any(|entry| entry.code == "oversold"), "{:?}", order.attention);
+    assert!(order.lines.iter().all(|line| line.blanks == Some(0)), "{:?}", order.lines);
+    assert_eq!(room.left().await, json!(3), "what the first line had taken stands on the shelf again");
+    assert_eq!(crate::orders::check(&room.shop.store().read().unwrap()).unwrap(), [""; 0]);
+}
+
+#[tokio::test]
 async fn who_counts_the_shelf_changes_it_by_the_difference() {
     let room = Room::open();
     let (owner, mika) = (room.staff(Role::Owner).await, room.customer());
