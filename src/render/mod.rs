@@ -13,13 +13,14 @@ pub mod mockup;
 pub mod pdf;
 pub mod photo;
 pub mod picture;
-mod pixels;
 pub mod print;
 pub mod scene;
 pub mod shape;
 pub mod sheet;
 pub mod sky;
 pub mod text;
+
+use petstar_pixels as pixels;
 
 pub use artwork::{Artwork, ArtworkProblem};
 pub use color::Color;

@@ -1,4 +1,6 @@
 //! The inner loops: what is done to every single pixel. Plain bytes in, plain bytes out.
+//!
+//! A crate of its own, so that these loops are optimised in every build. It knows nothing of the shop; only its room `render` knows it.
 
 mod compose;
 mod filter;
