@@ -39,5 +39,6 @@ pub use proof::{Compared, compared};
 pub use table::{blobs_in_use, count, each_file, each_stored, list_files, of_session};
 pub use web::jobs::{FollowQuery, follow_by_socket};
 pub use web::routes;
+pub use web::sockets::Sockets;
 pub use web::view::{DesignView, JobView, WarningView};
 pub use workshop::draw_ahead;

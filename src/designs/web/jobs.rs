@@ -19,8 +19,6 @@ use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// A socket on which nothing happens is asked whether it is still there, and closed where it says nothing until it is asked again.
-const PING_EVERY: Duration = Duration::from_secs(30);
 /// Nothing but pings and closes is expected from the other side, and what is said is short.
 const MOST_HEARD: usize = 4096;
 const BUFFER: usize = 1024;
@@ -152,19 +150,20 @@ async fn follow(
     mut socket: WebSocket,
     mut news: watch::Receiver<JobRow>,
     message: impl Fn(&JobRow) -> Result<String, Fault> + Send + Sync,
-    _place: Place,
+    place: Place,
 ) {
-    let mut ping = tokio::time::interval(PING_EVERY);
+    let patience = place.patience();
+    let mut ping = tokio::time::interval(patience);
     ping.tick().await;
     let mut was_heard = true;
     loop {
         let job = news.borrow_and_update().clone();
         let Ok(text) = message(&job) else { return };
-        if !say(&mut socket, Message::Text(text.into())).await {
+        if !say(&mut socket, Message::Text(text.into()), patience).await {
             return;
         }
         if job.status.is_settled() {
-            say(&mut socket, close(close_code::NORMAL)).await;
+            say(&mut socket, close(close_code::NORMAL), patience).await;
             return;
         }
         loop {
@@ -173,7 +172,7 @@ async fn follow(
                     Ok(()) => break,
                     // The shop stops; whoever follows may come again.
                     Err(_) => {
-                        say(&mut socket, close(close_code::RESTART)).await;
+                        say(&mut socket, close(close_code::RESTART), patience).await;
                         return;
                     }
                 },
@@ -182,7 +181,7 @@ async fn follow(
                     Some(Ok(_)) => was_heard = true,
                 },
                 _ = ping.tick() => {
-                    if !was_heard || !say(&mut socket, Message::Ping(Vec::new().into())).await {
+                    if !was_heard || !say(&mut socket, Message::Ping(Vec::new().into()), patience).await {
                         return;
                     }
                     was_heard = false;
@@ -197,6 +196,6 @@ fn close(code: u16) -> Message {
 }
 
 /// False when the other side is gone, or has not taken anything for long.
-async fn say(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(tokio::time::timeout(PING_EVERY, socket.send(message)).await, Ok(Ok(())))
+async fn say(socket: &mut WebSocket, message: Message, patience: Duration) -> bool {
+    matches!(tokio::time::timeout(patience, socket.send(message)).await, Ok(Ok(())))
 }

@@ -12,7 +12,7 @@ mod preview;
 mod prints;
 mod resume;
 mod share;
-mod sockets;
+pub mod sockets;
 pub mod view;
 
 use super::content::{Filling, assess, fill};

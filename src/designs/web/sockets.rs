@@ -4,15 +4,25 @@ use crate::kernel::{Code, Fault, Refusal, Result};
 use crate::web::SessionId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// More are refused with 503; pages then ask every two seconds instead.
 const MOST: usize = 8192;
 /// More of one session are refused with 429.
 const MOST_OF_ONE: usize = 32;
 
-#[derive(Default)]
+/// A socket on which nothing happens is asked so often whether it is still there, and closed where it says nothing until it is asked again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 pub struct Sockets {
     open: Mutex<Open>,
+    patience: Duration,
+}
+
+impl Default for Sockets {
+    fn default() -> Self {
+        Self::with_patience(PATIENCE)
+    }
 }
 
 #[derive(Default)]
@@ -28,6 +38,15 @@ pub struct Place {
 }
 
 impl Sockets {
+    pub fn with_patience(patience: Duration) -> Self {
+        Self { open: Mutex::default(), patience }
+    }
+
+    /// How many are open in all.
+    pub fn count(&self) -> usize {
+        self.open().all
+    }
+
     /// A place for a socket of `session`; staff have none.
     ///
     /// # Errors
@@ -50,6 +69,13 @@ impl Sockets {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// How long the other side may be silent, and may take to take a message.
+    pub fn patience(&self) -> Duration {
+        self.sockets.patience
     }
 }
 
