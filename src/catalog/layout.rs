@@ -19,7 +19,7 @@ pub use layers::{
     When,
 };
 pub use paint::Paint;
-pub use sky::{Hour, SkyLayer, SkyLines, SkyMilkyWay, SkyStars};
+pub use sky::{Hour, Hours, SkyLayer, SkyLines, SkyMilkyWay, SkyStars};
 
 use crate::kernel::Message;
 use crate::kernel::lang::Words;

@@ -95,7 +95,10 @@ pub fn install_starter(shop: &Shop) -> Result<usize, Fault> {
                     continue;
                 }
                 None if starter.is_some() => continue,
-                Some(product) => updated(&shop, product, &bundled.file, now),
+                Some(product) => {
+                    let before = table::surface(tx, product.id, product.layout_version)?;
+                    updated(&shop, product, before.map(|row| row.file).as_ref(), &bundled.file, now)
+                }
                 None if table::of_slug(tx, &slug)?.is_some() => continue,
                 None => {
                     new += 1;
@@ -154,8 +157,21 @@ fn new_variant(shop: &Shop, variant: &layout::Variant) -> Variant {
     }
 }
 
-/// A new layout version; variants that came are added, none is taken away.
-fn updated(shop: &Shop, mut product: Product, file: &ProductFile, now: Moment) -> Product {
+/// A new layout version; variants that came are added, none is taken away. Words that are still those of the file `before` become the
+/// new file's, which may tell what is new about the layout.
+fn updated(
+    shop: &Shop,
+    mut product: Product,
+    before: Option<&ProductFile>,
+    file: &ProductFile,
+    now: Moment,
+) -> Product {
+    if before.is_some_and(|before| before.name == product.name) {
+        product.name = file.name.clone();
+    }
+    if before.is_some_and(|before| before.description == product.description) {
+        product.description = file.description.clone();
+    }
     for variant in &file.variants {
         if !product.all_variants().any(|known| known.key == variant.key) {
             product.variants.push(new_variant(shop, variant));
@@ -170,6 +186,7 @@ fn updated(shop: &Shop, mut product: Product, file: &ProductFile, now: Moment) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::lang::Words;
 
     #[test]
     fn every_bundled_product_is_whole() {
@@ -218,12 +235,19 @@ mod tests {
         let mut product = shelf::shelf(&shop).unwrap().all()[0].product.clone();
         product.variants[0].price = 123;
         product.variants.pop();
+        // A name of the owner's, and a text as the older petstar brought it.
+        let (bundled_name, bundled_text) = (product.name.clone(), product.description.clone());
+        product.name = Words::new("Night over us", "ふたりの夜空");
+        product.description = Words::new("As it was.", "前の説明。");
         let changed = product.clone();
         let owner = shop.clone();
         let outdated = Starter { product_id: product.id, hash: "of an older petstar".into() };
         let write = move |tx: &crate::store::WriteTx| {
             table::put_product(tx, &changed, &shelf::memory(&owner))?;
             table::put_starter(tx, &changed.slug, &outdated)?;
+            let mut older = table::surface(tx, changed.id, 1)?.unwrap();
+            older.file.description = changed.description.clone();
+            table::put_surface(tx, changed.id, 1, &older)?;
             Ok::<_, crate::kernel::Error>(())
         };
         shop.store().write_blocking(write).unwrap();
@@ -232,6 +256,8 @@ mod tests {
         assert_eq!(install_starter(&shop).unwrap(), 0);
         let after = shelf::shelf(&shop).unwrap().product(product.id).unwrap().clone();
         assert_eq!((after.layout_version, after.variants[0].price), (2, 123));
+        assert_eq!((&after.name, &after.description), (&product.name, &bundled_text));
+        assert_ne!(after.name, bundled_name);
         assert_eq!(after.variants.len(), product.variants.len() + 1, "a size that came with this version is added");
         assert!(table::surface(&shop.store().read().unwrap(), product.id, 1).unwrap().is_some(), "designs keep theirs");
     }

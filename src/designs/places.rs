@@ -1,4 +1,5 @@
-//! Towns of the world by name, so that nobody has to know degrees: `assets/places/` (see `assets/LICENSES.md`), read once.
+//! Towns of the world by name, so that nobody has to know degrees, and the time zone of every place: `assets/places/` (see
+//! `assets/LICENSES.md`), read once.
 
 use crate::kernel::Lang;
 use crate::search::words::fold;
@@ -7,6 +8,7 @@ use std::sync::LazyLock;
 
 static PLACES: &str = include_str!("../../assets/places/places.csv");
 static COUNTRIES: &str = include_str!("../../assets/places/countries.csv");
+static ZONES: &str = include_str!("../../assets/places/zones.txt");
 
 /// A town.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Town {
     pub country: &'static str,
     pub lat: f64,
     pub lon: f64,
+    /// As the tz database calls it: `Asia/Tokyo`.
+    pub zone: &'static str,
     /// What is searched: both names, folded.
     folded: [String; 2],
 }
@@ -44,14 +48,47 @@ impl Town {
 
 /// The most people first.
 static TOWNS: LazyLock<Vec<Town>> = LazyLock::new(|| {
-    let town = |line: &'static str| {
+    // A town without a zone has that of the first town of its country.
+    let mut first_zones = HashMap::new();
+    let mut town = |line: &'static str| {
         let mut parts = line.split(',');
         let (en, ja, country) = (parts.next()?, parts.next()?, parts.next()?);
         let (lat, lon) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Town { en, ja, country, lat, lon, folded: [fold(en), fold(ja)] })
+        let own = parts.next().filter(|zone| !zone.is_empty());
+        let zone = own.or_else(|| first_zones.get(country).copied())?;
+        first_zones.entry(country).or_insert(zone);
+        Some(Town { en, ja, country, lat, lon, zone, folded: [fold(en), fold(ja)] })
     };
-    PLACES.lines().skip(1).filter_map(town).collect()
+    PLACES.lines().skip(1).filter_map(&mut town).collect()
 });
+
+/// Places whose zone is known: the towns, and those of `zones.txt`, which stand where the nearest town keeps other hours.
+static KNOWN_ZONES: LazyLock<Vec<(Point, &str)>> = LazyLock::new(|| {
+    let towns = TOWNS.iter().map(|town| (point(town.lat, town.lon), town.zone));
+    let others = ZONES.lines().flat_map(|line| {
+        let (zone, places) = line.split_once(' ').unwrap_or_default();
+        places.split(' ').filter_map(move |place| {
+            let (lat, lon) = place.split_once(',')?;
+            Some((point(lat.parse().ok()?, lon.parse().ok()?), zone))
+        })
+    });
+    towns.chain(others).collect()
+});
+
+/// On a globe whose radius is one.
+type Point = [f64; 3];
+
+fn point(lat: f64, lon: f64) -> Point {
+    let ((sin, cos), (sin_lon, cos_lon)) = (lat.to_radians().sin_cos(), lon.to_radians().sin_cos());
+    [cos * cos_lon, cos * sin_lon, sin]
+}
+
+/// The time zone of a place, in degrees north and east: that of the nearest town we know.
+pub fn zone_at(lat: f64, lon: f64) -> &'static str {
+    let here = point(lat, lon);
+    let apart = |(there, _): &&(Point, &str)| (0..3).map(|at| (there[at] - here[at]).powi(2)).sum::<f64>();
+    KNOWN_ZONES.iter().min_by(|a, b| apart(a).total_cmp(&apart(b))).map_or("UTC", |(_, zone)| zone)
+}
 
 static COUNTRY_NAMES: LazyLock<HashMap<&str, (&str, &str)>> = LazyLock::new(|| {
     let country = |line: &'static str| {
@@ -115,6 +152,37 @@ mod tests {
         assert!(named("Lond").is_none() && named("").is_none());
     }
 
+    /// Each town has its own zone, and small ones on the edge of a zone have not that of the large town across it.
+    #[test]
+    fn every_place_has_the_zone_of_the_nearest_town() {
+        let at_home = |town: &Town| zone_at(town.lat, town.lon) == town.zone;
+        // A few towns share their rounded degrees with another; those are of one zone.
+        assert!(TOWNS.iter().all(at_home), "{:?}", TOWNS.iter().find(|town| !at_home(town)));
+        for (name, zone) in [
+            ("Kyoto", "Asia/Tokyo"),
+            ("Kolkata", "Asia/Kolkata"),
+            ("Kathmandu", "Asia/Kathmandu"),
+            ("Sydney", "Australia/Sydney"),
+            ("New York City", "America/New_York"),
+            ("Phoenix", "America/Phoenix"),
+            ("Madrid", "Europe/Madrid"),
+        ] {
+            assert_eq!(named(name).map(|town| town.zone), Some(zone), "{name}");
+        }
+        for (place, lat, lon, zone) in [
+            ("Tromsø, nearer to Murmansk than to any Norwegian town of the list", 69.65, 18.96, "Europe/Oslo"),
+            ("Ushuaia, across the water from Punta Arenas", -54.81, -68.32, "America/Argentina/Ushuaia"),
+            ("Badajoz, Spain", 38.88, -6.97, "Europe/Madrid"),
+            ("Évora, Portugal, fifty miles west of it", 38.57, -7.91, "Europe/Lisbon"),
+            ("Kiruna, Sweden", 67.86, 20.23, "Europe/Stockholm"),
+            ("Broken Hill, which keeps the hours of Adelaide", -31.97, 141.45, "Australia/Broken_Hill"),
+            ("the middle of the Pacific, where the date changes", 21.3, 179.9, "Pacific/Majuro"),
+            ("the North Pole", 90.0, 0.0, "Arctic/Longyearbyen"),
+        ] {
+            assert_eq!(zone_at(lat, lon), zone, "{place}");
+        }
+    }
+
     #[test]
     fn the_list_is_whole() {
         assert_eq!(TOWNS.len(), PLACES.lines().count() - 1);
@@ -123,6 +191,12 @@ mod tests {
             assert!(town.lat.abs() <= 90.0 && town.lon.abs() <= 180.0 && !town.en.is_empty(), "{town:?}");
             assert!(COUNTRY_NAMES.contains_key(town.country), "{}", town.country);
         }
+        let database = jiff::tz::TimeZoneDatabase::bundled();
+        for (_, zone) in KNOWN_ZONES.iter() {
+            assert!(database.get(zone).is_ok(), "{zone}");
+        }
+        let points: usize = ZONES.lines().map(|line| line.split(' ').count() - 1).sum();
+        assert_eq!(KNOWN_ZONES.len(), TOWNS.len() + points);
         assert!(crate::render::fonts::missing(&TOWNS.iter().map(|town| town.ja).collect::<String>()).is_empty());
     }
 }

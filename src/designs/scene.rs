@@ -10,6 +10,8 @@ mod likeness_tests;
 #[cfg(test)]
 pub mod random;
 #[cfg(test)]
+mod sky_tests;
+#[cfg(test)]
 mod tests;
 mod values;
 

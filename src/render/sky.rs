@@ -1,12 +1,14 @@
 //! The night sky of a date and a place, from a bundled catalogue, as shapes in millimetres.
 //!
-//! Pure and the same on every machine: no clock, no network. `chart` draws; `position` knows where things stand.
+//! Pure and the same on every machine: no time of day, no network. `chart` draws; `position` knows where things stand; `clock` knows
+//! when it was what o'clock.
 
 pub mod catalogue;
 mod chart;
+mod clock;
 pub mod position;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 pub use chart::{Chart, Lines, MilkyWay, Stars};
 pub use position::{Horizon, UniversalTime};

@@ -12,6 +12,9 @@ pub struct SkyLayer {
     pub date: String,
     pub place: String,
     pub hour: Hour,
+    /// What counts the hour. Layouts from before there was a choice say nothing, and count by the sun.
+    #[serde(default, skip_serializing_if = "Hours::is_by_sun")]
+    pub hours: Hours,
     pub x: f64,
     pub y: f64,
     pub width: f64,
@@ -40,8 +43,24 @@ impl SkyLayer {
     }
 }
 
-/// Hours after the midnight that begins the date, 0–24, by the mean sun at the place: a number, or `"$id"` of a choice
-/// field whose ids are `h0` to `h24`.
+/// What says which hour it is at a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hours {
+    /// The mean sun: noon is when it stands in the south.
+    #[default]
+    Sun,
+    /// The clocks people lived by there on that day, summer time included.
+    Clock,
+}
+
+impl Hours {
+    fn is_by_sun(&self) -> bool {
+        *self == Hours::Sun
+    }
+}
+
+/// Hours after the midnight that begins the date, 0–24: a number, or `"$id"` of a choice field whose ids are `h0` to `h24`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Hour {
@@ -149,6 +168,13 @@ choices = [ { id = "h21", label = { en = "9", ja = "9" } }, { id = "h24", label 
         let parsed = ProductFile::parse(&file).unwrap();
         let json = serde_json::to_string(&parsed).unwrap();
         assert_eq!(serde_json::from_str::<ProductFile>(&json).unwrap(), parsed);
+        // A layout that is stored keeps its bytes, and so its sky.
+        assert!(!json.contains("\"hours\""), "{json}");
+        let by_clock =
+            ProductFile::parse(&file.replacen("hour = \"$hour\"", "hour = \"$hour\"\nhours = \"clock\"", 1)).unwrap();
+        let json = serde_json::to_string(&by_clock).unwrap();
+        assert!(json.contains("\"hours\":\"clock\""), "{json}");
+        assert_eq!(serde_json::from_str::<ProductFile>(&json).unwrap(), by_clock);
         for (from, to, said) in [
             ("date = \"day\"", "date = \"place\"", "(sky place): layout.check.no_date field=place"),
             ("place = \"place\"", "place = \"name\"", "layout.check.no_place field=name"),
@@ -157,6 +183,7 @@ choices = [ { id = "h21", label = { en = "9", ja = "9" } }, { id = "h24", label 
             ("\"$hour\"", "25", "layout.check.range name=hour"),
             ("{ id = \"h24\"", "{ id = \"h25\"", "layout.check.hours"),
             ("stars = {", "lines = { color = \"#ffffff\", width = 0 }\nstars = {", "name=lines.width"),
+            ("hour = \"$hour\"", "hour = \"$hour\"\nhours = \"moon\"", "layout.check.unreadable"),
             ("smallest = 0.2", "smallest = 3", "layout.check.star_sizes"),
             ("smallest = 0.2", "faintest = 9, smallest = 0.2", "name=faintest"),
         ] {

@@ -2,6 +2,7 @@
 
 use super::values::{Value, Values, listed};
 use crate::catalog::layout::{self, Layer, Layout, Look, Mask, Paint, Size};
+use crate::designs::places;
 use crate::kernel::{Fault, Message};
 use crate::render::scene::{
     Affine, DrawnArtwork, DrawnPhoto, DrawnShadow, DrawnShape, DrawnText, Frame, PhotoLook, Scene, SceneLayer,
@@ -296,7 +297,14 @@ impl Builder<'_> {
             (Some(date), Some(place)) => (date, place.lat, place.lon, 1.0),
             _ => STAND_IN_SKY,
         };
-        let time = UniversalTime::at_mean_solar_time(date, hour, longitude)?;
+        let by_sun = || UniversalTime::at_mean_solar_time(date, hour, longitude);
+        let time = match layer.hours {
+            layout::Hours::Sun => by_sun(),
+            // A clock's calendar ends with the year 9999, an evening before the sun's does.
+            layout::Hours::Clock => {
+                UniversalTime::at_clock_time(date, hour, places::zone_at(latitude, longitude)).or_else(by_sun)
+            }
+        }?;
         let frame = self.frame(layer.frame());
         let chart = Chart {
             time,

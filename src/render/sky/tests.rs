@@ -4,23 +4,26 @@ use super::*;
 use crate::render::Color;
 use proptest::prelude::*;
 
-struct Sky {
-    place: &'static str,
+pub struct Sky {
+    pub place: &'static str,
     /// Latitude and longitude.
-    at: (f64, f64),
+    pub at: (f64, f64),
     date: &'static str,
     /// Of local mean solar time.
     hour: f64,
+    /// Zone, date and hour of the clocks there at that moment, as Python's `zoneinfo` has them.
+    pub clock: (&'static str, &'static str, f64),
     /// Hipparcos number, altitude and azimuth (from north through east) in degrees.
-    stars: [(u32, f64, f64); 12],
+    pub stars: [(u32, f64, f64); 12],
 }
 
 /// Sirius, Arcturus, Vega, Rigel, Polaris, Canopus, Acrux, Antares, Altair, Fomalhaut, Dubhe and Alpha Centauri over seven
 /// places, as astropy 8.0.2 has them (`SkyCoord.transform_to(AltAz(pressure=0))`, whose routines are the IAU's SOFA), from
 /// the numbers of our catalogue for place, motion and distance beyond parallax.
 #[rustfmt::skip]
-const SKIES: [Sky; 7] = [
-    Sky { place: "Tokyo", at: (35.6895, 139.6917), date: "2019-04-02", hour: 21.0, stars: [
+pub const SKIES: [Sky; 7] = [
+    Sky { place: "Tokyo", at: (35.6895, 139.6917), date: "2019-04-02", hour: 21.0,
+        clock: ("Asia/Tokyo", "2019-04-02", 20.687_220), stars: [
         (32349, 23.0181, 226.3186),
         (69673, 28.0808, 85.8143),
         (91262, -4.1919, 34.2912),
@@ -34,7 +37,8 @@ const SKIES: [Sky; 7] = [
         (54061, 60.9512, 20.2228),
         (71683, -23.9318, 149.1317),
     ] },
-    Sky { place: "London", at: (51.5085, -0.1257), date: "1990-08-12", hour: 24.0, stars: [
+    Sky { place: "London", at: (51.5085, -0.1257), date: "1990-08-12", hour: 24.0,
+        clock: ("Europe/London", "1990-08-13", 1.008_380), stars: [
         (32349, -42.9721, 57.2764),
         (69673, 4.7292, 295.2772),
         (91262, 58.2911, 263.0515),
@@ -48,7 +52,8 @@ const SKIES: [Sky; 7] = [
         (54061, 24.9900, 347.4602),
         (71683, -48.0230, 225.6372),
     ] },
-    Sky { place: "New York", at: (40.7143, -74.006), date: "2035-10-31", hour: 20.0, stars: [
+    Sky { place: "New York", at: (40.7143, -74.006), date: "2035-10-31", hour: 20.0,
+        clock: ("America/New_York", "2035-10-31", 20.933_733), stars: [
         (32349, -34.5867, 82.4679),
         (69673, -11.9624, 308.4188),
         (91262, 44.3170, 288.4072),
@@ -62,7 +67,8 @@ const SKIES: [Sky; 7] = [
         (54061, 12.3969, 356.9291),
         (71683, -48.7903, 219.7882),
     ] },
-    Sky { place: "Sydney", at: (-33.8688, 151.2093), date: "2005-06-21", hour: 19.0, stars: [
+    Sky { place: "Sydney", at: (-33.8688, 151.2093), date: "2005-06-21", hour: 19.0,
+        clock: ("Australia/Sydney", "2005-06-21", 18.919_380), stars: [
         (32349, 6.5662, 254.2431),
         (69673, 33.8694, 22.1155),
         (91262, -16.7705, 54.1489),
@@ -76,7 +82,8 @@ const SKIES: [Sky; 7] = [
         (54061, -8.3744, 346.7333),
         (71683, 58.4475, 156.5293),
     ] },
-    Sky { place: "Tromso", at: (69.6489, 18.9551), date: "2012-12-24", hour: 22.0, stars: [
+    Sky { place: "Tromso", at: (69.6489, 18.9551), date: "2012-12-24", hour: 22.0,
+        clock: ("Europe/Oslo", "2012-12-24", 21.736_327), stars: [
         (32349, -0.3638, 144.1877),
         (69673, 1.2376, 27.9345),
         (91262, 21.5303, 330.8388),
@@ -90,7 +97,8 @@ const SKIES: [Sky; 7] = [
         (54061, 52.1856, 49.1109),
         (71683, -76.9329, 59.7023),
     ] },
-    Sky { place: "Quito", at: (-0.2299, -78.525), date: "2060-03-20", hour: 3.0, stars: [
+    Sky { place: "Quito", at: (-0.2299, -78.525), date: "2060-03-20", hour: 3.0,
+        clock: ("America/Guayaquil", "2060-03-20", 3.235), stars: [
         (32349, -30.1073, 250.3339),
         (69673, 68.9459, 335.5905),
         (91262, 25.5827, 45.7979),
@@ -104,7 +112,8 @@ const SKIES: [Sky; 7] = [
         (54061, 14.9834, 335.5320),
         (71683, 29.1149, 181.4898),
     ] },
-    Sky { place: "Ushuaia", at: (-54.8108, -68.3159), date: "1969-07-20", hour: 23.0, stars: [
+    Sky { place: "Ushuaia", at: (-54.8108, -68.3159), date: "1969-07-20", hour: 23.0,
+        clock: ("America/Argentina/Ushuaia", "1969-07-20", 23.554_393), stars: [
         (32349, -18.4808, 177.1883),
         (69673, -4.9406, 297.0172),
         (91262, -3.6534, 356.2930),
@@ -152,6 +161,20 @@ fn seven_skies_are_where_the_almanac_has_them() {
             let seen = chart.horizon.see(star(hip).direction(chart.time));
             let error = apart(seen, seen_at(altitude, azimuth));
             assert!(error < 2.0, "{} {}: {hip} is {error:.2} seconds of arc off", sky.place, sky.date);
+        }
+    }
+}
+
+/// The same moments as clocks told them: summer time in London and New York, two places without it, the date before or after.
+#[test]
+fn seven_skies_by_the_clocks_there() {
+    for sky in &SKIES {
+        let (zone, date, hour) = sky.clock;
+        let time = UniversalTime::at_clock_time(date, hour, zone).unwrap();
+        let horizon = Horizon::new(time, sky.at.0, sky.at.1);
+        for (hip, altitude, azimuth) in sky.stars {
+            let error = apart(horizon.see(star(hip).direction(time)), seen_at(altitude, azimuth));
+            assert!(error < 2.0, "{} {date} {hour}: {hip} is {error:.2} seconds of arc off", sky.place);
         }
     }
 }

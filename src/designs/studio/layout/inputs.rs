@@ -4,8 +4,8 @@ use super::artwork::colors_of;
 use super::form::layers::{solid, usual_shadow};
 use super::form::{Edit, FieldEdit, LayerEdit, PaintEdit};
 use crate::catalog::layout::{
-    ArcStart, ArtworkLayer, Direction, Field, FieldKind, Layer, Layout, Look, Mask, OneOrMore, Paint, PhotoLayer,
-    ProductFile, Show, TextField, TextLayer,
+    ArcStart, ArtworkLayer, Direction, Field, FieldKind, Hours, Layer, Layout, Look, Mask, OneOrMore, Paint,
+    PhotoLayer, ProductFile, Show, TextField, TextLayer,
 };
 use crate::catalog::typed::{Typed, number_text};
 use crate::kernel::Lang;
@@ -220,7 +220,12 @@ pub fn of_layer(maker: &mut Maker<'_>, layer: &Layer, artwork: Option<&str>, edi
     maker.number("height", "layout.height", frame.height, edit.map(|edit| &edit.height), "0.1");
     match layer {
         Layer::Artwork(_) => {}
-        Layer::Sky(_) => maker.more_from = Some(maker.controls.len()),
+        Layer::Sky(sky) => {
+            let now = if sky.hours == Hours::Clock { "clock" } else { "sun" };
+            let chosen = edit.and_then(|edit| edit.hours.as_deref()).unwrap_or(now);
+            maker.words("hours", "layout.hours", chosen, "hours", &["clock", "sun"]);
+            maker.more_from = Some(maker.controls.len());
+        }
         Layer::Photo(photo) => {
             maker.number("rotation", "layout.rotation", frame.rotation, edit.map(|edit| &edit.rotation), "1");
             let (mask, radius) = match &photo.mask {

@@ -205,3 +205,15 @@ fn every_rule_has_its_words_in_every_language() {
         }
     }
 }
+
+#[test]
+fn the_hours_of_a_sky_are_chosen_in_the_form() {
+    let mut file = product("night-sky");
+    let at = layer(&file, "sky");
+    let hours = |file: &ProductFile| json!(file.layout.layers[at]).get("hours").cloned();
+    assert_eq!(hours(&file), Some(json!("clock")));
+    apply(&mut file, json!({"layers": [{"index": at, "hours": "sun"}]})).unwrap();
+    assert_eq!(hours(&file), None);
+    let refusal = apply(&mut file, json!({"layers": [{"index": at, "hours": "moon"}]})).unwrap_err();
+    assert_eq!(refusal.errors[0].field, format!("layers.{at}.hours"));
+}

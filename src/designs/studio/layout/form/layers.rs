@@ -2,7 +2,7 @@
 
 use super::{LayerEdit, Reader, is_on};
 use crate::catalog::layout::{
-    Align, Arc, ArcStart, Border, Direction, FieldKind, Layer, Layout, Look, Mask, OneOrMore, Outline, Paint,
+    Align, Arc, ArcStart, Border, Direction, FieldKind, Hours, Layer, Layout, Look, Mask, OneOrMore, Outline, Paint,
     PhotoLayer, Shadow, Show, TextLayer, VerticalAlign, When,
 };
 use crate::kernel::Message;
@@ -23,7 +23,10 @@ pub(super) fn apply(reader: &mut Reader<'_>, at: usize, change: &LayerEdit, laye
     apply_when(reader, at, change, layer.when_mut(), layout);
     match layer {
         Layer::Artwork(artwork) => apply_recolor(reader, at, change, &mut artwork.colors, layout),
-        Layer::Sky(sky) => frame(reader, &mut sky.x, &mut sky.y, &mut sky.width, &mut sky.height),
+        Layer::Sky(sky) => {
+            frame(reader, &mut sky.x, &mut sky.y, &mut sky.width, &mut sky.height);
+            reader.word(field("hours"), change.hours.as_ref(), word_of::<Hours>, &mut sky.hours);
+        }
         Layer::Photo(photo) => {
             frame(reader, &mut photo.x, &mut photo.y, &mut photo.width, &mut photo.height);
             reader.number(field("rotation"), &change.rotation, -360.0, 360.0, &mut photo.rotation);

@@ -113,6 +113,8 @@ pub struct LayerEdit {
     pub letter_spacing: Typed,
     pub uppercase: Option<String>,
     pub direction: Option<String>,
+    /// What counts the hour of a sky: `clock` or `sun`.
+    pub hours: Option<String>,
     /// Empty: the line is straight.
     pub arc_radius: Option<Typed>,
     pub arc_start: Option<String>,
