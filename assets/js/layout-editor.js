@@ -33,10 +33,7 @@
     return Number.isFinite(value) ? value : otherwise;
   };
   const shown = (value) => String(Number(value.toFixed(2)));
-  const page = () => {
-    const trim = lines.querySelector(".line-trim");
-    return { width: Number(trim.getAttribute("width")), height: Number(trim.getAttribute("height")) };
-  };
+  const page = () => ({ width: Number(lines.dataset.width), height: Number(lines.dataset.height) });
   // Millimetres a pixel of the screen shows.
   const unit = () => lines.viewBox.baseVal.width / (lines.getBoundingClientRect().width || 1);
 
@@ -307,15 +304,10 @@
     for (const input of document.querySelectorAll("#layout-form [name=version], #artwork-form [name=version], #discard [name=version]")) input.value = draft.version;
     document.getElementById("discard").hidden = draft.version === 0;
     state.textContent = say("Saved");
-    const { width_mm, height_mm, bleed_mm, safe_margin_mm } = draft.layout;
+    const { width_mm, height_mm, bleed_mm } = draft.layout;
     lines.setAttribute("viewBox", `${-bleed_mm} ${-bleed_mm} ${width_mm + 2 * bleed_mm} ${height_mm + 2 * bleed_mm}`);
-    const safe = lines.querySelector(".line-safe");
-    if (safe) {
-      safe.setAttribute("x", safe_margin_mm);
-      safe.setAttribute("y", safe_margin_mm);
-      safe.setAttribute("width", Math.max(0, width_mm - 2 * safe_margin_mm));
-      safe.setAttribute("height", Math.max(0, height_mm - 2 * safe_margin_mm));
-    }
+    lines.querySelector(".line-trim").setAttribute("d", draft.cut_path);
+    lines.querySelector(".line-safe").setAttribute("d", draft.safe_path);
     if (draft.picture_url === newest) return;
     newest = draft.picture_url;
     // The old picture stays until the new one is there to take its place.

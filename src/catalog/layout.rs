@@ -25,6 +25,7 @@ use crate::kernel::Message;
 use crate::kernel::lang::Words;
 use crate::render::Paper;
 pub use crate::render::scene::{Fade, Frame};
+use crate::render::shape::Edge;
 pub use crate::render::text::{Align, Arc, ArcStart, Direction, VerticalAlign};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ impl ProductFile {
                 Message::new("layout.check.unreadable").with("why", error.to_string().trim_end()),
             )]
         })?;
+        let mut file = file;
+        file.layout.align_arcs();
         let problems = file.problems();
         if problems.is_empty() { Ok(file) } else { Err(problems) }
     }
@@ -150,6 +153,9 @@ pub struct Layout {
     pub bleed_mm: f64,
     #[serde(default = "default_safe_margin")]
     pub safe_margin_mm: f64,
+    /// The shape in which the thing is cut. The print file is a rectangle around it all the same.
+    #[serde(default, skip_serializing_if = "Mask::is_rect")]
+    pub trim: Mask,
     /// The print file is changed about left to right (`mirror = true`), for transfer paper and what is printed from behind.
     /// Previews and mock-ups never are: the customer sees the thing as it will be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -188,6 +194,54 @@ impl Layout {
     pub fn print_pixels(&self, size: Size) -> (u32, u32) {
         let pixels = |mm: f64| ((mm + 2.0 * self.bleed_mm) * f64::from(self.dpi) / 25.4).round().max(1.0) as u32;
         (pixels(size.width_mm), pixels(size.height_mm))
+    }
+
+    /// Arcs stand as their layers are aligned. Only for files that are written by hand: in what is stored from before arcs had an `align`
+    /// of their own, that of the layer was not heard, and what was ordered must not move.
+    fn align_arcs(&mut self) {
+        for layer in &mut self.layers {
+            if let Layer::Text(TextLayer { align, arc: Some(arc), .. }) = layer
+                && arc.align == Align::default()
+            {
+                arc.align = *align;
+            }
+        }
+    }
+
+    /// Where a print of that size is cut.
+    fn cut(&self, size: Size) -> Option<Edge> {
+        let Size { width_mm: width, height_mm: height } = size;
+        let frame = Frame { x: 0.0, y: 0.0, width, height, rotation: 0.0 };
+        let scale = (width / self.width_mm).max(height / self.height_mm);
+        Some(Edge::of(&self.trim.outline(&frame, scale)?))
+    }
+
+    /// Where a print of that size is cut, if it is not a rectangle.
+    pub fn shaped_cut(&self, size: Size) -> Option<Edge> {
+        if self.trim.is_rect() { None } else { self.cut(size) }
+    }
+
+    /// SVG path data, in base millimetres: where the thing is cut, and the area inside in which text is safe, empty where there is no
+    /// margin.
+    pub fn guides(&self) -> (String, String) {
+        let cut = self.cut(self.size());
+        let margin = self.safe_margin_mm;
+        let safe = match &self.trim {
+            _ if margin <= 0.0 => None,
+            // Corners stay corners.
+            Mask::Rect | Mask::Rounded { .. } => {
+                let (width, height) = (self.width_mm - 2.0 * margin, self.height_mm - 2.0 * margin);
+                let frame = Frame { x: margin, y: margin, width, height, rotation: 0.0 };
+                let inner = match self.trim {
+                    Mask::Rounded { radius } => Mask::Rounded { radius: (radius - margin).max(0.0) },
+                    _ => Mask::Rect,
+                };
+                inner.outline(&frame, 1.0).map(|path| Edge::of(&path))
+            }
+            _ => cut.as_ref().map(|cut| cut.inset(margin)),
+        };
+        let data = |edge: Option<Edge>| edge.map(|edge| edge.data()).unwrap_or_default();
+        (data(cut), data(safe))
     }
 
     /// How the print file is put on paper.

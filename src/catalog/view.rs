@@ -49,6 +49,8 @@ pub struct LayoutView {
     pub dpi: u32,
     pub bleed_mm: f64,
     pub safe_margin_mm: f64,
+    /// The shape in which the thing is cut: `rect`, `rounded`, `ellipse` or `path`. The safe margin follows it.
+    pub trim: &'static str,
     pub fields: Vec<FieldView>,
 }
 
@@ -103,6 +105,7 @@ impl ProductView {
                 dpi: layout.dpi,
                 bleed_mm: layout.bleed_mm,
                 safe_margin_mm: layout.safe_margin_mm,
+                trim: layout.trim.name(),
                 fields: layout.fields.iter().map(|field| FieldView::new(field, lang)).collect(),
             },
             image_url: match product.pictures.first() {

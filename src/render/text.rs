@@ -23,6 +23,12 @@ pub enum Align {
     Right,
 }
 
+impl Align {
+    fn is_center(&self) -> bool {
+        *self == Align::Center
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VerticalAlign {
@@ -52,6 +58,9 @@ pub struct Arc {
     /// The angle the text may take. Absent: as wide as the box, at most a half circle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<f64>,
+    /// Where on that angle the text stands: `left` is where one begins to read.
+    #[serde(default, skip_serializing_if = "Align::is_center")]
+    pub align: Align,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +82,7 @@ pub struct TextBlock<'a> {
     pub size: f64,
     pub min_size: f64,
     pub frame: Frame,
+    /// Of lines that are not on an arc, which has its own.
     pub align: Align,
     pub valign: VerticalAlign,
     /// In em.
@@ -200,12 +210,54 @@ mod tests {
         let mut round = block("Bella & Max");
         round.frame = Frame { x: 0.0, y: 0.0, width: 100.0, height: 100.0, rotation: 0.0 };
         round.size = 8.0;
-        round.arc = Some(Arc { radius: 40.0, start: ArcStart::Top, span: None });
+        round.arc = Some(Arc { radius: 40.0, start: ArcStart::Top, span: None, align: Align::Center });
         let [_, top, _, bottom] = bounds(&set(&round));
         assert!(top > 0.0 && bottom < 50.0, "{top} {bottom}");
-        round.arc = Some(Arc { radius: 40.0, start: ArcStart::Bottom, span: None });
+        round.arc = Some(Arc { radius: 40.0, start: ArcStart::Bottom, span: None, align: Align::Center });
         let [_, top, _, bottom] = bounds(&set(&round));
         assert!(top > 50.0 && bottom < 93.0, "{top} {bottom}");
+    }
+
+    /// Where a line on the circle begins and ends, in degrees from the circle's top, clockwise.
+    fn reach(set: &SetText) -> (f64, f64) {
+        let angles = set.path.as_ref().unwrap().points().iter();
+        let angles = angles.map(|at| (f64::from(at.x) - 50.0).atan2(50.0 - f64::from(at.y)).to_degrees());
+        angles.fold((f64::MAX, f64::MIN), |(first, last), at| (first.min(at), last.max(at)))
+    }
+
+    #[test]
+    fn lines_on_an_arc_begin_stand_and_end_where_they_should() {
+        let on = |text, start, align, span| {
+            let mut round = block(text);
+            round.frame = Frame { x: 0.0, y: 0.0, width: 100.0, height: 100.0, rotation: 0.0 };
+            (round.size, round.min_size) = (8.0, 3.0);
+            // Turned by half, the bottom is the top, so that angles need not be counted across it.
+            round.frame.rotation = if start == ArcStart::Bottom { 180.0 } else { 0.0 };
+            // That of straight lines is not heard.
+            round.align = Align::Right;
+            round.arc = Some(Arc { radius: 40.0, start, span: Some(span), align });
+            set(&round)
+        };
+        for start in [ArcStart::Top, ArcStart::Bottom] {
+            // Along the bottom one reads against the clock.
+            let (left, right) =
+                if start == ArcStart::Top { (Align::Left, Align::Right) } else { (Align::Right, Align::Left) };
+            let [from, middle, to] = [left, Align::Center, right].map(|align| reach(&on("NORA", start, align, 120.0)));
+            // A letter leaves a little room at its sides.
+            assert!((-60.0..-58.0).contains(&from.0) && from.1 < 0.0, "{start:?} {from:?}");
+            assert!((58.0..60.0).contains(&to.1) && to.0 > 0.0, "{start:?} {to:?}");
+            assert!((middle.0 + middle.1).abs() < 2.0, "{start:?} {middle:?}");
+            assert!(
+                (from.1 - from.0 - (to.1 - to.0)).abs() < 0.1 && (from.1 - from.0 - (middle.1 - middle.0)).abs() < 0.1
+            );
+            // Shrunk to fit, all of them fill the whole angle.
+            let filled = [left, Align::Center, right].map(|align| on("Nora Wilhelmina", start, align, 60.0));
+            for one in &filled {
+                assert!(one.size < 8.0 && !one.too_long);
+                let (from, to) = reach(one);
+                assert!((-30.0..-28.0).contains(&from) && (28.0..30.0).contains(&to), "{start:?} {from} {to}");
+            }
+        }
     }
 
     #[test]

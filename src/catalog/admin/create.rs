@@ -6,7 +6,7 @@ use super::variants::{checked_name, unfit};
 use super::view::{AdminProductView, InLanguages};
 use super::{MAX_PRICE, is_slug, refresh_index_soon};
 use crate::catalog::layout::{
-    ARTWORK_APRON_MM, Field, FieldKind, Layer, Layout, Mockup, Paint, PhotoLayer, ProductFile,
+    ARTWORK_APRON_MM, Field, FieldKind, Layer, Layout, Mask, Mockup, Paint, PhotoLayer, ProductFile,
 };
 use crate::catalog::model::{
     PictureId, Product, ProductId, ProductPicture, ProductStatus, SurfaceRow, Variant, VariantId,
@@ -318,7 +318,11 @@ fn empty(
         })
     };
     let (width_mm, height_mm) = (length("width_mm", &new.width_mm), length("height_mm", &new.height_mm));
-    let layout = empty_layout(width_mm, height_mm);
+    let mut layout = empty_layout(width_mm, height_mm);
+    if kind == Mockup::Tag {
+        // As its mock-up shows it.
+        layout.trim = Mask::Ellipse;
+    }
     if let Some(message) = unfit(&layout, kind, layout.size()) {
         mistakes.add("width_mm", message);
     }
@@ -394,6 +398,7 @@ fn empty_layout(width_mm: f64, height_mm: f64) -> Layout {
         dpi: 300,
         bleed_mm: if small { 1.5 } else { 3.0 },
         safe_margin_mm: if small { 2.0 } else { 5.0 },
+        trim: Mask::Rect,
         mirror: false,
         background: Paint::Literal(Color::WHITE),
         layers: vec![Layer::Photo(photo)],

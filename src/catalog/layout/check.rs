@@ -169,6 +169,13 @@ impl Layout {
             "layout.safe_margin_mm",
             said("layout.check.safe"),
         );
+        match &self.trim {
+            Mask::Rect | Mask::Ellipse => {}
+            Mask::Rounded { radius } => report.within(*radius, 0.0, MAX_SIDE_MM, "layout.trim", "radius"),
+            Mask::Path { .. } => {
+                report.must(self.shaped_cut(self.size()).is_some(), "layout.trim", said("layout.check.path"));
+            }
+        }
         self.check_paint(&mut report, &self.background, "layout.background");
         if let Paint::Literal(color) = self.background {
             report.must(color.alpha == 255, "layout.background", said("layout.check.see_through"));

@@ -1,9 +1,10 @@
 //! What is drawn, bottom to top.
 
 use super::{Paint, SkyLayer};
-use crate::render::Color;
-use crate::render::scene::{Fade, Frame};
+use crate::render::scene::{Affine, Fade, Frame};
 use crate::render::text::{Align, Arc, Direction, VerticalAlign};
+use crate::render::{Color, shape};
+use resvg::tiny_skia::{Path, PathBuilder, Rect};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -132,7 +133,7 @@ pub(super) fn one() -> f64 {
     1.0
 }
 
-/// The part of its frame in which a photo shows.
+/// A shape in a frame: the part of it in which a photo shows, or which is cut out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "shape", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Mask {
@@ -146,6 +147,39 @@ pub enum Mask {
     Path {
         d: String,
     },
+}
+
+impl Mask {
+    /// Where the shape ends in a frame. `scale` is by how much the frame is larger than on the base size. `None` without area.
+    pub fn outline(&self, frame: &Frame, scale: f64) -> Option<Path> {
+        let (cx, cy) = frame.center();
+        let rect = Rect::from_xywh(
+            (-frame.width / 2.0) as f32,
+            (-frame.height / 2.0) as f32,
+            frame.width as f32,
+            frame.height as f32,
+        )?;
+        let place = Affine::rotate(frame.rotation).then(Affine::translate(cx, cy)).skia();
+        match self {
+            Mask::Rect => PathBuilder::from_rect(rect).transform(place),
+            Mask::Rounded { radius } => shape::rounded_rect(rect, (radius * scale) as f32)?.transform(place),
+            Mask::Ellipse => PathBuilder::from_oval(rect)?.transform(place),
+            Mask::Path { d } => shape::parse_path(d)?.transform(frame.from_unit().skia()),
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Mask::Rect => "rect",
+            Mask::Rounded { .. } => "rounded",
+            Mask::Ellipse => "ellipse",
+            Mask::Path { .. } => "path",
+        }
+    }
+
+    pub(super) fn is_rect(&self) -> bool {
+        *self == Mask::Rect
+    }
 }
 
 /// How the colours of a photo are changed.
@@ -224,6 +258,7 @@ pub struct TextLayer {
     pub size_mm: f64,
     /// Smaller than this is a warning.
     pub min_size_mm: f64,
+    /// A line on an arc keeps to the arc's own `align`; [`super::ProductFile::parse`] takes it from here.
     #[serde(default)]
     pub align: Align,
     #[serde(default)]

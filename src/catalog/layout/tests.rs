@@ -117,6 +117,13 @@ fn mistakes_are_named_with_their_place() {
         ("look = [\"plain\"", "look = [\"loud\"", "layout.check.condition field=look choice=loud"),
         ("radius = 8", "radius = -1", "layout.check.range name=radius"),
         ("fade = { bottom = 0.3 }", "fade = { bottom = 30 }", "layout.check.fade"),
+        (
+            "background =",
+            "trim = { shape = \"rounded\", radius = -1 }\nbackground =",
+            "layout.trim: layout.check.range name=radius",
+        ),
+        ("background =", "trim = { shape = \"path\", d = \"round\" }\nbackground =", "layout.trim: layout.check.path"),
+        ("background =", "trim = { shape = \"star\" }\nbackground =", "star"),
         ("fade = {", "fades = {", "fades"),
         ("background = \"$paper\"", "background = \"$look\"", "layout.check.no_color field=look"),
         ("background = \"$paper\"", "background = \"cream\"", "`cream` is neither a colour"),
@@ -147,4 +154,49 @@ fn dates_are_days_of_the_calendar() {
     for bad in ["2023-02-29", "2024-13-01", "2024-00-10", "2024-4-01", "24-04-01", "2024-04-01x", "0000-01-01"] {
         assert!(!check::is_date(bad), "{bad}");
     }
+}
+
+/// A file's line on an arc stands as its layer is aligned; what was stored when nobody listened stays in the middle.
+#[test]
+fn arcs_take_the_alignment_of_a_file_and_keep_that_of_the_store() {
+    let arc = |file: &ProductFile| match &file.layout.layers[2] {
+        Layer::Text(TextLayer { arc: Some(arc), .. }) => *arc,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(arc(&ProductFile::parse(FILE).unwrap()).align, Align::Center);
+    let right = ProductFile::parse(&FILE.replacen("arc = {", "align = \"right\"\narc = {", 1)).unwrap();
+    assert_eq!(arc(&right).align, Align::Right);
+    let mut stored = serde_json::to_value(&right).unwrap();
+    assert_eq!(serde_json::from_value::<ProductFile>(stored.clone()).unwrap(), right);
+    stored["layout"]["layers"][2]["arc"].as_object_mut().unwrap().remove("align");
+    assert_eq!(arc(&serde_json::from_value(stored).unwrap()).align, Align::Center);
+    let own = FILE.replacen("arc = { radius = 60,", "align = \"right\"\narc = { radius = 60, align = \"left\",", 1);
+    assert_eq!(arc(&ProductFile::parse(&own).unwrap()).align, Align::Left);
+}
+
+#[test]
+fn a_cut_has_a_shape_and_guides_that_follow_it() {
+    let cut = |shape: &str| {
+        let file = FILE.replacen("background =", &format!("safe_margin_mm = 5\ntrim = {shape}\nbackground ="), 1);
+        ProductFile::parse(&file).unwrap().layout
+    };
+    let square = ProductFile::parse(FILE).unwrap().layout;
+    assert_eq!(square, cut(r#"{ shape = "rect" }"#));
+    assert!(!serde_json::to_string(&square).unwrap().contains("trim"), "what is stored keeps its bytes");
+    assert!(square.shaped_cut(square.size()).is_none());
+    let (trim, safe) = square.guides();
+    assert_eq!((&*trim, &*safe), ("M0 0L210 0L210 297L0 297Z", "M5 5L205 5L205 292L5 292Z"));
+
+    let oval = cut(r#"{ shape = "ellipse" }"#);
+    let edge = oval.shaped_cut(Size { width_mm: 420.0, height_mm: 594.0 }).unwrap();
+    assert!((edge.depth((210.0, 20.0)) - 20.0).abs() < 0.1 && edge.depth((5.0, 5.0)) < 0.0);
+    let points = |data: &str| data.split(['M', 'L', 'Z']).filter(|at| !at.is_empty()).count();
+    assert!(points(&oval.guides().0) > 100 && points(&oval.guides().1) > 300);
+    let rounded = cut(r#"{ shape = "rounded", radius = 20 }"#);
+    let edge = rounded.shaped_cut(Size { width_mm: 420.0, height_mm: 594.0 }).unwrap();
+    // A corner of 40 mm on twice the size.
+    assert!((edge.depth((40.0, 40.0)) - 40.0).abs() < 0.1 && edge.depth((5.0, 5.0)) < 0.0);
+    assert!(rounded.guides().1.starts_with("M20 5L190 5"), "{}", rounded.guides().1);
+    let none = cut(r#"{ shape = "ellipse" }"#);
+    assert_eq!(Layout { safe_margin_mm: 0.0, ..none }.guides().1, "");
 }

@@ -1,17 +1,17 @@
 //! From layout and values to the scene.
 
 use super::values::{Value, Values, listed};
-use crate::catalog::layout::{self, Layer, Layout, Look, Mask, Paint, Size};
+use crate::catalog::layout::{self, Layer, Layout, Look, Paint, Size};
 use crate::designs::places;
 use crate::kernel::{Fault, Message};
 use crate::render::scene::{
-    Affine, DrawnArtwork, DrawnPhoto, DrawnShadow, DrawnShape, DrawnText, Frame, PhotoLook, Scene, SceneLayer,
-    place_photo,
+    DrawnArtwork, DrawnPhoto, DrawnShadow, DrawnShape, DrawnText, Frame, PhotoLook, Scene, SceneLayer, place_photo,
 };
+use crate::render::shape::Edge;
 use crate::render::sky::{Chart, Horizon, Lines, MilkyWay, Stars, UniversalTime};
 use crate::render::text::{TextBlock, set};
-use crate::render::{Artwork, Color, fonts, shape};
-use resvg::tiny_skia::{Path, PathBuilder, Rect};
+use crate::render::{Artwork, Color, fonts};
+use resvg::tiny_skia::Path;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -79,6 +79,7 @@ pub fn build_scene(
         scale,
         x: (size.width_mm - layout.width_mm * scale) / 2.0,
         y: (size.height_mm - layout.height_mm * scale) / 2.0,
+        cut: layout.shaped_cut(size),
         warnings: Vec::new(),
         photos: Vec::new(),
     };
@@ -118,6 +119,8 @@ struct Builder<'a> {
     scale: f64,
     x: f64,
     y: f64,
+    /// Where it is cut, if not along its four sides.
+    cut: Option<Edge>,
     warnings: Vec<Warning>,
     photos: Vec<PhotoQuality>,
 }
@@ -173,7 +176,7 @@ impl Builder<'_> {
         photo_size: &dyn Fn(Uuid) -> Option<(u32, u32)>,
     ) -> Option<DrawnPhoto> {
         let frame = self.frame(layer.frame());
-        let mask = mask(&frame, &layer.mask, self.scale)?;
+        let mask = layer.mask.outline(&frame, self.scale)?;
         let value = self.values.photo(&layer.field).copied();
         let known = value.and_then(|value| photo_size(value.photo_id).map(|size| (value, size)));
         let mut unit_to_scene = frame.from_unit();
@@ -341,10 +344,15 @@ impl Builder<'_> {
     fn judge_safety(&mut self, field: &str, ink: &Path, line: f64) {
         let Some(bounds) = ink.compute_tight_bounds() else { return };
         let margin = self.layout.safe_margin_mm + line - 0.05;
-        let outside = f64::from(bounds.left()) < margin
-            || f64::from(bounds.top()) < margin
-            || f64::from(bounds.right()) > self.size.width_mm - margin
-            || f64::from(bounds.bottom()) > self.size.height_mm - margin;
+        let outside = match &self.cut {
+            Some(cut) => !cut.holds(ink, margin),
+            None => {
+                f64::from(bounds.left()) < margin
+                    || f64::from(bounds.top()) < margin
+                    || f64::from(bounds.right()) > self.size.width_mm - margin
+                    || f64::from(bounds.bottom()) > self.size.height_mm - margin
+            }
+        };
         if outside {
             self.warn("outside_safe_area", field, Message::new("design.warning.outside_safe_area"));
         }
@@ -358,22 +366,4 @@ pub(super) fn coordinates(place: &layout::Place) -> String {
         format!("{rounded:.2}° {}", if degrees < 0.0 && rounded > 0.0 { below } else { above })
     };
     format!("{}  {}", side(place.lat, ['N', 'S']), side(place.lon, ['E', 'W']))
-}
-
-/// The outline of a mask in the scene. `None` for a frame without area.
-fn mask(frame: &Frame, mask: &Mask, scale: f64) -> Option<Path> {
-    let (cx, cy) = frame.center();
-    let rect = Rect::from_xywh(
-        (-frame.width / 2.0) as f32,
-        (-frame.height / 2.0) as f32,
-        frame.width as f32,
-        frame.height as f32,
-    )?;
-    let place = Affine::rotate(frame.rotation).then(Affine::translate(cx, cy)).skia();
-    match mask {
-        Mask::Rect => PathBuilder::from_rect(rect).transform(place),
-        Mask::Rounded { radius } => shape::rounded_rect(rect, (radius * scale) as f32)?.transform(place),
-        Mask::Ellipse => PathBuilder::from_oval(rect)?.transform(place),
-        Mask::Path { d } => shape::parse_path(d)?.transform(frame.from_unit().skia()),
-    }
 }

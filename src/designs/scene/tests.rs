@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::layout::ProductFile;
+use crate::catalog::layout::{Layer, Mask, ProductFile};
 use crate::render::{Area, Artwork, Canvas, Photos, Picture, Scene, draw, encode_png, photo, print_jpeg, print_png};
 use proptest::prelude::*;
 use serde_json::json;
@@ -253,6 +253,44 @@ fn letters_near_the_edge_are_told() {
     let values = Values::from_json(&product.layout, &json!({ "name": "Bella", "words": "" })).unwrap();
     let built = build_scene(&product.layout, size, &values, &|_| None, &|_| Some(ART.clone())).unwrap();
     assert_eq!(codes(&built), [("outside_safe_area", "name")]);
+}
+
+/// What is cut round is safe within a smaller circle: a line that keeps clear of the four sides is cut through at a corner.
+#[test]
+fn letters_near_a_round_edge_are_told() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/products/round-tag");
+    let product = ProductFile::parse(&std::fs::read_to_string(root.join("product.toml")).unwrap()).unwrap();
+    let warned = |trim: Mask, y: f64, variant: &str| {
+        let mut product = product.clone();
+        product.layout.trim = trim;
+        for layer in &mut product.layout.layers {
+            if let Layer::Text(text) = layer
+                && text.field == "name"
+            {
+                (text.y, text.height) = (y, 4.0);
+            }
+        }
+        let size = product.variant(variant).unwrap().size();
+        let values = json!({ "name": "Wilhelmina", "phone": "090-0000-1234" });
+        let values = Values::from_json(&product.layout, &values).unwrap();
+        let built = build_scene(&product.layout, size, &values, &|_| None, &|_| Some(ART.clone())).unwrap();
+        codes(&built).contains(&("outside_safe_area", "name"))
+    };
+    assert_eq!(product.layout.trim, Mask::Ellipse);
+    for variant in ["32", "38"] {
+        assert!(!warned(Mask::Ellipse, 13.2, variant), "in the middle");
+        assert!(warned(Mask::Ellipse, 3.2, variant), "near the top");
+        assert!(!warned(Mask::Rect, 3.2, variant), "as if it were square");
+        assert!(!warned(Mask::Rounded { radius: 4.0 }, 3.2, variant), "with round corners");
+        let drop = "M.5 0 L.95 .6 A.45 .4 0 0 1 .05 .6 Z".to_owned();
+        assert!(warned(Mask::Path { d: drop.clone() }, 3.2, variant) && !warned(Mask::Path { d: drop }, 19.0, variant));
+    }
+    // The line along the edge, as long as it may be, keeps clear of it.
+    let size = product.variants[0].size();
+    let values = json!({ "name": "Hana", "phone": "+81 90-0000-1234 678" });
+    let values = Values::from_json(&product.layout, &values).unwrap();
+    let built = build_scene(&product.layout, size, &values, &|_| None, &|_| Some(ART.clone())).unwrap();
+    assert_eq!(codes(&built), []);
 }
 
 #[test]

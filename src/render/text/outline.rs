@@ -158,11 +158,18 @@ pub fn on_arc(block: &TextBlock, arc: &Arc, text: &str) -> SetText {
     let size = if width > 0.0 { block.size.min(span * arc.radius / width) } else { block.size };
     let (cx, cy) = block.frame.center();
     let mut path = PathBuilder::new();
+    // The angle left free, all of it behind the text, before it, or half of it on each side.
+    let free = (span - width * size / arc.radius).max(0.0);
+    let lean = match arc.align {
+        Align::Left => -free / 2.0,
+        Align::Center => 0.0,
+        Align::Right => free / 2.0,
+    };
     let mut pen = -width / 2.0;
     for glyph in &glyphs {
         // Each letter stands upright on the circle under its middle.
         let half = glyph.advance / 2.0;
-        let angle = ((pen + half) * size / arc.radius).to_degrees();
+        let angle = ((pen + half) * size / arc.radius + lean).to_degrees();
         let (lift, turn) = match arc.start {
             ArcStart::Top => (-arc.radius, angle),
             ArcStart::Bottom => (arc.radius, -angle),

@@ -43,6 +43,20 @@ async fn a_layout_is_edited_and_old_designs_stay_what_they_were() {
         window.fill("[name=bleed_mm]", "2").await;
         window.holds("document.getElementById('layout-editor').dataset.shows === '3'").await;
 
+        // The lines over the picture follow the shape in which it is cut.
+        let rounded = window.attribute(".line-safe", "d").await.expect("a line");
+        // The driver's choosing lacks the event that a hand's has.
+        let chosen = "document.querySelector('[name=trim]').dispatchEvent(new Event('input', {bubbles: true}))";
+        window.answer("[name=trim]", "ellipse").await;
+        window.run(chosen, vec![]).await;
+        window.holds("document.getElementById('layout-editor').dataset.shows === '4'").await;
+        assert_ne!(window.attribute(".line-safe", "d").await, Some(rounded.clone()));
+        window.picture("cut-round").await;
+        window.answer("[name=trim]", "rounded").await;
+        window.run(chosen, vec![]).await;
+        window.holds("document.getElementById('layout-editor').dataset.shows === '5'").await;
+        assert_eq!(window.attribute(".line-safe", "d").await, Some(rounded));
+
         window.click_through("button[value=add-text]").await;
         window.holds("document.querySelector('.layout-card[open]')").await;
         window.picture("text-added").await;

@@ -128,6 +128,25 @@ impl<'a> Maker<'a> {
         self.choice(name, label, chosen, options);
     }
 
+    /// A choice among shapes. Gives the radius that rounded corners have, or would get.
+    fn mask(
+        &mut self,
+        (name, label): (&str, &str),
+        mask: &Mask,
+        (width, height): (f64, f64),
+        chosen: Option<&str>,
+    ) -> f64 {
+        let now = mask.name();
+        let radius = match mask {
+            Mask::Rounded { radius } => *radius,
+            _ => usual_radius(width, height),
+        };
+        let shapes: &[&str] =
+            if now == "path" { &["path", "rect", "rounded", "ellipse"] } else { &["rect", "rounded", "ellipse"] };
+        self.words(name, label, chosen.unwrap_or(now), "mask", shapes);
+        radius
+    }
+
     fn switch(&mut self, name: &str, label: &str, on: bool, typed: Option<&String>) {
         let on = typed.map_or(on, |typed| typed == "on");
         self.add(name, label, Kind::Switch { on });
@@ -197,6 +216,9 @@ pub fn of_surface(maker: &mut Maker<'_>, file: &ProductFile, kind: &str, edit: O
     maker.choice("mockup", "catalog.shown_as", edit.and_then(|edit| edit.mockup.as_deref()).unwrap_or(kind), kinds);
     maker.number("bleed_mm", "layout.bleed", layout.bleed_mm, edit.map(|edit| &edit.bleed_mm), "0.5");
     maker.number("safe_margin_mm", "layout.safe", layout.safe_margin_mm, edit.map(|edit| &edit.safe_margin_mm), "0.5");
+    let chosen = edit.and_then(|edit| edit.trim.as_deref());
+    let radius = maker.mask(("trim", "layout.trim"), &layout.trim, (layout.width_mm, layout.height_mm), chosen);
+    maker.number("trim_radius", "layout.radius", radius, edit.map(|edit| &edit.trim_radius), "0.5");
     maker.number("dpi", "layout.dpi", f64::from(layout.dpi), edit.map(|edit| &edit.dpi), "1");
     maker.color("background", "layout.background", &layout.background, edit.and_then(|edit| edit.background.as_ref()));
     maker.switch("mirror", "layout.mirror", layout.mirror, edit.and_then(|edit| edit.mirror.as_ref()));
@@ -228,16 +250,8 @@ pub fn of_layer(maker: &mut Maker<'_>, layer: &Layer, artwork: Option<&str>, edi
         }
         Layer::Photo(photo) => {
             maker.number("rotation", "layout.rotation", frame.rotation, edit.map(|edit| &edit.rotation), "1");
-            let (mask, radius) = match &photo.mask {
-                Mask::Rect => ("rect", usual_radius(photo)),
-                Mask::Rounded { radius } => ("rounded", *radius),
-                Mask::Ellipse => ("ellipse", usual_radius(photo)),
-                Mask::Path { .. } => ("path", usual_radius(photo)),
-            };
-            let shapes: &[&str] =
-                if mask == "path" { &["path", "rect", "rounded", "ellipse"] } else { &["rect", "rounded", "ellipse"] };
-            let chosen = edit.and_then(|edit| edit.mask.as_deref()).unwrap_or(mask);
-            maker.words("mask", "layout.mask", chosen, "mask", shapes);
+            let chosen = edit.and_then(|edit| edit.mask.as_deref());
+            let radius = maker.mask(("mask", "layout.mask"), &photo.mask, (frame.width, frame.height), chosen);
             maker.number("radius", "layout.radius", radius, edit.map(|edit| &edit.radius), "0.5");
             of_look(maker, &photo.look, edit);
             maker.number("opacity", "layout.opacity", photo.opacity * 100.0, edit.map(|edit| &edit.opacity), "1");
@@ -324,8 +338,8 @@ fn solid_text(color: Color) -> String {
 }
 
 /// What corners get when they are first rounded, in millimetres.
-pub fn usual_radius(photo: &PhotoLayer) -> f64 {
-    (photo.width.min(photo.height) / 10.0).round().max(1.0)
+pub fn usual_radius(width: f64, height: f64) -> f64 {
+    (width.min(height) / 10.0).round().max(1.0)
 }
 
 fn of_look(maker: &mut Maker<'_>, look: &Look, edit: Option<&LayerEdit>) {
@@ -356,7 +370,8 @@ fn of_text(maker: &mut Maker<'_>, text: &TextLayer, edit: Option<&LayerEdit>) {
     let chosen = edit.and_then(|edit| edit.font.as_deref()).unwrap_or(&text.font).to_owned();
     maker.choice("font", "layout.font", &chosen, faces);
     maker.color("color", "layout.color", &text.color, edit.and_then(|edit| edit.color.as_ref()));
-    let align = edit.and_then(|edit| edit.align.clone()).unwrap_or_else(|| now(serde_json::to_value(text.align)));
+    let align = text.arc.map_or(text.align, |arc| arc.align);
+    let align = edit.and_then(|edit| edit.align.clone()).unwrap_or_else(|| now(serde_json::to_value(align)));
     maker.words("align", "layout.align", &align, "align", &["left", "center", "right"]);
     let valign = edit.and_then(|edit| edit.valign.clone()).unwrap_or_else(|| now(serde_json::to_value(text.valign)));
     maker.words("valign", "layout.valign", &valign, "valign", &["top", "middle", "bottom"]);

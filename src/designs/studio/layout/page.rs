@@ -85,6 +85,10 @@ pub struct LayoutView {
     #[serde(flatten)]
     pub document: LayoutDocument,
     pub picture_url: String,
+    /// SVG path data in millimetres: where the thing is cut.
+    pub cut_path: String,
+    /// And the area inside of it in which text is safe, empty where there is no margin.
+    pub safe_path: String,
     /// The newest versions, the newest first.
     pub versions: Vec<u32>,
 }
@@ -97,8 +101,11 @@ pub struct Picture {
     pub height: u32,
     /// Of the lines over it, in millimetres from the trimmed corner.
     pub view_box: String,
+    /// The trimmed size.
     pub trim: [String; 2],
-    pub safe: Option<[String; 4]>,
+    /// Path data of where it is cut, and of the area in which text is safe.
+    pub cut: String,
+    pub safe: String,
 }
 
 impl Picture {
@@ -109,8 +116,7 @@ impl Picture {
         let long = width.max(height);
         let pixels = |mm: f64| ((mm / long * 900.0).round() as u32).max(1);
         let number = crate::catalog::typed::number_text;
-        let margin = layout.safe_margin_mm;
-        let inside = [margin, margin, layout.width_mm - 2.0 * margin, layout.height_mm - 2.0 * margin];
+        let (cut, safe) = layout.guides();
         Picture {
             url: picture::url(id, version, 900, &row.hash),
             small: picture::url(id, version, 240, &row.hash),
@@ -118,7 +124,8 @@ impl Picture {
             height: pixels(height),
             view_box: format!("{0} {0} {1} {2}", number(-bleed), number(width), number(height)),
             trim: [number(layout.width_mm), number(layout.height_mm)],
-            safe: (margin > 0.0).then(|| inside.map(number)),
+            cut,
+            safe,
         }
     }
 }
@@ -280,10 +287,13 @@ pub fn json(visit: &Visit, id: ProductId) -> Result<Reply, Problem> {
 }
 
 fn view(id: ProductId, layout_version: u32, version: u64, surface: &SurfaceRow, versions: Vec<u32>) -> LayoutView {
+    let (cut_path, safe_path) = surface.layout().guides();
     LayoutView {
         product_id: id,
         layout_version,
         version,
+        cut_path,
+        safe_path,
         document: LayoutDocument::new(surface),
         picture_url: picture::url(id, None, 900, &surface.hash),
         versions,

@@ -207,6 +207,53 @@ fn every_rule_has_its_words_in_every_language() {
 }
 
 #[test]
+fn a_line_on_a_circle_is_aligned_in_the_form() {
+    let mut file = product("round-tag");
+    let layers = json!(file.layout.layers);
+    let at = layers.as_array().unwrap().iter().position(|layer| layer["arc"].is_object()).unwrap();
+    let arc = |file: &ProductFile| json!(file.layout.layers[at])["arc"].clone();
+    let before = arc(&file);
+    assert_eq!(before.get("align"), None, "in the middle");
+    for align in ["left", "right", "center"] {
+        apply(&mut file, json!({"layers": [{"index": at, "align": align}]})).unwrap();
+        let word = (align != "center").then(|| json!(align));
+        assert_eq!(arc(&file).get("align"), word.as_ref(), "{align}");
+    }
+    assert_eq!(arc(&file), before);
+    // Stored when nobody listened: the layer says left, and the line stands in the middle until somebody chooses.
+    let mut stored = json!(file);
+    stored["layout"]["layers"][at]["align"] = json!("left");
+    let mut stored: ProductFile = serde_json::from_value(stored).unwrap();
+    apply(&mut stored, json!({"layers": [{"index": at, "arc_radius": 12}]})).unwrap();
+    assert_eq!(arc(&stored).get("align"), None);
+    // A straight line that is bent keeps its side.
+    let straight =
+        json!(file.layout.layers).as_array().unwrap().iter().position(|l| l["kind"] == "text" && l["arc"].is_null());
+    let straight = straight.unwrap();
+    apply(&mut file, json!({"layers": [{"index": straight, "align": "right", "arc_radius": "9"}]})).unwrap();
+    assert_eq!(json!(file.layout.layers[straight])["arc"]["align"], "right");
+    form::check(&file).unwrap();
+}
+
+#[test]
+fn a_cut_is_chosen_in_the_form() {
+    let mut file = product("star-portrait");
+    let trim = |file: &ProductFile| json!(file.layout).get("trim").cloned();
+    assert_eq!(trim(&file), None);
+    apply(&mut file, json!({"trim": "rounded"})).unwrap();
+    assert_eq!(trim(&file).unwrap()["radius"], json!((file.layout.width_mm / 10.0).round()));
+    apply(&mut file, json!({"trim_radius": "12.5"})).unwrap();
+    assert_eq!(trim(&file), Some(json!({"shape": "rounded", "radius": 12.5})));
+    apply(&mut file, json!({"trim": "ellipse", "trim_radius": "12.5"})).unwrap();
+    assert_eq!(trim(&file), Some(json!({"shape": "ellipse"})));
+    for (wish, field) in [(json!({"trim": "path"}), "trim"), (json!({"trim_radius": -1}), "trim_radius")] {
+        assert_eq!(apply(&mut file.clone(), wish).unwrap_err().errors[0].field, field);
+    }
+    apply(&mut file, json!({"trim": "rect"})).unwrap();
+    assert_eq!(trim(&file), None);
+}
+
+#[test]
 fn the_hours_of_a_sky_are_chosen_in_the_form() {
     let mut file = product("night-sky");
     let at = layer(&file, "sky");

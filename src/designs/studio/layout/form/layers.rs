@@ -1,6 +1,6 @@
 //! What the form says of layers.
 
-use super::{LayerEdit, Reader, is_on};
+use super::{LayerEdit, Reader, is_on, usual_radius};
 use crate::catalog::layout::{
     Align, Arc, ArcStart, Border, Direction, FieldKind, Hours, Layer, Layout, Look, Mask, OneOrMore, Outline, Paint,
     PhotoLayer, Shadow, Show, TextLayer, VerticalAlign, When,
@@ -32,18 +32,10 @@ pub(super) fn apply(reader: &mut Reader<'_>, at: usize, change: &LayerEdit, laye
             reader.number(field("rotation"), &change.rotation, -360.0, 360.0, &mut photo.rotation);
             let mut radius = match photo.mask {
                 Mask::Rounded { radius } => radius,
-                _ => crate::designs::studio::layout::inputs::usual_radius(photo),
+                _ => usual_radius(photo.width, photo.height),
             };
             reader.number(field("radius"), &change.radius, 0.0, 1000.0, &mut radius);
-            if let Some(mask) = &change.mask {
-                match (mask.as_str(), &photo.mask) {
-                    ("rect", _) => photo.mask = Mask::Rect,
-                    ("ellipse", _) => photo.mask = Mask::Ellipse,
-                    ("rounded", _) => photo.mask = Mask::Rounded { radius },
-                    ("path", Mask::Path { .. }) => {}
-                    _ => reader.mistakes.add(field("mask"), Message::new("layout.choose")),
-                }
-            }
+            reader.mask(field("mask"), change.mask.as_ref(), radius, &mut photo.mask);
             reader.word(field("look"), change.look.as_ref(), |look| look_of(look, layout), &mut photo.look);
             reader.share(field("opacity"), &change.opacity, &mut photo.opacity);
             let (mut width, mut color) = match &photo.border {
@@ -189,13 +181,17 @@ fn apply_text(reader: &mut Reader<'_>, at: usize, change: &LayerEdit, text: &mut
         None => {}
         Some(radius) if radius.is_empty() || radius.number() == Some(0.0) => text.arc = None,
         Some(typed) => {
-            let mut arc = text.arc.unwrap_or(Arc { radius: 1.0, start: ArcStart::default(), span: None });
+            let mut arc =
+                text.arc.unwrap_or(Arc { radius: 1.0, start: ArcStart::default(), span: None, align: text.align });
             reader.number(field("arc_radius"), typed, 1.0, 2000.0, &mut arc.radius);
             text.arc = Some(arc);
         }
     }
-    if let (Some(arc), Some(start)) = (&mut text.arc, &change.arc_start) {
-        reader.word(field("arc_start"), Some(start), word_of::<ArcStart>, &mut arc.start);
+    if let Some(arc) = &mut text.arc {
+        reader.word(field("arc_start"), change.arc_start.as_ref(), word_of::<ArcStart>, &mut arc.start);
+        if change.align.is_some() {
+            arc.align = text.align;
+        }
     }
     let (mut width, mut color) = match &text.outline {
         Some(outline) => (outline.width, outline.color.clone()),

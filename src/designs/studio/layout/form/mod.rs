@@ -3,7 +3,8 @@
 mod fields;
 pub mod layers;
 
-use crate::catalog::layout::{FieldKind, Layout, Paint, Problem, ProductFile};
+use super::inputs::usual_radius;
+use crate::catalog::layout::{FieldKind, Layout, Mask, Paint, Problem, ProductFile};
 use crate::catalog::typed::{Typed, number_text};
 use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::clean_line;
@@ -31,6 +32,12 @@ pub struct Edit {
     #[serde(default)]
     #[schema(value_type = Option<f64>)]
     pub safe_margin_mm: Typed,
+    /// The shape in which the thing is cut: `rect`, `rounded`, `ellipse`, or `path` for a shape that is there already.
+    pub trim: Option<String>,
+    /// Of rounded corners, in millimetres.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    pub trim_radius: Typed,
     #[serde(default)]
     #[schema(value_type = Option<f64>)]
     pub dpi: Typed,
@@ -252,6 +259,17 @@ impl Reader<'_> {
         }
     }
 
+    /// `path` stays what it is: such a shape is not made in the form.
+    fn mask(&mut self, field: String, word: Option<&String>, radius: f64, into: &mut Mask) {
+        match (word.map(String::as_str), &*into) {
+            (None, Mask::Rounded { .. }) | (Some("rounded"), _) => *into = Mask::Rounded { radius },
+            (None, _) | (Some("path"), Mask::Path { .. }) => {}
+            (Some("rect"), _) => *into = Mask::Rect,
+            (Some("ellipse"), _) => *into = Mask::Ellipse,
+            _ => self.mistakes.add(field, Message::new("layout.choose")),
+        }
+    }
+
     fn line(&mut self, field: String, text: &str, max: usize) -> String {
         clean_line(text, max).unwrap_or_else(|_| {
             self.mistakes.add(field, Message::new("orders.too_long").with("max", max));
@@ -288,6 +306,12 @@ pub fn apply(file: &mut ProductFile, edit: &Edit) -> Result<(), Refusal> {
     reader.number("bleed_mm".into(), &edit.bleed_mm, 0.0, 20.0, &mut layout.bleed_mm);
     let middle = (width.min(height) / 2.0 - 0.5).clamp(0.0, 100.0);
     reader.number("safe_margin_mm".into(), &edit.safe_margin_mm, 0.0, middle, &mut layout.safe_margin_mm);
+    let mut radius = match layout.trim {
+        Mask::Rounded { radius } => radius,
+        _ => usual_radius(width, height),
+    };
+    reader.number("trim_radius".into(), &edit.trim_radius, 0.0, 1000.0, &mut radius);
+    reader.mask("trim".into(), edit.trim.as_ref(), radius, &mut layout.trim);
     reader.whole("dpi".into(), &edit.dpi, 72, 1200, &mut layout.dpi);
     if let Some(mirror) = &edit.mirror {
         layout.mirror = is_on(mirror);
