@@ -10,7 +10,7 @@ use crate::catalog::view::{mockup_name, picture_name, picture_size};
 use crate::catalog::{self, Surface};
 use crate::kernel::Fault;
 use crate::render::mockup::{self, Piece};
-use crate::render::photo::{Decoder, Limits, PROXY_SIDE, decode_trusted};
+use crate::render::photo::{Decoder, Limits, decode_trusted};
 use crate::render::{Area, Canvas, Photos, Picture, Scene, draw, draw_jpeg, encode_jpeg, needed_pixels};
 use crate::shop::Shop;
 use crate::store::{BlobRef, Cache, Digest};

@@ -3,17 +3,13 @@
 //! A restart marker (ITU-T T.81, E.1.4) after every row of blocks makes that possible: after one a decoder has forgotten all
 //! that came before, so what follows may as well have been coded elsewhere.
 
-mod code;
-mod coder;
-mod cosine;
-
 use super::picture::{Picture, bug};
+use super::pixels::jpeg::{Coder, Reader};
 use crate::kernel::Fault;
-use coder::{Coder, Reader};
-
-pub use coder::Colors;
 use rayon::prelude::*;
 use std::io::{self, Read};
+
+pub use super::pixels::jpeg::Colors;
 
 /// Rows of a band.
 pub const BAND_ROWS: u32 = super::draw::BAND_ROWS;

@@ -7,7 +7,6 @@ mod child;
 pub mod corpus;
 mod decode;
 mod kind;
-pub(super) mod reduced;
 
 pub use child::{Decoder, Developed, Limits, PhotoProblem, child_main, limit_self as limit_child};
 pub use decode::Decoded;

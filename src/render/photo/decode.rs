@@ -1,8 +1,8 @@
 //! From a file's bytes to upright sRGB pixels. Runs in the child process for everything a customer sent.
 
 use super::kind::{Kind, inspect};
-use super::reduced;
 use crate::render::picture::{Picture, at_most};
+use crate::render::pixels::jpeg::reduced;
 use crate::render::pixels::{Filter, resize};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits as ImageLimits, RgbImage, RgbaImage};
@@ -353,7 +353,7 @@ impl Flowing<'_> {
     /// ([`reduced::Opened::each`]). `None` for a file that turns out to be one for the complete decoder, perhaps after some of them.
     pub fn each(self, mut rows: impl FnMut(&[u8]) + Send) -> Option<()> {
         let mut to_srgb = self.to_srgb;
-        self.opened.each(|pixels| {
+        self.opened.each(&mut |pixels| {
             to_srgb.iter_mut().for_each(|to_srgb| to_srgb.convert(pixels));
             rows(pixels);
         })

@@ -4,6 +4,7 @@
 
 mod compose;
 mod filter;
+pub mod jpeg;
 mod resize;
 mod sample;
 mod soften;

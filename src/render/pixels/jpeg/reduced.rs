@@ -6,11 +6,10 @@
 //!
 //! Two threads share the work: one reads codes, which only goes one after the other, the other turns frequencies into pixels.
 
-pub(crate) mod bits;
 mod inverse;
 
-use crate::render::pixels::put_rgb;
-use bits::{Bits, Frequencies, Huffman};
+use super::bits::{Bits, Frequencies, Huffman};
+use crate::put_rgb;
 use inverse::Inverse;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use wide::bytemuck::cast;
@@ -57,7 +56,7 @@ pub fn decode(file: &[u8], side: u32) -> Option<Reduced> {
     let opened = open(file, side)?;
     let (width, height) = opened.size();
     let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
-    opened.each(|rows| pixels.extend_from_slice(rows))?;
+    opened.each(&mut |rows| pixels.extend_from_slice(rows))?;
     Some(Reduced { width, height, pixels })
 }
 
@@ -121,7 +120,7 @@ impl Opened<'_> {
     ///
     /// Halved colours come as pairs of rows instead: two of luma, an even number of pixels wide, and one of each chroma, half as wide; luma may
     /// have a column and a row more than the picture.
-    pub fn each(mut self, rows: impl FnMut(&mut [u8]) + Send) -> Option<()> {
+    pub fn each(mut self, rows: &mut (dyn FnMut(&mut [u8]) + Send)) -> Option<()> {
         let painter = Painter::new(&self.frame, self.size(), &self.tables, rows)?;
         self.frame.decode(self.scan, &self.tables, painter)
     }
@@ -216,12 +215,7 @@ impl Frame {
         Some(())
     }
 
-    fn decode(
-        &mut self,
-        scan: &[u8],
-        tables: &Tables,
-        mut painter: Painter<impl FnMut(&mut [u8]) + Send>,
-    ) -> Option<()> {
+    fn decode(&mut self, scan: &[u8], tables: &Tables, mut painter: Painter<'_>) -> Option<()> {
         std::thread::scope(|scope| {
             let (hand_over, handed) = sync_channel::<Blocks>(ROWS_AHEAD);
             let painting = std::thread::Builder::new()
@@ -373,7 +367,7 @@ impl<'t> Reader<'t> {
 }
 
 /// Turns frequencies into pixels.
-struct Painter<R> {
+struct Painter<'r> {
     width: usize,
     /// Rows still to come.
     left: usize,
@@ -384,7 +378,7 @@ struct Painter<R> {
     is_halved: bool,
     /// Of one row of units.
     pixels: Vec<u8>,
-    rows: R,
+    rows: &'r mut (dyn FnMut(&mut [u8]) + Send),
 }
 
 /// A component's pixels of one row of units.
@@ -399,8 +393,13 @@ struct Plane {
     stride: usize,
 }
 
-impl<R: FnMut(&mut [u8])> Painter<R> {
-    fn new(frame: &Frame, (width, height): (u32, u32), tables: &Tables, rows: R) -> Option<Painter<R>> {
+impl<'r> Painter<'r> {
+    fn new(
+        frame: &Frame,
+        (width, height): (u32, u32),
+        tables: &Tables,
+        rows: &'r mut (dyn FnMut(&mut [u8]) + Send),
+    ) -> Option<Painter<'r>> {
         let plane = |component: &Component| {
             let Component { across, down, points, quantization, .. } = *component;
             // Blocks are written eight pixels wide, and the last of them must not reach into the next line.
@@ -640,7 +639,7 @@ mod tests {
             assert!(opened.leave_colors_halved());
             let (width, height) = opened.size();
             let mut pairs = Vec::new();
-            opened.each(|some| pairs.extend_from_slice(some)).unwrap();
+            opened.each(&mut |some| pairs.extend_from_slice(some)).unwrap();
             let across = width.div_ceil(2) as usize;
             assert_eq!(pairs.len(), height.div_ceil(2) as usize * across * 6);
             let mut worst: f64 = 0.0;

@@ -1,6 +1,6 @@
 //! From frequencies to pixels: the inverse cosine transform at fewer points.
 
-use crate::render::pixels::{to_bytes, to_eight_bytes, to_sixteen_bytes};
+use crate::{to_bytes, to_eight_bytes, to_sixteen_bytes};
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 use wide::{f32x4, i32x4};

@@ -6,11 +6,11 @@
 //! A restart marker (ITU-T T.81, E.1.4) stands after every row of blocks: after one a decoder has forgotten all that came before, so rows
 //! are coded and read on their own, on as many cores as there are.
 
+use super::bits;
 use super::code::{Bits, CHROMA_AC, CHROMA_DC, LUMA_AC, LUMA_DC, Table};
 use super::cosine::{self, Block, SCALE};
-use crate::render::photo::reduced::bits;
-use crate::render::photo::reduced::{Tables, ZIGZAG};
-use crate::render::pixels::put_rgb;
+use super::reduced::{Tables, ZIGZAG};
+use crate::put_rgb;
 use wide::bytemuck::cast;
 use wide::{f32x4, i16x8, i32x4, i32x8};
 
