@@ -3,11 +3,10 @@
 //! Bands are drawn and packed on all cores and written in order, so memory follows the bands in flight and not the
 //! poster. A band's bytes depend on nothing but the scene: the same design gives the same file.
 
-pub(super) mod deflate;
-
 use super::draw::Drawing;
 use super::jpeg::Jpeg;
 use super::picture::Photos;
+use super::pixels::deflate;
 use super::scene::{Area, Canvas, Scene};
 use crate::kernel::Fault;
 use rayon::prelude::*;

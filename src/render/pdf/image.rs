@@ -4,7 +4,7 @@ use super::file::File;
 use crate::kernel::Fault;
 use crate::render::PrintProblem;
 use crate::render::draw::BAND_ROWS;
-use crate::render::print::deflate;
+use crate::render::pixels::deflate;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use jpeg_encoder::{ImageBuffer, JpegColorType, SamplingFactor, rgb_to_ycbcr};

@@ -3,6 +3,7 @@
 //! A crate of its own, so that these loops are optimised in every build. It knows nothing of the shop; only its room `render` knows it.
 
 mod compose;
+pub mod deflate;
 mod filter;
 pub mod jpeg;
 mod resize;

@@ -33,7 +33,7 @@ pub fn pack(rows: &[u8], stride: usize) -> Packed {
     let mut length = 0;
     let mut above: &[u8] = &[];
     for some in rows.chunks((BLOCK / stride).max(1) * stride) {
-        crate::render::pixels::filter_rows(some, stride, above, &mut filtered);
+        crate::filter_rows(some, stride, above, &mut filtered);
         above = &some[some.len() - stride..];
         sum.write(&filtered);
         length += filtered.len() as u64;
@@ -242,7 +242,7 @@ mod tests {
             sum.add(&packed);
             stream.extend_from_slice(&packed.data);
             let mut own = Vec::new();
-            crate::render::pixels::filter_rows(piece, stride, &[], &mut own);
+            crate::filter_rows(piece, stride, &[], &mut own);
             filtered.extend(own);
         }
         stream.extend_from_slice(&END);
