@@ -41,9 +41,22 @@ async fn a_note_is_ticked_for_one_piece_and_staff_see_the_others() {
         let seen = staff.get(&format!("/admin/orders/{}", order["id"].as_str().unwrap())).await.text();
         assert_eq!(seen.contains(noted), is_noted, "{ticked}");
     }
-    let form = customer.browsing().get("/orders/new").await.text();
+    let form = customer.clone().browsing().get("/orders/new").await.text();
     for tick in &ticks {
         assert_eq!(form.matches(tick.as_str()).count(), 1, "one box for each poster");
     }
+
+    // What was ticked in the form is not taken for what the warning says once the photo is made larger.
+    let from = form.find(ticks[0].as_str()).unwrap();
+    let tick = form[from..].split('"').next().unwrap();
+    let mut body = order_body(&designs[0]);
+    body["accepted_warnings"] = json!([tick]);
+    let order = customer.post("/orders", &body).await.json();
+    let page = format!("/admin/orders/{}", order["id"].as_str().unwrap());
+    assert!(!staff.get(&page).await.text().contains(noted));
+    let mut params = designs[0]["params"].clone();
+    params["photo"]["zoom"] = json!(4);
+    customer.put(&format!("/designs/{}", designs[0]["id"].as_str().unwrap()), &json!({"params": params})).await.ok();
+    assert!(staff.get(&page).await.text().contains(noted));
     shop.app.stop().await;
 }
