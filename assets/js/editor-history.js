@@ -96,6 +96,9 @@
     const letter = event.key.toLowerCase();
     const isRedo = (letter === "z" && event.shiftKey) || (letter === "y" && !event.metaKey);
     if (!isRedo && letter !== "z") return;
+    // Whoever writes elsewhere on the page takes back what was written there.
+    const field = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (field && !editor.root.contains(field)) return;
     event.preventDefault();
     (isRedo ? forth : back)();
   });

@@ -13,11 +13,12 @@
   const isLocked = form.querySelector("fieldset").disabled;
   let isStale = false;
   let isAsking = false;
+  let misses = 0; // how often in a row it failed
   let timer = 0;
 
   function show(inUse) {
-    // What the page came with shows another design by now, and is not drawn any more.
-    if (inUse && isStale) scene.removeAttribute("src");
+    // What the page came with shows another design by now, and is not drawn any more. A picture that was seen stays until the new one.
+    if (inUse && isStale && !scene.naturalWidth) scene.removeAttribute("src");
     scene.hidden = !inUse;
     piece.hidden = inUse;
     link.title = inUse ? link.dataset.flat : link.dataset.inUse;
@@ -36,11 +37,13 @@
   }
 
   async function ask() {
+    clearTimeout(timer);
     if (isAsking || scene.hidden) return;
     isAsking = true;
     isStale = false;
     scene.dataset.busy = "true";
     let wait = 0;
+    let isRefused = false;
     try {
       const response = await fetch(`${address}/preview?view=mockup`, {
         method: "POST",
@@ -52,16 +55,23 @@
         picture.src = (await response.json()).preview_image_url;
         await picture.decode();
         scene.src = picture.src;
-      } else if (response.status === 429 || response.status === 503) {
-        wait = 1000 * (Number(response.headers.get("Retry-After")) || 2);
+        misses = 0;
+      } else if (response.status === 429 || response.status >= 500) {
+        throw response;
+      } else {
+        // Asking for the same again would end the same way; the next change, or the next look, asks anew.
+        isRefused = !isStale;
         isStale = true;
       }
-    } catch {
-      // The last picture stays; the next change asks again.
+    } catch (trouble) {
+      // The last picture stays meanwhile.
+      isStale = true;
+      misses += 1;
+      wait = 1000 * (Number(trouble.headers?.get("Retry-After")) || Math.min(30, 2 ** misses));
     }
     isAsking = false;
     delete scene.dataset.busy;
-    if (isStale) timer = setTimeout(ask, wait);
+    if (isStale && !isRefused) timer = setTimeout(ask, wait);
   }
 
   link.addEventListener("click", (event) => {

@@ -229,8 +229,8 @@
   }
 
   editor.onIdle = () => {
-    const field = last && photoOf(last) ? last : entries.find(({ frame }) => photoOf(frame.field))?.frame.field;
-    if (field) askForLayers(field);
+    const fields = entries.filter(({ frame }) => isShown(frame) && photoOf(frame.field)).map(({ frame }) => frame.field);
+    if (fields.length) askForLayers(fields.includes(last) ? last : fields[0]);
   };
 
   // ---- the photo between them ----
@@ -238,7 +238,7 @@
   function begin(field) {
     const photo = photoOf(field);
     if (!photo) return;
-    for (const entry of entries.filter(({ frame }) => frame.field === field)) {
+    for (const entry of entries.filter(({ frame }) => frame.field === field && isShown(frame))) {
       const { frame, image, window } = entry;
       if (image.getAttribute("src") !== photo.url) image.src = photo.url;
       const look = lookOf(frame);
@@ -274,20 +274,22 @@
     begin(field);
   }
 
-  editor.hideMoving = () => {
-    for (const entry of entries) {
-      if (!entry.isMoving) continue;
-      entry.isMoving = false;
-      delete entry.layers.dataset.moving;
-      delete entry.handle.dataset.moving;
-    }
-  };
+  function stop(entry) {
+    entry.isMoving = false;
+    delete entry.layers.dataset.moving;
+    delete entry.handle.dataset.moving;
+  }
+
+  editor.hideMoving = () => entries.forEach(stop);
   editor.isMoving = () => entries.some((entry) => entry.isMoving);
   editor.showPhoto = showPhoto;
   editor.layFrames = layFrames;
   editor.drawHandles = drawHandles;
   editor.onChange(() => {
-    for (const entry of entries) if (entry.isMoving) dropOld(entry);
+    for (const entry of entries) {
+      if (!isShown(entry.frame)) stop(entry);
+      else if (entry.isMoving) dropOld(entry);
+    }
   });
 
   // ---- hands ----

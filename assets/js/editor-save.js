@@ -97,6 +97,7 @@
     if (kept < editor.edits) save();
     if (isBehind) flushPreview();
   });
+  window.addEventListener("focus", () => isBehind && flushPreview());
 
   // ---- the same design on two devices: never overwrite in silence ----
 
@@ -165,7 +166,8 @@
   let idleTimer = 0;
   let drawing = false;
   let isStale = false;
-  let isBehind = false; // what is shown is older than the form, and nobody is asking
+  let isBehind = false; // what is shown is older than the form, and asking for a newer one failed
+  let misses = 0; // how often in a row it failed
 
   function previewSoon(delay) {
     clearTimeout(previewTimer);
@@ -196,6 +198,8 @@
         const picture = new Image();
         picture.src = answer.preview_image_url;
         await picture.decode();
+        if (misses && saved.dataset.saved === "yes") tell("yes", "Saved");
+        misses = 0;
         if (mine === editor.edits || !editor.isMoving()) {
           preview.src = picture.src;
           preview.width = picture.naturalWidth;
@@ -212,18 +216,26 @@
       } else if (response.status === 429 || response.status === 503) {
         wait = 1000 * (Number(response.headers.get("Retry-After")) || 2);
         isStale = true;
-      } else if (response.status !== 422) {
+      } else if (response.status >= 500) {
         throw new Error(String(response.status));
+      } else if (response.status !== 422) {
+        sayNoPreview();
       }
     } catch {
       isBehind = true;
-      // The photo under the hand stays where it was put; saving says whether the connection is gone.
-      if (saved.dataset.saved === "yes") saved.textContent = say("NoPreview");
+      misses += 1;
+      wait = Math.min(30000, 1000 * 2 ** misses);
+      sayNoPreview();
     }
     drawing = false;
     delete piece.dataset.busy;
-    if (isStale || mine !== editor.edits) previewSoon(wait);
+    if (isStale || isBehind || mine !== editor.edits) previewSoon(wait);
     else whenIdle();
+  }
+
+  // The photo under the hand stays where it was put; saving says whether the connection is gone.
+  function sayNoPreview() {
+    if (saved.dataset.saved === "yes") saved.textContent = say("NoPreview");
   }
 
   editor.flushPreview = flushPreview;
@@ -232,7 +244,27 @@
     previewSoon(220);
   });
 
-  // ---- to the basket: nothing of an older save may arrive after it ----
+  // ---- to the basket and other pages: they show what was saved, and nothing of an older save may arrive after them ----
+
+  function submitSaved({ target, submitter }) {
+    save().then((isSaved) => {
+      if (!isSaved) {
+        form.querySelector('[aria-invalid="true"]')?.focus();
+        return;
+      }
+      isLeaving = true;
+      // Not before this submit event has ended: a form does not submit from within its own.
+      setTimeout(() => target.requestSubmit(submitter));
+    });
+  }
+
+  for (const tool of editor.root.querySelectorAll(".tools form")) {
+    tool.addEventListener("submit", (event) => {
+      if (isLeaving) return;
+      event.preventDefault();
+      submitSaved(event);
+    });
+  }
 
   const required = new Set(data.fields.filter((field) => field.required).map((field) => field.id));
 
@@ -251,16 +283,7 @@
       (isPhoto ? document.getElementById("file") : missing.querySelector("input, textarea, select")).focus({ preventScroll: true });
       return;
     }
-    const button = event.submitter;
-    save().then((isSaved) => {
-      if (!isSaved) {
-        form.querySelector('[aria-invalid="true"]')?.focus();
-        return;
-      }
-      isLeaving = true;
-      // Not before this submit event has ended: a form does not submit from within its own.
-      setTimeout(() => form.requestSubmit(button));
-    });
+    submitSaved(event);
   });
 
   function filled(block) {

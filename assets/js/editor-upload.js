@@ -10,34 +10,48 @@
   let target = "";
   let queue = [];
   let isUploading = false;
+  let refused = [];
 
   editor.choosePhoto = (field) => {
     target = field;
     file.click();
   };
+  file.addEventListener("cancel", () => (target = ""));
 
   function take(files, field) {
     const pictures = [...files].filter((one) => one.size > 0);
     if (!pictures.length) return;
     queue.push(...pictures.map((one, index) => ({ file: one, field: index === 0 ? field : "" })));
-    if (!isUploading) uploadNext();
+    if (isUploading) return;
+    refused = [];
+    document.getElementById("upload-error").textContent = "";
+    uploadNext();
+  }
+
+  // Says of each file why it is not here, a line for each.
+  function refuse(files, message) {
+    const names = files.map((one) => one.file.name).filter(Boolean).join(", ");
+    refused.push(names ? say("UploadOf", { file: names, message }) : message);
+    const lines = refused.flatMap((line) => [document.createElement("br"), line]);
+    document.getElementById("upload-error").replaceChildren(...lines.slice(1));
   }
 
   function uploadNext() {
     const next = queue.shift();
     const bar = document.getElementById("upload-progress");
     const state = document.getElementById("upload-state");
-    const error = document.getElementById("upload-error");
-    const fail = (message) => {
-      isUploading = false;
+    isUploading = Boolean(next);
+    if (!next) {
       bar.hidden = true;
+      return;
+    }
+    // What is wrong with one file says nothing about those behind it; a lost connection or a closed design does.
+    const fail = (message, isOver = false) => {
       state.textContent = "";
-      error.textContent = message;
-      queue = [];
+      refuse([next, ...(isOver ? queue.splice(0) : [])], message);
+      uploadNext();
     };
-    error.textContent = "";
     if (next.file.size > data.max_bytes) return fail(say("TooLarge"));
-    isUploading = true;
     bar.hidden = false;
     bar.removeAttribute("value");
     state.textContent = say("Uploading");
@@ -55,14 +69,14 @@
     });
     sending.addEventListener("load", () => {
       const answer = sending.response || {};
-      if (sending.status !== 201) return fail(answer.errors?.[0]?.message || answer.detail || say("UploadFailed"));
-      isUploading = false;
-      bar.hidden = true;
+      if (sending.status !== 201) {
+        return fail(answer.errors?.[0]?.message || answer.detail || say("UploadFailed"), [404, 409, 429].includes(sending.status));
+      }
       state.textContent = say("Uploaded");
       addPhoto(answer, next.field);
-      if (queue.length) uploadNext();
+      uploadNext();
     });
-    for (const kind of ["error", "abort", "timeout"]) sending.addEventListener(kind, () => fail(say("UploadFailed")));
+    for (const kind of ["error", "abort", "timeout"]) sending.addEventListener(kind, () => fail(say("UploadFailed"), true));
     sending.send(parts);
   }
 

@@ -72,9 +72,15 @@ fn words(typed: Value) -> Option<Value> {
     Some(Value::Object([("text".to_owned(), text)].into_iter().chain(chosen).collect()))
 }
 
-/// A name alone is looked up; one that is on no list is left to be refused.
+/// A name alone is looked up; one that is on no list is left to be refused. So is a new name over the degrees of the one before it.
 fn place(typed: Value) -> Option<Value> {
-    let Value::Object(members) = typed else { return Some(typed).filter(is_filled) };
+    let Value::Object(mut members) = typed else { return Some(typed).filter(is_filled) };
+    let was = members.remove("was");
+    if was.as_ref().and_then(Value::as_str).is_some_and(|was| keeps_degrees_of_another(&members, was)) {
+        for degrees in ["lat", "lon"] {
+            members.insert(degrees.to_owned(), json!(""));
+        }
+    }
     if members.values().all(|value| !is_filled(value)) {
         return None;
     }
@@ -88,6 +94,16 @@ fn place(typed: Value) -> Option<Value> {
         (name, value)
     });
     Some(Value::Object(read.collect()))
+}
+
+/// Whether the name is another than in `was`, which holds `lat,lon,name` as the form began, and the degrees are the same.
+fn keeps_degrees_of_another(typed: &Map<String, Value>, was: &str) -> bool {
+    let text = |name: &str| typed.get(name).and_then(Value::as_str).map_or("", str::trim);
+    let mut parts = was.splitn(3, ',');
+    let mut part = || parts.next().map_or("", str::trim);
+    let (lat, lon, name) = (part(), part(), part());
+    let (typed_name, is_same) = (text("name"), (text("lat"), text("lon")) == (lat, lon));
+    is_same && !name.is_empty() && !typed_name.is_empty() && typed_name != name
 }
 
 #[cfg(test)]
@@ -147,6 +163,29 @@ mod tests {
         let mut params = json!({ "place": { "name": "京都", "lat": "", "lon": "" } });
         into_params(&layout(), &mut params);
         assert_eq!(params, json!({ "place": { "name": "京都", "lat": 35.02, "lon": 135.75 } }));
+    }
+
+    #[test]
+    fn a_new_name_over_an_old_one_brings_its_own_degrees() {
+        let typed = |name: &str, lat: &str, was: &str| {
+            let mut params = json!({ "place": { "name": name, "lat": lat, "lon": "139.69", "was": was } });
+            into_params(&layout(), &mut params);
+            params["place"].clone()
+        };
+        let tokyo = "35.69,139.69,Tokyo";
+        let osaka = places::named("Osaka").unwrap();
+        assert_eq!(typed("Osaka", "35.69", tokyo), json!({ "name": "Osaka", "lat": osaka.lat, "lon": osaka.lon }));
+        assert_eq!(typed("Nowhere", "35.69", tokyo), json!({ "name": "Nowhere", "lat": "", "lon": "" }));
+        // Degrees that were changed too, a name that was not, and degrees that had none are what they say.
+        for (name, lat, was) in [
+            ("Our garden", "35.7", tokyo),
+            ("Tokyo", "35.7", tokyo),
+            ("", "35.7", tokyo),
+            ("Our garden", "35.7", "35.7,139.69,"),
+        ] {
+            assert_eq!(typed(name, lat, was), json!({ "name": name, "lat": 35.7, "lon": 139.69 }));
+        }
+        assert_eq!(typed("Tokyo", "35.69", tokyo), json!({ "name": "Tokyo", "lat": 35.69, "lon": 139.69 }));
     }
 
     #[test]

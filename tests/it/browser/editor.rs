@@ -37,7 +37,7 @@ pub async fn saved_photo(customer: &Visitor, path: &str) -> Value {
     params.into_iter().map(|(_, value)| value).find(|value| value["photo_id"].is_string()).unwrap_or(Value::Null)
 }
 
-/// Lets the page take a file as if it were dropped or pasted there.
+/// Lets the page take a file as if it were dropped or pasted there, behind another that is no photo.
 async fn hand_over(window: &Window, how: &str, target: &str) {
     let bytes = std::fs::read(steps::photo()).expect("the photo");
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
@@ -45,6 +45,7 @@ async fn hand_over(window: &Window, how: &str, target: &str) {
         const [how, target, text] = arguments;
         const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
         const data = new DataTransfer();
+        data.items.add(new File(['not a photo'], 'notes.jpg', {type: 'image/jpeg'}));
         data.items.add(new File([bytes], 'cat.jpg', {type: 'image/jpeg'}));
         const event = how === 'paste'
             ? new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true})
@@ -90,12 +91,39 @@ async fn a_photo_is_moved_by_mouse_wheel_keys_and_numbers() {
         assert_eq!(saved_photo(&customer, &path).await["rotation"].as_f64(), Some(-30.0));
         window.picture("turned").await;
 
+        // A frame that a choice hides shows no photo under the hand.
+        let hidden = "
+            const handle = document.querySelector('.handle');
+            const isMoving = () => Boolean(document.querySelector('.moving[data-moving]'));
+            const enlarge = () => handle.dispatchEvent(new KeyboardEvent('keydown', {key: '+', bubbles: true, cancelable: true}));
+            const [frame] = petstarEditor.data.frames;
+            const seen = [];
+            enlarge();
+            seen.push(isMoving());
+            frame.when = {look: 'none of these'};
+            petstarEditor.changed('look');
+            seen.push(isMoving());
+            enlarge();
+            seen.push(isMoving());
+            delete frame.when;
+            return seen;";
+        assert_eq!(window.run(hidden, vec![]).await, json!([true, false, false]));
+        window.holds(steps::SETTLED).await;
+
         // Everything is there after a reload.
         let before = customer.get(&path).await.ok();
         window.reload().await;
         assert_eq!(window.value("[name$='.rotation']").await, "-30");
         window.holds(steps::SETTLED).await;
         assert_eq!(customer.get(&path).await.ok()["params_crc32"], before["params_crc32"], "opening changes nothing");
+
+        // Who shares what was changed a moment ago shares it as it is seen.
+        window.press(".handle", "]").await;
+        window.click_through(".tools form[action$='/share'] button").await;
+        let shown = window.attribute(".show-piece img", "src").await.expect("a picture");
+        let shared = customer.get(&window.path().await).await.ok();
+        assert_eq!(shown, shared["picture_url"], "the page shows what was saved, not what was there before");
+        assert_eq!(saved_photo(&customer, &path).await["rotation"].as_f64(), Some(-29.0));
         assert_eq!(window.console_errors().await, Vec::<String>::new());
     })
     .await;
@@ -107,10 +135,20 @@ async fn photos_are_dropped_and_pasted_into_a_collage() {
         let (customer, path) = open_design(window, shop, |product| photo_fields(product) >= 4).await;
         window.see(".handle").await;
         window.picture("empty").await;
-        for (number, (how, target)) in [("drop", "#upload"), ("paste", "body"), ("drop", ".handle-empty")].into_iter().enumerate() {
+        // A file dialog that is closed again means no frame any more.
+        let change_of_mind = "
+            const fields = petstarEditor.photoBlocks.map((block) => block.dataset.field);
+            const file = document.getElementById('file');
+            file.click = () => file.dispatchEvent(new Event('cancel', {bubbles: true}));
+            petstarEditor.choosePhoto(fields.at(-1));";
+        window.run(change_of_mind, vec![]).await;
+        window.attach("#file", &steps::photo()).await;
+        window.holds("document.querySelector('[data-kind=photo]').querySelector('input[type=radio]:checked')?.value").await;
+        for (number, (how, target)) in [("paste", "body"), ("drop", ".handle-empty")].into_iter().enumerate() {
             hand_over(window, how, target).await;
-            let count = format!("document.querySelectorAll('[data-kind=photo] input[type=radio][value]:not([value=\"\"]):checked').length === {}", number + 1);
+            let count = format!("document.querySelectorAll('[data-kind=photo] input[type=radio][value]:not([value=\"\"]):checked').length === {}", number + 2);
             window.holds(&count).await;
+            assert!(window.text("#upload-error").await.starts_with("notes.jpg: "), "which of them was not taken is said");
         }
         window.holds(steps::SETTLED).await;
         window.picture("three-photos").await;
@@ -120,10 +158,11 @@ async fn photos_are_dropped_and_pasted_into_a_collage() {
 
         // Not everything is filled in, so the basket has to wait, and says for what.
         window.click("#to-basket").await;
-        window.holds("document.getElementById('upload-error').textContent.length > 0").await;
+        window.holds("!document.getElementById('upload-error').textContent.startsWith('notes.jpg')").await;
         assert_eq!(window.path().await, path);
         window.picture("one-missing").await;
-        assert_eq!(window.console_errors().await, Vec::<String>::new());
+        let errors = window.console_errors().await;
+        assert!(errors.iter().all(|line| line.contains("/photos")), "only what was refused: {errors:?}");
     })
     .await;
 }
@@ -131,7 +170,7 @@ async fn photos_are_dropped_and_pasted_into_a_collage() {
 #[tokio::test(flavor = "multi_thread")]
 async fn trouble_is_told_and_nothing_is_lost() {
     story(Settings { story: "trouble", ..SETTINGS }, async |window, shop| {
-        let (customer, path) = open_design(window, shop, |product| photo_fields(product) == 1).await;
+        let (customer, path) = open_design(window, shop, |product| product["slug"] == "night-sky").await;
 
         // A file that is no photo.
         let file = shop.folder.path().join("notes.jpg");
@@ -160,6 +199,40 @@ async fn trouble_is_told_and_nothing_is_lost() {
         let design = customer.get(&path).await.ok();
         assert!(design["params"].to_string().contains("Minou"), "{design}");
         window.picture("online-again").await;
+
+        // A picture that could not be made is asked for again.
+        let break_once = "
+            const real = window.fetch;
+            window.fetch = (path, ...rest) => {
+                if (!String(path).endsWith('/preview')) return real(path, ...rest);
+                window.fetch = real;
+                return Promise.reject(new TypeError('no picture'));
+            };";
+        window.run(break_once, vec![]).await;
+        let before = window.attribute("#preview", "src").await.expect("a picture");
+        window.fill("[data-kind=text] input", "Mugi").await;
+        window.holds(&format!("document.getElementById('preview').getAttribute('src') !== '{before}'")).await;
+        window.holds(steps::SETTLED).await;
+        assert_eq!(window.text("#saved").await, "Saved");
+
+        // Another town does not get the sky of the one before it.
+        let town = "[name$='.place.name']";
+        let place = async || customer.get(&path).await.ok()["params"]["place"].clone();
+        window.fill(town, "Tokyo").await;
+        window.holds("document.querySelector('[name$=\".place.lat\"]').value").await;
+        window.holds(steps::SETTLED).await;
+        let tokyo = place().await;
+        assert_eq!(tokyo["name"], "Tokyo", "a name that only one town has needs no choice");
+        window.press(town, " of mine").await;
+        assert_eq!(window.value("[name$='.place.lat']").await, "");
+        window.picture("nowhere").await;
+        window.fill(town, "Osak").await;
+        window.click(".town").await;
+        window.holds(steps::SETTLED).await;
+        let osaka = place().await;
+        assert_eq!(osaka["name"], "Osaka");
+        assert_ne!(osaka["lat"], tokyo["lat"]);
+        window.picture("another-town").await;
     })
     .await;
 }

@@ -15,9 +15,20 @@ async fn the_piece_is_seen_in_use_and_follows_what_is_changed() {
         let before = window.attribute("#scene", "src").await.unwrap();
         assert!(before.ends_with("-mockup.jpg"), "{before}");
         steps::fits(window, "the editor with the piece in use").await;
+        // A picture that does not come leaves the last one where it is, and is asked for again.
+        let break_once = "
+            const real = window.fetch;
+            window.fetch = (path, ...rest) => {
+                if (!String(path).endsWith('view=mockup')) return real(path, ...rest);
+                window.fetch = real;
+                window.seenMeanwhile = document.getElementById('scene').naturalWidth;
+                return Promise.reject(new TypeError('no picture'));
+            };";
+        window.run(break_once, vec![]).await;
         steps::add_name(window, "Mugi").await;
         window.holds(&format!("document.getElementById('scene').getAttribute('src').indexOf('{}') < 0", before.rsplit('/').next().unwrap())).await;
         window.holds("!document.getElementById('scene').dataset.busy").await;
+        assert_eq!(window.run("return window.seenMeanwhile", vec![]).await, 800);
         window.picture("in-use").await;
         // The address keeps the view; the other one is one tap away.
         window.reload().await;

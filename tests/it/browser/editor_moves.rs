@@ -96,6 +96,15 @@ async fn steps_are_taken_back_and_done_again() {
         window.holds("document.querySelector('[data-kind=text] input').value !== 'Mika'").await;
         window.holds(steps::SETTLED).await;
 
+        // Elsewhere on the page the keys are not the editor's.
+        let elsewhere = "
+            const [input, event] = [document.createElement('input'), new KeyboardEvent('keydown', {key: 'z', ctrlKey: true, bubbles: true, cancelable: true})];
+            document.body.append(input);
+            const isLeft = input.dispatchEvent(event);
+            input.remove();
+            return isLeft;";
+        assert_eq!(window.run(elsewhere, vec![]).await, true);
+
         // A reload of the tab forgets nothing.
         window.reload().await;
         window.holds("document.getElementById('redo').getAttribute('aria-disabled') === 'false'").await;
