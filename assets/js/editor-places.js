@@ -84,7 +84,9 @@
             editor.setError(block, "");
             editor.changed(name.name);
           }
-          show(block, items, items.length ? say("PlacesSome", { count: items.length }) : say("PlacesNone"));
+          // Whoever only calls the same place by another name says so.
+          const own = known && !lat.value && !lon.value ? [{ name: query, lat: known.lat, lon: known.lon, country: say("PlaceOf", known) }] : [];
+          show(block, [...items, ...own], items.length ? say("PlacesSome", { count: items.length }) : say("PlacesNone"));
         } catch {
           // The degrees below can be filled in without any list.
         }

@@ -198,7 +198,7 @@
         const picture = new Image();
         picture.src = answer.preview_image_url;
         await picture.decode();
-        if (misses && saved.dataset.saved === "yes") tell("yes", "Saved");
+        if (saved.dataset.saved === "late") tell("yes", "Saved");
         misses = 0;
         if (mine === editor.edits || !editor.isMoving()) {
           preview.src = picture.src;
@@ -235,7 +235,7 @@
 
   // The photo under the hand stays where it was put; saving says whether the connection is gone.
   function sayNoPreview() {
-    if (saved.dataset.saved === "yes") saved.textContent = say("NoPreview");
+    if (saved.dataset.saved === "yes") tell("late", "NoPreview");
   }
 
   editor.flushPreview = flushPreview;
