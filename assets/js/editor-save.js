@@ -290,7 +290,8 @@
     const value = editor.read(block);
     if (block.dataset.kind === "photo") return !editor.isEmpty(block);
     const text = typeof value === "object" && value ? (value.text ?? value.name) : value;
-    return Boolean(text && String(text).trim());
+    // As the server has it: what nobody would see fills nothing.
+    return /[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(text ?? "");
   }
 
   window.addEventListener("pageshow", (event) => {

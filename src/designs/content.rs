@@ -6,10 +6,9 @@ use crate::catalog::layout::{Layout, Size};
 use crate::catalog::{Product, ProductId, Surface, VariantId};
 use crate::kernel::canonical::{canonical_json, crc32_hex};
 use crate::kernel::{Fault, FieldError, Message, Refusal, Result};
-use crate::render::fonts;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Everything a design is drawn from. Cheap to pass to a thread that draws.
 #[derive(Clone)]
@@ -117,7 +116,7 @@ pub fn assess(filling: &Filling, product_id: ProductId, variant_id: VariantId) -
         params_crc32,
         key,
         missing: missing(layout, &filling.values),
-        undrawable: undrawable(&filling.values),
+        undrawable: built.undrawable.into_iter().map(|(field, missing)| (field, missing.concat())).collect(),
         warnings: warnings.collect(),
         sharpness: sharpness.collect(),
     })
@@ -138,23 +137,6 @@ pub fn checksums(product: ProductId, layout_version: u32, variant: VariantId, pa
 fn missing(layout: &Layout, values: &Values) -> Vec<String> {
     let errors = values.missing_required(layout);
     errors.iter().map(|error| error.field.strip_prefix("params.").unwrap_or(&error.field).to_owned()).collect()
-}
-
-/// Characters that no bundled face has, by field.
-fn undrawable(values: &Values) -> BTreeMap<String, String> {
-    let mut undrawable = BTreeMap::new();
-    for (field, value) in &values.0 {
-        let text = match value {
-            Filled::Text(text) => &text.text,
-            Filled::Place(place) => &place.name,
-            _ => continue,
-        };
-        let missing: String = fonts::missing(text).into_iter().collect();
-        if !missing.is_empty() {
-            undrawable.insert(field.clone(), missing);
-        }
-    }
-    undrawable
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub struct Design {
     pub failure_reason: Option<String>,
     /// Required fields that are still empty.
     pub missing: Vec<String>,
-    /// Fields with characters that no bundled face has, and the characters.
+    /// Fields whose words are drawn and hold characters that no bundled face has, and the characters.
     #[serde(default)]
     pub undrawable: BTreeMap<String, String>,
     pub warnings: Vec<Warning>,

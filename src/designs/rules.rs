@@ -5,6 +5,7 @@ use crate::kernel::refusal::Mistakes;
 use crate::kernel::text::{TextProblem, clean_line};
 use crate::kernel::{Code, Message, Moment, Refusal};
 use crate::queue::{JobId, JobRow, JobStatus};
+use crate::render::fonts;
 use uuid::Uuid;
 
 pub const MAX_PHOTOS: usize = 50;
@@ -78,7 +79,9 @@ pub fn check_whole(design: &Design) -> Result<(), Refusal> {
         mistakes.add(format!("params.{field}"), Message::new("designs.field_missing"));
     }
     for (field, characters) in &design.undrawable {
-        let message = Message::new("designs.undrawable").with("characters", characters);
+        let has_form = characters.chars().any(fonts::selects_form);
+        let key = if has_form { "designs.undrawable_form" } else { "designs.undrawable" };
+        let message = Message::new(key).with("characters", characters);
         mistakes.add(format!("params.{field}"), message);
     }
     mistakes.into_result()
@@ -281,6 +284,10 @@ mod tests {
         let refusal = finalizing(&design, None, true).unwrap_err();
         let fields: Vec<_> = refusal.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!((refusal.code, fields), (Code::InvalidInput, vec!["params.photo", "params.name"]));
+        // Of a kanji that looks the same on the screen it is told what is wrong with it.
+        assert_eq!(refusal.errors[1].message.key, "designs.undrawable");
+        design.undrawable = BTreeMap::from([("name".into(), "葛\u{E0100}".into())]);
+        assert_eq!(finalizing(&design, None, true).unwrap_err().errors[1].message.key, "designs.undrawable_form");
     }
 
     #[test]

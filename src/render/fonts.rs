@@ -150,6 +150,26 @@ pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0100}'..='\u{E01EF}')
 }
 
+/// True for what nobody sees: white space, what [`is_invisible`], and the other characters Unicode has for it, fillers and blanks that
+/// people use as names.
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || is_invisible(c)
+        || matches!(c, '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}')
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}')
+        || matches!(c, '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// True for selectors that ask for another form of the ideograph before them. No bundled face holds such forms (cmap format 14). The two
+/// that choose between emoji and text are none of them.
+pub fn selects_form(c: char) -> bool {
+    matches!(c, '\u{FE00}'..='\u{FE0D}' | '\u{E0100}'..='\u{E01EF}')
+}
+
+fn is_ideograph(c: char) -> bool {
+    matches!(c, '々' | '〆' | '〇' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
+}
+
 /// True for accents and voicing marks, which are drawn on the character before them.
 pub fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36F}' | '\u{3099}' | '\u{309A}')
@@ -162,7 +182,7 @@ pub(crate) fn marks_behind(rest: &str) -> &str {
 }
 
 /// What of `text` no bundled face can draw (emoji among it), each once, in order of appearance: characters, or ones with their marks where
-/// only the two together are in no face.
+/// only the two together are in no face, or ideographs with the selector of a form that none has.
 pub fn missing(text: &str) -> Vec<String> {
     let mut missing: Vec<String> = Vec::new();
     let mut chars = text.char_indices();
@@ -173,9 +193,14 @@ pub fn missing(text: &str) -> Vec<String> {
         let behind = start + c.len_utf8();
         let marks = marks_behind(&text[behind..]);
         let whole = &text[start..behind + marks.len()];
-        if default_face().covering_marked(c, marks).is_none() {
+        let form = marks.chars().next().filter(|next| is_ideograph(c) && selects_form(*next));
+        if form.is_some() || default_face().covering_marked(c, marks).is_none() {
             let alone = default_face().covering(c).is_none();
-            let named = if alone { &text[start..behind] } else { whole.trim_end_matches(is_invisible) };
+            let named = match form {
+                _ if alone => &text[start..behind],
+                Some(form) => &text[start..behind + form.len_utf8()],
+                None => whole.trim_end_matches(is_invisible),
+            };
             if !missing.iter().any(|known| known == named) {
                 missing.push(named.to_owned());
             }
@@ -219,6 +244,31 @@ mod tests {
     #[test]
     fn a_letter_is_named_with_the_mark_it_cannot_carry() {
         assert_eq!(missing("猫\u{33F} 🐾\u{301} x\u{33F}x\u{33F}"), ["猫\u{33F}", "🐾", "x\u{33F}"]);
+    }
+
+    #[test]
+    fn a_form_of_a_kanji_that_no_face_has_is_named() {
+        assert_eq!(missing("葛\u{E0100}城と葛城"), ["葛\u{E0100}"]);
+        assert_eq!(
+            missing("神\u{FE00}葛\u{E0101}葛\u{E0102}葛\u{E0101}"),
+            ["神\u{FE00}", "葛\u{E0101}", "葛\u{E0102}"]
+        );
+        // Emoji or text is another question, and only ideographs have forms.
+        assert_eq!(missing("㊗\u{FE0F}祝\u{FE0E} ♥\u{FE0F} A\u{E0100} 1\u{FE00} \u{E0100}"), ["㊗"]);
+        for face in &FACES {
+            let cmap = face.loaded().font.charmap();
+            assert!(!cmap.has_variant_map(), "{} has forms: draw them instead", face.id);
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees() {
+        assert!(
+            " \u{3000}\u{A0}\u{200B}\u{200D}\u{FEFF}\u{AD}\u{FE0F}\u{E0100}\u{2800}\u{3164}\u{115F}\u{2060}"
+                .chars()
+                .all(is_blank)
+        );
+        assert!(!"a・.ー猫🐾´゛".chars().any(is_blank));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod lines;
 mod outline;
 mod shape;
+mod stance;
 
 pub(super) use shape::{Glyph, shape};
 

@@ -12,6 +12,7 @@ use crate::render::sky::{Chart, Horizon, Lines, MilkyWay, Stars, UniversalTime};
 use crate::render::text::{TextBlock, set};
 use crate::render::{Artwork, Color, fonts};
 use resvg::tiny_skia::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -28,6 +29,8 @@ pub struct Built {
     /// For each layer of the scene, which of the layout's it is.
     pub origins: Vec<usize>,
     pub warnings: Vec<Warning>,
+    /// By field, what of the words that are set no bundled face can draw.
+    pub undrawable: BTreeMap<String, Vec<String>>,
     pub photos: Vec<PhotoQuality>,
 }
 
@@ -81,6 +84,7 @@ pub fn build_scene(
         y: (size.height_mm - layout.height_mm * scale) / 2.0,
         cut: layout.shaped_cut(size),
         warnings: Vec::new(),
+        undrawable: BTreeMap::new(),
         photos: Vec::new(),
     };
     let mut layers = Vec::new();
@@ -108,7 +112,8 @@ pub fn build_scene(
         background: builder.color(&layout.background),
         layers,
     };
-    Ok(Built { scene, origins, warnings: builder.warnings, photos: builder.photos })
+    let Builder { warnings, undrawable, photos, .. } = builder;
+    Ok(Built { scene, origins, warnings, undrawable, photos })
 }
 
 struct Builder<'a> {
@@ -122,6 +127,7 @@ struct Builder<'a> {
     /// Where it is cut, if not along its four sides.
     cut: Option<Edge>,
     warnings: Vec<Warning>,
+    undrawable: BTreeMap<String, Vec<String>>,
     photos: Vec<PhotoQuality>,
 }
 
@@ -259,11 +265,7 @@ impl Builder<'_> {
             Some(Value::Text(value)) => (value.font.as_deref(), value.color),
             _ => (None, None),
         };
-        let missing = fonts::missing(&words);
-        if !missing.is_empty() {
-            let message = Message::new("design.warning.missing_glyph").with("characters", listed(&missing));
-            self.warn("missing_glyph", &layer.field, message);
-        }
+        self.note_undrawable(&layer.field, &words);
         let set = set(&TextBlock {
             text: &words,
             face: font.and_then(fonts::face).or_else(|| fonts::face(&layer.font)).unwrap_or(fonts::default_face()),
@@ -286,6 +288,22 @@ impl Builder<'_> {
         let outline = layer.outline.as_ref().map(|outline| (outline.width * self.scale, self.color(&outline.color)));
         self.judge_safety(&layer.field, &path, outline.map_or(0.0, |(width, _)| width));
         Some(DrawnText { path, color: color.unwrap_or_else(|| self.color(&layer.color)), outline })
+    }
+
+    fn note_undrawable(&mut self, field: &str, words: &str) {
+        let missing = fonts::missing(words);
+        if missing.is_empty() {
+            return;
+        }
+        let has_form = missing.iter().any(|one| one.chars().any(fonts::selects_form));
+        let key = if has_form { "design.warning.missing_form" } else { "design.warning.missing_glyph" };
+        self.warn("missing_glyph", field, Message::new(key).with("characters", listed(&missing)));
+        let known = self.undrawable.entry(field.to_owned()).or_default();
+        for one in missing {
+            if !known.contains(&one) {
+                known.push(one);
+            }
+        }
     }
 
     /// Until date and place are filled in, a paler sky stands in for theirs.

@@ -1,6 +1,10 @@
 use super::*;
 use crate::catalog::layout::{Layer, Mask, ProductFile};
-use crate::render::{Area, Artwork, Canvas, Photos, Picture, Scene, draw, encode_png, photo, print_jpeg, print_png};
+use crate::render::scene::{DrawnText, Frame, SceneLayer};
+use crate::render::text::{Align, Direction, TextBlock, VerticalAlign, set};
+use crate::render::{
+    Area, Artwork, Canvas, Color, Photos, Picture, Scene, draw, encode_png, fonts, photo, print_jpeg, print_png,
+};
 use proptest::prelude::*;
 use serde_json::json;
 use std::path::PathBuf;
@@ -173,6 +177,51 @@ fn golden_faces() {
         .collect();
     let joined = pictures.iter().flat_map(|picture| picture.pixels.clone()).collect();
     compare("faces.png", &Picture::new(pictures[0].width, 70 * 6, 3, joined).unwrap());
+}
+
+/// Names as they are typed, set in columns by two faces: apostrophes, signs, numbers, brackets, waves.
+#[test]
+fn golden_columns() {
+    let texts = [
+        "Milo’s ※8/15",
+        "12月5日 3:15‼",
+        "「ミーちゃん」。",
+        "5さい、5.5kg",
+        "№7 ℃×÷§±",
+        "A～ー〜5…→2",
+        "Bella & 小麦 12",
+    ];
+    let mut layers = Vec::new();
+    for (row, face) in ["shippori", "zen-maru-bold"].into_iter().enumerate() {
+        for (at, text) in texts.iter().enumerate() {
+            let frame = Frame {
+                x: 2.0 + at as f64 * 10.0,
+                y: 2.0 + row as f64 * 54.0,
+                width: 8.0,
+                height: 50.0,
+                rotation: 0.0,
+            };
+            let block = TextBlock {
+                text,
+                face: fonts::face(face).unwrap(),
+                size: 6.0,
+                min_size: 2.0,
+                frame,
+                align: Align::Center,
+                valign: VerticalAlign::Top,
+                letter_spacing: 0.0,
+                uppercase: false,
+                max_lines: 1,
+                line_height: 1.25,
+                direction: Direction::Vertical,
+                arc: None,
+            };
+            let path = set(&block).path.unwrap();
+            layers.push(SceneLayer::Text(DrawnText { path, color: "#14183a".parse().unwrap(), outline: None }));
+        }
+    }
+    let scene = Scene { width_mm: 72.0, height_mm: 108.0, bleed_mm: 0.0, background: Color::WHITE, layers };
+    compare("columns.png", &pixels(&scene, 540));
 }
 
 #[test]
@@ -366,8 +415,50 @@ fn what_is_required_and_what_cannot_be_drawn() {
     let fields: Vec<&str> = missing.iter().map(|error| error.field.as_str()).collect();
     assert_eq!(fields, ["params.photo", "params.name"]);
     assert!(values(round()).missing_required(&PRODUCT.layout).is_empty());
-    assert_eq!(values(json!({ "words": "🐶" })).undrawable(&PRODUCT.layout)[0].field, "params.words");
+    for unseen in ["\u{200B}", "\u{3164}\u{2060}", "\u{E0100}"] {
+        let params = json!({ "photo": { "photo_id": CAT }, "name": unseen });
+        assert_eq!(values(params).missing_required(&PRODUCT.layout).len(), 1, "{unseen:?}");
+    }
     assert_eq!(values(round()).photo_ids(), [CAT]);
+}
+
+#[test]
+fn only_what_is_drawn_can_be_undrawable() {
+    let mut product = PRODUCT.clone();
+    let heart = |key: &str| (key.to_owned(), serde_json::from_value(json!("heart")).unwrap());
+    product.layout.layers.last_mut().unwrap().when_mut().extend([heart("style")]);
+    let size = product.variant("large").unwrap().size();
+    let built = |style: &str| {
+        let params = json!({ "style": style, "name": "葛\u{E0100}", "words": "🐶 🐾🐶" });
+        let values = Values::from_json(&product.layout, &params).unwrap();
+        build_scene(&product.layout, size, &values, &|_| None, &|_| Some(ART.clone())).unwrap()
+    };
+    let (round, heart) = (built("round"), built("heart"));
+    assert_eq!(codes(&round), [("missing_glyph", "name")]);
+    assert_eq!(round.warnings[0].message.key, "design.warning.missing_form");
+    assert_eq!(round.undrawable, [("name".to_owned(), vec!["葛\u{E0100}".to_owned()])].into());
+    assert_eq!(codes(&heart), [("missing_glyph", "name"), ("missing_glyph", "words")]);
+    assert_eq!(heart.undrawable["words"], ["🐶", "🐾"]);
+}
+
+/// The sky over a place shows nothing of its name where no text does.
+#[test]
+fn a_place_that_only_gives_its_sky_may_have_any_name() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/products/night-sky");
+    let mut product = ProductFile::parse(&std::fs::read_to_string(folder.join("product.toml")).unwrap()).unwrap();
+    let params =
+        json!({ "name": "Matilda", "day": "2005-06-21", "place": { "name": "🏝", "lat": -33.9, "lon": 151.2 } });
+    let undrawable = |product: &ProductFile| {
+        let artwork = |file: &str| Some(Arc::new(Artwork::new(&std::fs::read(folder.join(file)).unwrap()).unwrap()));
+        let values = Values::from_json(&product.layout, &params).unwrap();
+        build_scene(&product.layout, product.variants[0].size(), &values, &|_| None, &artwork).unwrap().undrawable
+    };
+    assert_eq!(undrawable(&product), [("place".to_owned(), vec!["🏝".to_owned()])].into());
+    use crate::catalog::layout::{Layer, Show};
+    let is_name =
+        |layer: &Layer| matches!(layer, Layer::Text(text) if text.field == "place" && text.show == Show::Name);
+    product.layout.layers.retain(|layer| !is_name(layer));
+    assert!(undrawable(&product).is_empty());
 }
 
 #[test]

@@ -350,12 +350,13 @@ impl Values {
         }
     }
 
-    /// Required fields that are still empty.
+    /// Required fields that are still empty, or hold nothing anybody would see.
     pub fn missing_required(&self, layout: &Layout) -> Vec<FieldError> {
+        let is_blank = |text: &str| text.chars().all(fonts::is_blank);
         let empty = |field: &&Field| match self.0.get(&field.id) {
             None => true,
-            Some(Value::Text(value)) => value.text.trim().is_empty(),
-            Some(Value::Place(place)) => place.name.trim().is_empty(),
+            Some(Value::Text(value)) => is_blank(&value.text),
+            Some(Value::Place(place)) => is_blank(&place.name),
             Some(_) => false,
         };
         let required = layout.fields.iter().filter(|field| field.required).filter(empty);
@@ -369,21 +370,6 @@ impl Values {
                 }),
             })
             .collect()
-    }
-
-    /// Texts with characters that can't be printed: refused when a design is finalised.
-    pub fn undrawable(&self, layout: &Layout) -> Vec<FieldError> {
-        let mut errors = Vec::new();
-        for field in &layout.fields {
-            let missing = self.words(field).map(|words| fonts::missing(&words)).unwrap_or_default();
-            if !missing.is_empty() {
-                errors.push(FieldError {
-                    field: format!("params.{}", field.id),
-                    message: Message::new("design.warning.missing_glyph").with("characters", listed(&missing)),
-                });
-            }
-        }
-        errors
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where lines break, and how large they can be.
 
 use super::TextBlock;
-use super::shape::{Glyph, shape};
+use super::shape::{Glyph, shape, shape_part};
 use crate::render::fonts::{Face, default_face};
 
 /// Cleans text for setting: one kind of line break, or none where there is only one line.
@@ -99,7 +99,8 @@ impl<'a> Paragraph<'a> {
     }
 
     fn shape_line(&self, (start, end): (usize, usize)) -> Line {
-        let glyphs = shape(self.text[start..end].trim_end(), self.face, self.vertical, self.letter_spacing);
+        let end = start + self.text[start..end].trim_end().len();
+        let glyphs = shape_part(self.text, start..end, self.face, self.vertical, self.letter_spacing);
         let width = glyphs.iter().map(|glyph| glyph.advance).sum::<f64>();
         let width = if glyphs.is_empty() { 0.0 } else { width - self.letter_spacing };
         Line { glyphs, width }

@@ -1,7 +1,9 @@
 //! From characters to positioned glyphs, in em.
 
+use super::stance::{stands_upright, upright_number};
 use crate::render::fonts::{Face, is_invisible, is_mark, marks_behind};
 use harfrust::{Direction, Feature, ShapeOptions, Tag, UnicodeBuffer};
+use std::ops::Range;
 
 /// A glyph of a line. For horizontal text the pen goes right along the base line; for vertical text it goes down the
 /// middle of the column. `dx` and `dy` (down) move the glyph's origin from the pen.
@@ -20,20 +22,36 @@ pub struct Glyph {
 
 /// Shapes one line. Characters and marks that no face has are left out (they are reported elsewhere).
 pub fn shape(text: &str, wished: &'static Face, vertical: bool, letter_spacing: f64) -> Vec<Glyph> {
+    shape_part(text, 0..text.len(), wished, vertical, letter_spacing)
+}
+
+/// Shapes a line that is part of `text`, as it stands there: what is before and behind decides how a number is set, and a line must not
+/// be longer than it was measured.
+pub fn shape_part(
+    text: &str,
+    part: Range<usize>,
+    wished: &'static Face,
+    vertical: bool,
+    letter_spacing: f64,
+) -> Vec<Glyph> {
     let mut glyphs = Vec::new();
     for run in runs(text, wished, vertical) {
-        let piece = &text[run.start..run.end];
+        let (start, end) = (run.start.max(part.start), run.end.min(part.end));
+        if start >= end {
+            continue;
+        }
+        let piece = &text[start..end];
         let first = glyphs.len();
         match run.set {
-            Set::Across => horizontal(&mut glyphs, piece, run.start, run.face, letter_spacing),
+            Set::Across => horizontal(&mut glyphs, piece, start, run.face, letter_spacing),
             Set::Sideways => {
-                horizontal(&mut glyphs, piece, run.start, run.face, letter_spacing);
+                horizontal(&mut glyphs, piece, start, run.face, letter_spacing);
                 for glyph in &mut glyphs[first..] {
                     glyph.sideways = true;
                 }
             }
-            Set::Upright => upright(&mut glyphs, piece, run.start, run.face),
-            Set::Squeezed => squeezed(&mut glyphs, piece, run.start, run.face),
+            Set::Upright => upright(&mut glyphs, piece, start, run.face),
+            Set::Squeezed => squeezed(&mut glyphs, piece, start, run.face),
         }
         if letter_spacing != 0.0 {
             // Spacing goes after each cluster: a letter and its accents stay together.
@@ -62,11 +80,6 @@ struct Run {
     end: usize,
     face: &'static Face,
     set: Set,
-}
-
-/// True for characters that stand upright in a Japanese column (UAX #50, simplified to what the faces hold).
-fn stands_upright(c: char) -> bool {
-    !matches!(c, '\0'..='\u{2E7F}') || matches!(c, '\u{2190}'..='\u{2BFF}' | '\u{2018}'..='\u{2019}')
 }
 
 fn runs(text: &str, wished: &'static Face, vertical: bool) -> Vec<Run> {
@@ -105,11 +118,9 @@ fn runs(text: &str, wished: &'static Face, vertical: bool) -> Vec<Run> {
             true => Set::Sideways,
         };
         // A digit with a mark is no digit of a number.
-        if vertical && c.is_ascii_digit() && end == start + 1 && previous.is_none_or(|run| run.set != Set::Sideways) {
-            let digits = 1 + text[end..].bytes().take_while(u8::is_ascii_digit).count();
-            let then_latin =
-                text[start + digits..].chars().next().is_some_and(|c| c.is_alphanumeric() && !stands_upright(c));
-            if digits <= 2 && !then_latin {
+        if vertical && c.is_ascii_digit() && end == start + 1 {
+            let set_at = |at: usize| runs.iter().rev().find(|run| run.start <= at).map(|run| run.set);
+            if let Some(digits) = upright_number(text, start, |at| set_at(at) == Some(Set::Sideways)) {
                 set = Set::Squeezed;
                 for _ in 1..digits {
                     chars.next();
@@ -184,7 +195,7 @@ fn squeezed(glyphs: &mut Vec<Glyph>, piece: &str, start: usize, face: &'static F
     let width: f64 = glyphs[first..].iter().map(|glyph| glyph.advance).sum();
     let mut x = -width / 2.0;
     let rise = f64::from(face.loaded().cap_height / face.loaded().units_per_em) / 2.0;
-    let last = glyphs.len() - 1;
+    let last = glyphs.len().saturating_sub(1);
     for (at, glyph) in glyphs[first..].iter_mut().enumerate() {
         glyph.dx += x;
         glyph.dy += 0.5 + rise;
