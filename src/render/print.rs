@@ -90,7 +90,7 @@ pub fn print_png(
     physical.push(1);
     chunk(out, b"pHYs", &physical)?;
     let stride = canvas.width as usize * 3;
-    let mut sum = deflate::Adler::new();
+    let mut sum = deflate::Adler::default();
     chunk(out, b"IDAT", &deflate::BEGIN)?;
     let pack = |band| {
         let mut rows = drawing.band(band)?;

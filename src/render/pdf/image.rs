@@ -126,7 +126,7 @@ impl Image<'_> {
 
     fn write_flate(&self, out: &mut dyn Write, go_on: GoOn) -> Result<(), PrintProblem> {
         let stride = self.width as usize * 3;
-        let mut sum = deflate::Adler::new();
+        let mut sum = deflate::Adler::default();
         out.write_all(&deflate::BEGIN)?;
         self.in_turns(go_on, |turn| {
             let packed = Self::draw(turn, self.color, |_, pixmap| Ok(deflate::pack(&opaque(pixmap), stride)))?;

@@ -207,12 +207,14 @@ pub struct Adler {
     b: u64,
 }
 
-impl Adler {
-    const MODULUS: u64 = 65_521;
-
-    pub fn new() -> Self {
+impl Default for Adler {
+    fn default() -> Self {
         Self { a: 1, b: 0 }
     }
+}
+
+impl Adler {
+    const MODULUS: u64 = 65_521;
 
     pub fn add(&mut self, piece: &Packed) {
         let (a, b) = (u64::from(piece.adler & 0xFFFF), u64::from(piece.adler >> 16));
@@ -235,7 +237,7 @@ mod tests {
     /// Bands of `rows` rows joined and read back by another hand; the filtered bytes they must give.
     fn there_and_back(bytes: &[u8], stride: usize, rows: usize) -> (Vec<u8>, Vec<u8>) {
         let mut stream = BEGIN.to_vec();
-        let mut sum = Adler::new();
+        let mut sum = Adler::default();
         let mut filtered = Vec::new();
         for piece in bytes.chunks(stride * rows) {
             let packed = pack(piece, stride);
