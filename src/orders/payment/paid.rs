@@ -140,7 +140,7 @@ fn answer_money(order: &mut Order, intent: Option<&str>) -> bool {
 /// All of a payment has gone back, so nothing about it is left to decide.
 ///
 /// # Errors
-/// As [`add_attention`].
+/// As [`super::add_attention`].
 pub fn gone_back(tx: &WriteTx, id: OrderId, intent: &str, now: Moment) -> Result<()> {
     let mut order = require(tx, id)?;
     if answer_money(&mut order, Some(intent)) {

@@ -191,7 +191,7 @@ impl Coder {
         }
     }
 
-    /// Codes pairs of rows (see [`Halves`]) of a picture `width` pixels wide, and makes of them in `seen` the RGB that a decoder will. Only the
+    /// Codes pairs of rows ([`super::reduced::Opened::each`]) of a picture `width` pixels wide, and makes of them in `seen` the RGB that a decoder will. Only the
     /// last pairs may be other than a multiple of eight.
     pub fn pairs_as_seen(&self, pairs: &[u8], seen: &mut [u8], width: usize, first_row: usize, out: &mut Vec<u8>) {
         let mut halves = Halves::new(width);
